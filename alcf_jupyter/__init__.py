@@ -1,0 +1,1 @@
+"""The ALCF Inference Endpoints in a notebook, with the queue in view."""
