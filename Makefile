@@ -1,0 +1,63 @@
+# Works with Python 3.11 or newer and make; everything else goes into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+LOCK := requirements/test.txt
+
+# how `make test` may be narrowed: make test TESTS=tests/test_cli.py
+TESTS ?=
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadscope \
+	--nbval --nbval-current-env --nbval-cell-timeout=60 --nbval-sanitize-with=notebooks/sanitize.cfg
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint notebooks notebooks-check bench lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## the tutorials in JupyterLab, no account needed (HEADLESS=1: here in the terminal)
+	@$(BIN)/alcf-jupyter demo $(if $(HEADLESS),--headless)
+
+test: $(INSTALLED) ## run every test and notebook (TESTS=path narrows it); no Chromium, no browser tests
+	@$(PYTEST) $(TESTS)
+
+check: lint test notebooks-check ## everything a change must pass
+
+lint: $(INSTALLED) ## ruff and mypy
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+notebooks: $(INSTALLED) ## run the tutorials again and store their outputs
+	@$(BIN)/python -m tools.notebooks
+
+notebooks-check: $(INSTALLED) ## compare the stored outputs with a fresh run
+	@$(BIN)/python -m tools.notebooks --check
+
+bench: $(INSTALLED) ## measure, each figure beside its peer and its limit
+	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+lock: ## resolve the dependencies again, for every supported Python
+	@$(PYTHON) -m venv build/lock
+	@build/lock/bin/python -m pip install --quiet 'uv>=0.9'
+	@build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--generate-hashes --extra test --no-emit-package alcf-jupyter --no-emit-index-url \
+		--no-emit-find-links --custom-compile-command "make lock" --output-file $(LOCK) pyproject.toml
+
+clean: ## remove the environment and everything built
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Installed again only when the lock or the package's own settings change.
+$(INSTALLED): $(LOCK) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "alcf-jupyter needs Python 3.11 or newer; $(PYTHON) is `$(PYTHON) -V 2>/dev/null || echo missing`."; \
+		echo "Name a newer one: make $(or $(MAKECMDGOALS),test) PYTHON=python3.12"; exit 2; }
+	@echo "Installing into $(VENV): a minute or two, once."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

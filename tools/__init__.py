@@ -1,0 +1,1 @@
+"""What the maintainers run: the notebooks' outputs kept true, in a clean environment."""

@@ -1,0 +1,47 @@
+"""A process environment that holds nothing of the person who runs the tests or the notebooks."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Tokens, addresses and settings; a run must never reach a real service or a person's own files.
+_PERSONAL = re.compile(
+    r"(ALCF|GLOBUS|OPENAI|JUPYTER|JPY|IPYTHON|XDG)_?.*|MODEL_NAME|.*_PROXY"
+    r"|PYTHON(STARTUP|PATH|WARNINGS|INSPECT)|MPLBACKEND|COLUMNS|LINES|NO_COLOR|FORCE_COLOR",
+    re.IGNORECASE,
+)
+# Not personal: CI sets it, so that no browser test may skip.
+_KEPT = {"ALCF_JUPYTER_REQUIRE_BROWSER"}
+_LOOPBACK = "127.0.0.1,localhost,::1"
+
+
+def changes(home: Path) -> dict[str, str | None]:
+    """Return the variables to set, or with None to remove, so that `home` is all there is.
+
+    Parameters
+    ----------
+    home
+        An empty folder that stands for the home directory.
+    """
+    remove = [name for name in os.environ if _PERSONAL.fullmatch(name) and name not in _KEPT]
+    return dict.fromkeys(remove) | {
+        "HOME": str(home),
+        "USERPROFILE": str(home),
+        "IPYTHONDIR": str(home / ".ipython"),
+        "NO_PROXY": _LOOPBACK,
+        "no_proxy": _LOOPBACK,
+    }
+
+
+def clean(home: Path) -> None:
+    """Make this process, and all it starts, live in `home` alone."""
+    for name, value in changes(home).items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
