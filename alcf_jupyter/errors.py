@@ -1,0 +1,254 @@
+"""Every error of the package; each message ends with the next line to type.
+
+::
+
+    AlcfError
+    ├── UsageError                  something to put right before anything is sent
+    │   ├── ModelNotChosenError
+    │   ├── UnknownModelError       also when the service says so
+    │   ├── UnknownClusterError
+    │   ├── TemplateError           a {{name}} in a prompt
+    │   └── TooLargeError           more than the service takes in one request
+    ├── NoConnectionError           no answer came from the service
+    │   ├── UnreachableError
+    │   ├── NotTheServiceError      something else answered: a redirect, a portal page, HTML
+    │   └── DeadlineError           the time given has passed
+    ├── SignInError                 the service does not accept who you are
+    │   ├── NotSignedInError
+    │   ├── TokenRefusedError       expired, revoked or not a token of this service
+    │   ├── LoginRequiredError      only a new login helps
+    │   ├── RestrictedError         signed in, but the account lacks a group
+    │   └── IdentityCheckError      the service could not check the token just now
+    ├── ServiceError                the service answered with a failure
+    │   ├── RefusedError            the request itself; the same request fails again
+    │   ├── RateLimitError          too many requests, or tokens, in a while
+    │   ├── NotLiveError            the model is not running
+    │   ├── MaintenanceError        the cluster is not running
+    │   ├── ServiceTimeoutError     the service gave up waiting for the model
+    │   └── ServerFailureError      anything that went wrong over there
+    └── AnswerError                 HTTP said success, but what came is no answer
+        ├── StreamFailedError       an error in the middle of a stream
+        └── IncompleteError         the answer stopped before its end
+
+    AnswerInterrupted(KeyboardInterrupt)   interrupted; what had arrived is in `.reply`
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class AlcfError(Exception):
+    """What happened, why, and the next line to type.
+
+    Parameters
+    ----------
+    what
+        What happened, a sentence.
+    why
+        The reason, if it is known.
+    do
+        The next line to type, or the next thing to do.
+    """
+
+    def __init__(self, what: str, *, why: str = "", do: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.do = do
+
+    def __str__(self) -> str:
+        return "\n".join(line for line in (self.what, self.why, self.do) if line)
+
+    def _render_traceback_(self) -> list[str]:
+        """Show the message alone: IPython asks for this instead of a traceback."""
+        return f"{type(self).__name__}: {self}".splitlines()
+
+
+class UsageError(AlcfError):
+    """Something to put right before anything is sent."""
+
+
+class ModelNotChosenError(UsageError):
+    """No model was named, chosen or set."""
+
+
+class UnknownModelError(UsageError):
+    """The service has no model of that name, or this account may not see it."""
+
+
+class UnknownClusterError(UsageError):
+    """The service has no cluster of that name."""
+
+
+class TemplateError(UsageError):
+    """A ``{{name}}`` of a prompt has no value; nothing was sent."""
+
+
+class TooLargeError(UsageError):
+    """A request is larger than the service takes."""
+
+
+class NoConnectionError(AlcfError):
+    """No answer came from the service."""
+
+
+class UnreachableError(NoConnectionError):
+    """No connection could be made, or it broke."""
+
+
+class NotTheServiceError(NoConnectionError):
+    """Something else answered in the service's place."""
+
+
+class DeadlineError(NoConnectionError):
+    """The time given for the whole call has passed."""
+
+
+class SignInError(AlcfError):
+    """The service does not accept who you are."""
+
+
+class NotSignedInError(SignInError):
+    """There is no token to send."""
+
+
+class TokenRefusedError(SignInError):
+    """The token is expired, revoked, or none of this service."""
+
+
+class LoginRequiredError(SignInError):
+    """A policy of the service wants a new login; refreshing the token does not help."""
+
+
+class RestrictedError(SignInError):
+    """The account lacks the group that this model or cluster asks for."""
+
+
+class IdentityCheckError(SignInError):
+    """The service could not check the token just now; another try in a minute may work."""
+
+
+class ServiceError(AlcfError):
+    """The service answered with a failure.
+
+    Parameters
+    ----------
+    what, why, do
+        As for :class:`AlcfError`.
+    status
+        The HTTP status, or the model server's own where the gateway wraps it.
+    code
+        The gateway's word for the failure, ``""`` where there is none.
+    """
+
+    def __init__(
+        self, what: str, *, why: str = "", do: str = "", status: int = 0, code: str = ""
+    ) -> None:
+        super().__init__(what, why=why, do=do)
+        self.status = status
+        self.code = code
+
+
+class RefusedError(ServiceError):
+    """The request was refused; the same request would be refused again."""
+
+
+class RateLimitError(ServiceError):
+    """More requests, or tokens, than the service takes in a while.
+
+    Parameters
+    ----------
+    what, why, do, status, code
+        As for :class:`ServiceError`.
+    scope
+        ``"requests"`` (10 a second) or ``"tokens"`` (a fixed window of 60 s).
+    """
+
+    def __init__(  # noqa: PLR0913 - a message's parts and what the service said
+        self,
+        what: str,
+        *,
+        why: str = "",
+        do: str = "",
+        status: int = 429,
+        code: str = "",
+        scope: str = "requests",
+    ) -> None:
+        super().__init__(what, why=why, do=do, status=status, code=code)
+        self.scope = scope
+
+
+class NotLiveError(ServiceError):
+    """The model is not running, or not ready yet."""
+
+
+class MaintenanceError(ServiceError):
+    """The cluster is under maintenance."""
+
+
+class ServiceTimeoutError(ServiceError):
+    """The service gave up waiting for the model; its work may go on, its answer is lost."""
+
+
+class ServerFailureError(ServiceError):
+    """Something went wrong at the service; another try may work."""
+
+
+class AnswerError(AlcfError):
+    """HTTP said success, but what came is no answer.
+
+    Attributes
+    ----------
+    reply
+        What had arrived, as a Reply that is not complete, or None.
+    """
+
+    reply: object = None
+
+
+class StreamFailedError(AnswerError):
+    """The service reported a failure in the middle of a stream.
+
+    Attributes
+    ----------
+    failure
+        The same failure as the service would report it outside a stream.
+    """
+
+    failure: AlcfError | None = None
+
+
+class IncompleteError(AnswerError):
+    """The answer stopped before its end, without a word why."""
+
+
+class AnswerInterrupted(KeyboardInterrupt):
+    """Interrupted while an answer arrived.
+
+    Attributes
+    ----------
+    reply
+        What had arrived, as a Reply that is not complete.
+    """
+
+    reply: object = None
+
+    def _render_traceback_(self) -> list[str]:
+        return ["Interrupted. What had arrived is shown above and marked incomplete."]
+
+
+def nearest(name: str, names: Iterable[str], most: int = 3) -> list[str]:
+    """Return up to `most` of `names` that look like `name`, the nearest first."""
+    from difflib import get_close_matches
+
+    by_fold: dict[str, str] = {}
+    for known in names:
+        by_fold.setdefault(known.casefold(), known)
+        by_fold.setdefault(known.rsplit("/", 1)[-1].casefold(), known)
+    found = get_close_matches(name.casefold(), by_fold, n=2 * most, cutoff=0.5)
+    found += [fold for fold in by_fold if name and name.casefold() in fold]
+    return list(dict.fromkeys(by_fold[fold] for fold in found))[:most]

@@ -1,0 +1,34 @@
+"""What a long call tells while it runs: to stderr by default, in a display where one is shown."""
+
+from __future__ import annotations
+
+import sys
+from typing import Protocol
+
+
+class Observer(Protocol):
+    """Whoever wants to know how a long call is getting on."""
+
+    def status(self, words: str) -> None:
+        """Take the state of things in a few words; called again when it changes."""
+
+
+class StderrObserver:
+    """Writes each new state as a line to stderr, without repeating one."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def status(self, words: str) -> None:
+        """Write `words` if they differ from the last ones."""
+        if words != self._last:
+            self._last = words
+            sys.stderr.write(f"{words}\n")
+            sys.stderr.flush()
+
+
+class SilentObserver:
+    """Tells nobody."""
+
+    def status(self, words: str) -> None:
+        """Take `words` and do nothing."""

@@ -1,0 +1,345 @@
+"""Clusters, frameworks and models, and the state of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from alcf_jupyter.errors import UnknownClusterError, UnknownModelError, nearest
+from alcf_jupyter.plain import brief
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+class State(StrEnum):
+    """How a model is, in the words of ALCF's web interface, the most ready first."""
+
+    LIVE = "Live"
+    STARTING = "Starting"
+    QUEUED = "Queued"
+    DISCONNECTED = "Disconnected"
+    STOPPED = "Stopped"
+    MAINTENANCE = "Maintenance"
+    OFFLINE = "Offline"
+    UNKNOWN = "Unknown"
+
+
+_READINESS = {state: rank for rank, state in enumerate(State)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A model on a cluster. Whatever the service does not tell is None or empty.
+
+    Attributes
+    ----------
+    id, cluster, framework
+        The name to ask for, and where it runs.
+    path
+        Path of the framework on the service's host; an endpoint such as
+        ``/v1/chat/completions`` follows it.
+    endpoints
+        What the *cluster* offers; the service does not say which model does which.
+    state
+        See `State`.
+    host, walltime, estimated_start, comment, description
+        As the scheduler gives them, for people to read.
+    context
+        Longest prompt and answer together, in tokens.
+    """
+
+    id: str
+    cluster: str
+    framework: str = ""
+    path: str = ""
+    endpoints: tuple[str, ...] = ()
+    state: State = State.UNKNOWN
+    host: str = ""
+    walltime: str = ""
+    estimated_start: str = ""
+    comment: str = ""
+    description: str = ""
+    context: int | None = None
+    can_see: bool | None = None
+    can_call_tools: bool | None = None
+    can_reason: bool | None = None
+
+    @property
+    def looks_like_embedding(self) -> bool:
+        """Whether the name suggests an embedding model: for ordering suggestions, never a rule."""
+        name = self.id.casefold()
+        return "embed" in name or "genslm" in name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """A cluster, whether it is up (None: not told), its notice and its free nodes."""
+
+    name: str
+    up: bool | None = None
+    free_nodes: int | None = None
+    starts_on_request: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Every cluster and model that the service shows this account."""
+
+    clusters: tuple[Cluster, ...] = ()
+    models: tuple[Model, ...] = ()
+    warnings: tuple[str, ...] = ()
+    complete: bool = field(default=True)
+    """Whether a model that is not listed does not exist."""
+
+    def cluster(self, name: str) -> Cluster:
+        """Return the cluster called `name`, in any case.
+
+        Raises
+        ------
+        UnknownClusterError
+            There is none; the message names the nearest.
+        """
+        for cluster in self.clusters:
+            if cluster.name.casefold() == name.casefold():
+                return cluster
+        names = [cluster.name for cluster in self.clusters]
+        near = nearest(name, names) or names
+        raise UnknownClusterError(
+            f"There is no cluster {brief(name, 80)!r}.",
+            why=f"Clusters here: {', '.join(names) or 'none'}.",
+            do=f"Did you mean:  -c {near[0]}" if near else "Look with:  %alcf models",
+        )
+
+    def find(self, model: str, cluster: str | None = None) -> Model:
+        """Return the model called `model`, the most ready where two clusters serve it.
+
+        The gateway finds a model in any case but hands its name on as typed, and the model server
+        then refuses a wrong case; so the service's own spelling is what is returned.
+
+        Raises
+        ------
+        UnknownClusterError, UnknownModelError
+            There is no such cluster or model; the message names the nearest.
+        """
+        if cluster is not None:
+            cluster = self.cluster(cluster).name
+        here = [m for m in self.models if cluster in (None, m.cluster)]
+        found = [m for m in here if m.id == model]
+        found = found or [m for m in here if m.id.casefold() == model.casefold()]
+        if found:
+            return min(found, key=lambda m: _READINESS[m.state])
+        if not self.complete:
+            some = next((m for m in here), None) or Model(id=model, cluster=cluster or "")
+            return replace(some, id=model, state=State.UNKNOWN)
+        raise self._unknown(model, cluster, here)
+
+    def _unknown(self, model: str, cluster: str | None, here: list[Model]) -> UnknownModelError:
+        where = f" on {cluster}" if cluster else ""
+        what = f"There is no model {brief(model, 120)!r}{where}."
+        tail = model.rsplit("/", 1)[-1].casefold()
+        same = [m for m in here if m.id.rsplit("/", 1)[-1].casefold() == tail]
+        if same:
+            return UnknownModelError(
+                what, why=f"{same[0].cluster} serves it under another name.", do=_option(same[0])
+            )
+        ids = nearest(model, (m.id for m in here))
+        elsewhere = nearest(model, (m.id for m in self.models))
+        for name in ids or elsewhere:
+            match = next(m for m in (here if ids else self.models) if m.id == name)
+            return UnknownModelError(
+                what,
+                why="It may also be one that your account's groups do not show you.",
+                do=f"Did you mean:  {_option(match)}",
+            )
+        return UnknownModelError(
+            what,
+            why="It may also be one that your account's groups do not show you.",
+            do="See what there is:  %alcf models",
+        )
+
+    def ready(self, *, embedding: bool = False, most: int = 3) -> list[Model]:
+        """Return up to `most` models to suggest: Live first, of the kind that is wanted."""
+        ranked = sorted(
+            self.models,
+            key=lambda m: (_READINESS[m.state], m.looks_like_embedding != embedding, m.id),
+        )
+        kind = [m for m in ranked if m.looks_like_embedding == embedding]
+        return (kind or ranked)[:most]
+
+
+def _option(model: Model) -> str:
+    return f"-m {model.id} -c {model.cluster}" if model.cluster else f"-m {model.id}"
+
+
+def join(
+    listed: Any,
+    jobs: Mapping[str, Any],
+    details: Mapping[str, Any] | None = None,
+    status: Any = None,
+) -> Catalog:
+    """Join what the gateway's routes tell into one list of models with a state.
+
+    Parameters
+    ----------
+    listed
+        Answer of ``/list-endpoints``.
+    jobs
+        Answer of ``/{cluster}/jobs`` by cluster; None where it did not come, and then the state
+        of that cluster's models is unknown.
+    details
+        Answer of ``/{cluster}/models`` by cluster, where that route exists.
+    status
+        Answer of ``/status``: which clusters are up.
+
+    Returns
+    -------
+    Catalog
+        Whatever cannot be read is left out and named in its warnings.
+    """
+    warnings: list[str] = []
+    up = {str(k): v for k, v in _mapping(status).items() if isinstance(v, bool)}
+    clusters: list[Cluster] = []
+    models: list[Model] = []
+    listed_clusters = _mapping(_mapping(listed).get("clusters"))
+    if not listed_clusters:
+        warnings.append("The service lists no clusters for this account.")
+    for name, entry in listed_clusters.items():
+        answer = jobs.get(name)
+        free = _mapping(_mapping(answer).get("cluster_status")).get("free_nodes")
+        entries = list(_rows(answer, warnings))
+        clusters.append(
+            Cluster(
+                name=name,
+                up=up.get(name),
+                free_nodes=free if isinstance(free, int) and free >= 0 else None,
+                # only clusters with a scheduler load a model because somebody asks for it
+                starts_on_request="free_nodes" in _mapping(_mapping(answer).get("cluster_status")),
+            )
+        )
+        rows = _best_rows(entries)
+        told = _details(details or {}, name)
+        for model in _listed_models(name, entry, warnings):
+            state, row = rows.get(model.id, (State.OFFLINE, {}))
+            if answer is None or not isinstance(answer, dict):
+                state = State.UNKNOWN
+            if up.get(name) is False:
+                state = State.MAINTENANCE
+            models.append(_told(_placed(model, state, row), told.get(model.id, {})))
+    return Catalog(tuple(clusters), tuple(models), tuple(warnings))
+
+
+def from_openai(answer: Any, cluster: str = "") -> Catalog:
+    """Read the ``/models`` answer of a plain OpenAI-compatible server; None: it has no such route.
+
+    Such a server tells no states, so they stay unknown.
+    """
+    rows = [row for row in _list(_mapping(answer).get("data")) if _is_named(row)]
+    models = tuple(_told(Model(id=row["id"], cluster=cluster), row) for row in rows)
+    return Catalog((Cluster(name=cluster),), models, (), complete=bool(models))
+
+
+def _is_named(row: Any) -> bool:
+    return isinstance(_mapping(row).get("id"), str)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _listed_models(cluster: str, entry: Any, warnings: list[str]) -> Iterator[Model]:
+    base = _mapping(entry).get("base_url")
+    if not isinstance(base, str) or not base.startswith("/") or base.startswith("//"):
+        warnings.append(f"The service lists cluster {brief(cluster, 60)!r} without an address.")
+        return
+    for framework, offer in _mapping(_mapping(entry).get("frameworks")).items():
+        endpoints = tuple(e for e in _list(_mapping(offer).get("endpoints")) if isinstance(e, str))
+        for model in _list(_mapping(offer).get("models")):
+            if isinstance(model, str) and model:
+                yield Model(
+                    id=model,
+                    cluster=cluster,
+                    framework=framework,
+                    path=f"{base.rstrip('/')}/{framework}",
+                    endpoints=endpoints,
+                )
+
+
+_LISTS = ("running", "queued", "stopped", "others", "private_batch_running", "private_batch_queued")
+
+
+def _rows(answer: Any, warnings: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, value in _mapping(answer).items():
+        if name.replace("-", "_") not in _LISTS[:3]:
+            continue
+        for row in _list(value):
+            if isinstance(row, dict) and isinstance(row.get("Models"), str):
+                yield name, row
+            else:
+                warnings.append(f"A row of the queue could not be read: {brief(row, 120)}")
+
+
+def _state_of(listed_in: str, row: dict[str, Any]) -> State:
+    word = str(row.get("Model Status") or "running").casefold()
+    if listed_in == "running":
+        by_word = {"running": State.LIVE, "starting": State.STARTING}
+        return by_word.get(word, State.DISCONNECTED)
+    return State.QUEUED if listed_in == "queued" else State.STOPPED
+
+
+def _best_rows(
+    rows: list[tuple[str, dict[str, Any]]],
+) -> dict[str, tuple[State, dict[str, Any]]]:
+    """Of each model the most ready row: one job holds several models, one model several jobs."""
+    best: dict[str, tuple[State, dict[str, Any]]] = {}
+    for listed_in, row in rows:
+        state = _state_of(listed_in, row)
+        for model in (name.strip() for name in row["Models"].split(",")):
+            if model and (model not in best or _READINESS[state] < _READINESS[best[model][0]]):
+                best[model] = (state, row)
+    return best
+
+
+def _placed(model: Model, state: State, row: dict[str, Any]) -> Model:
+    def word(key: str) -> str:
+        value = row.get(key)
+        return "" if value in (None, "N/A") else brief(value)
+
+    return replace(
+        model,
+        state=state,
+        host=word("Host Name"),
+        walltime=word("Walltime"),
+        estimated_start=word("Estimated Start Time"),
+        comment=word("Job Comments"),
+        description=word("Description"),
+    )
+
+
+def _details(details: Mapping[str, Any], cluster: str) -> dict[str, dict[str, Any]]:
+    answer = details.get(cluster)
+    rows = [answer] if isinstance(answer, dict) else _list(answer)
+    return {row["id"]: row for row in rows if _is_named(row)}
+
+
+def _told(model: Model, row: dict[str, Any]) -> Model:
+    """Add what ``/{cluster}/models`` tells, in either shape; every key may be absent."""
+    can = _mapping(row.get("capabilities"))
+    context = can.get("context_window_tokens", row.get("max_model_len"))
+    sees = can.get("input_modalities")
+    tools = _mapping(can.get("tool_calling")).get("supported", row.get("enable_auto_tool_choice"))
+    reasons = _mapping(can.get("reasoning")).get("supported")
+    if reasons is None and "reasoning_parser" in row:
+        reasons = bool(row["reasoning_parser"])
+    return replace(
+        model,
+        context=context if isinstance(context, int) and context > 0 else None,
+        can_see="image" in sees if isinstance(sees, list) else None,
+        can_call_tools=tools if isinstance(tools, bool) else None,
+        can_reason=reasons if isinstance(reasons, bool) else None,
+    )
