@@ -1,0 +1,144 @@
+"""Relaying a stream from the model server to the client, with each cluster's own failures."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from .answers import DONE, frame
+from .model_server import DiedError
+from .models import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from .clock import Clock
+    from .model_server import Piece
+
+# Sophia: the compute node posts its chunks to the gateway in bursts.
+BURST_CHUNKS = 20
+BURST_SECONDS = 0.5
+LARGEST_CHUNK = 150_000
+FIRST_DATA_SECONDS = 30.0
+NO_NEW_DATA_SECONDS = 5.0
+STREAM_SECONDS = 300.0
+
+TIMED_OUT = {
+    "object": "error",
+    "message": (
+        "Streaming task timed out: No data received from compute endpoint after 30 seconds. "
+        "This may indicate network or endpoint configuration issues."
+    ),
+    "type": "StreamingTimeoutError",
+    "param": None,
+    "code": 504,
+}
+MASKED = {
+    "object": "error",
+    "message": "An error occurred during processing",
+    "type": "InternalServerError",
+    "param": None,
+    "code": 500,
+}
+
+
+class BrokenOffError(Exception):
+    """The answer ends here, without a proper end of the HTTP message."""
+
+
+async def compute_relay(pieces: AsyncIterator[Piece], clock: Clock) -> AsyncIterator[bytes]:
+    """Relay as Sophia does: in bursts, with [DONE] after 5 s of silence whatever is missing.
+
+    An error of the model server arrives in the stream; newer servers' errors are masked. A server
+    that dies before the first burst makes the gateway wait 30 s and report a time-out.
+    """
+    waiting: list[bytes] = []
+    posted = time.monotonic()
+    used = 0.0
+    sent = False
+    try:
+        async for piece in pieces:
+            if piece.stall > (NO_NEW_DATA_SECONDS if sent else FIRST_DATA_SECONDS):
+                raise DiedError  # to the gateway, silence and death are the same
+            await asyncio.sleep(piece.pause)
+            await clock.sleep(piece.stall)
+            used += piece.pause + piece.stall
+            if used > STREAM_SECONDS:
+                return
+            chunk = frame(piece.event)
+            if len(chunk) <= LARGEST_CHUNK:
+                waiting.append(chunk)
+            if len(waiting) >= BURST_CHUNKS or time.monotonic() - posted >= BURST_SECONDS:
+                for ready in waiting:
+                    yield ready
+                waiting, posted, sent = [], time.monotonic(), True
+    except Refused as refused:
+        yield frame(masked(refused.body))
+    except DiedError:
+        if sent:
+            await clock.sleep(NO_NEW_DATA_SECONDS)
+        else:
+            await clock.sleep(FIRST_DATA_SECONDS)
+            yield frame(TIMED_OUT)
+    else:
+        for ready in waiting:
+            yield ready
+    yield DONE
+
+
+def masked(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a model server's error as Sophia's stream shows it."""
+    return body if body.get("object") == "error" else MASKED
+
+
+async def direct_relay(
+    pieces: AsyncIterator[Piece], clock: Clock, model: str
+) -> AsyncIterator[bytes]:
+    """Relay as Metis does: piece by piece; an error comes as the assistant's words.
+
+    A model server that dies leaves a stream that just ends: no finish reason, no [DONE].
+    """
+    try:
+        async for piece in pieces:
+            await asyncio.sleep(piece.pause)
+            await clock.sleep(piece.stall)
+            yield frame(piece.event)
+    except Refused as refused:
+        yield frame(api_error(json.dumps(refused.body), model, int(clock.now())))
+    except DiedError:
+        return
+    yield DONE
+
+
+def api_error(body: str, model: str, created: int) -> dict[str, Any]:
+    """Return the chunk in which Metis dresses an upstream error up as an answer."""
+    text = (
+        "\n\n[ERROR] Error: Unexpected error calling stream API: Error: Could not send stream API "
+        f"call to http://upstream.invalid/v1/chat/completions: {body}"
+    )
+    choice = {
+        "index": 0,
+        "delta": {"role": "assistant", "content": text},
+        "finish_reason": "stop",
+    }
+    return {
+        "id": "chatcmpl-api-error",
+        "object": "chat.completion.chunk",
+        "created": created,
+        "model": model,
+        "choices": [choice],
+    }
+
+
+async def plain_relay(pieces: AsyncIterator[Piece], clock: Clock) -> AsyncIterator[bytes]:
+    """Relay as a model server without a gateway does."""
+    try:
+        async for piece in pieces:
+            await asyncio.sleep(piece.pause)
+            await clock.sleep(piece.stall)
+            yield frame(piece.event)
+    except DiedError:
+        raise BrokenOffError from None
+    yield DONE
