@@ -1,0 +1,101 @@
+"""An answer as it is stored in a notebook: HTML and plain text, the same for the same answer."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import escape as quote
+from typing import Final, Literal
+
+from alcf_jupyter.notebook.text import clean, escape_line, one_line
+
+Format = Literal["markdown", "text", "code", "json"]
+
+# Opacity, because a colour of its own would need to know the theme's background.
+QUIET: Final = "opacity:.75;font-size:.9em"
+"""The style of what is said about an answer."""
+
+_FENCED: Final = re.compile(r"\s*(`{3,}|~{3,})[^\n`]*\n(.*?)\n?\1\s*", re.DOTALL)
+_LARGEST_JSON: Final = 1_000_000
+
+
+def answer_bundle(
+    text: str,
+    footer: str = "",
+    note: str | None = None,
+    reasoning: str = "",
+    fmt: Format = "markdown",
+) -> dict[str, str]:
+    """Show an answer.
+
+    Parameters
+    ----------
+    text
+        The answer, taken as hostile.
+    footer
+        One line of plain text about it, or nothing.
+    note
+        What is wrong with it, in words, or nothing.
+    reasoning
+        The model's reasoning, shown folded.
+    fmt
+        ``markdown``; ``text``, as it is; ``code``, without the fence around it; ``json``, indented
+        where it is JSON.
+
+    Returns
+    -------
+    dict
+        ``text/html`` and ``text/plain``. The same answer gives the same bundle: no times, no ids.
+    """
+    html, plain = _body(text, fmt)
+    if reasoning.strip():
+        from alcf_jupyter.notebook.render import to_html
+
+        html = f"<details><summary>Reasoning</summary>{to_html(reasoning)}</details>\n{html}"
+    if note:
+        html += f'<p role="note"><strong>{escape_line(note, 1000)}</strong></p>\n'
+        plain = f"{plain}\n\n{one_line(note, 1000)}".lstrip()
+    if footer:
+        html += f'<div style="{QUIET}">{escape_line(footer, 500)}</div>\n'
+        plain = f"{plain}\n\n{one_line(footer, 500)}".lstrip()
+    return {"text/html": html, "text/plain": plain}
+
+
+def unfenced(text: str) -> str:
+    """Take off the fence that models like to put around code.
+
+    Parameters
+    ----------
+    text
+        An answer.
+
+    Returns
+    -------
+    str
+        What is inside, if the answer is one fenced block and nothing else.
+    """
+    match = _FENCED.fullmatch(text)
+    return match[2] if match and match[1] not in match[2] else text
+
+
+def _body(text: str, fmt: Format) -> tuple[str, str]:
+    from alcf_jupyter.notebook.render import plain_html, to_html
+
+    plain = clean(text)
+    if fmt == "markdown":
+        return to_html(plain), plain
+    if fmt == "text":
+        return plain_html(plain), plain
+    plain = unfenced(plain)
+    if fmt == "json":
+        plain = _indented(plain)
+    return f"<pre><code>{quote(plain, quote=False)}</code></pre>\n", plain
+
+
+def _indented(text: str) -> str:
+    if len(text) > _LARGEST_JSON:
+        return text
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):  # shown as it came; whether it is valid is said elsewhere
+        return text
