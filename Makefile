@@ -12,6 +12,10 @@ WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadscope \
 	--nbval --nbval-current-env --nbval-cell-timeout=60 --nbval-sanitize-with=notebooks/sanitize.cfg
 
+# hashes, no address of an index, and every Python from 3.11 on
+COMPILE := build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint notebooks notebooks-check bench lock clean
 
@@ -42,10 +46,9 @@ bench: $(INSTALLED) ## measure, each figure beside its peer and its limit
 
 lock: ## resolve the dependencies again, for every supported Python
 	@$(PYTHON) -m venv build/lock
-	@build/lock/bin/python -m pip install --quiet 'uv>=0.9'
-	@build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
-		--generate-hashes --extra test --no-emit-package alcf-jupyter --no-emit-index-url \
-		--no-emit-find-links --custom-compile-command "make lock" --output-file $(LOCK) pyproject.toml
+	@build/lock/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	@$(COMPILE) --extra test --no-emit-package alcf-jupyter --output-file $(LOCK) pyproject.toml
+	@echo pip-audit | $(COMPILE) --output-file requirements/audit.txt -
 
 clean: ## remove the environment and everything built
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Every test starts in an environment of its own."""
+"""Every test starts in an environment of its own, and leaves none behind."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import os
 
 import pytest
 
-from tools.environment import changes
+from tools.environment import clean
 
 
 @pytest.fixture(autouse=True)
-def clean_environ(monkeypatch, tmp_path_factory):
-    """Give the test an empty home directory, and take away what an earlier test may have set."""
-    for name, value in changes(tmp_path_factory.mktemp("home")).items():
-        if value is None:
-            monkeypatch.delenv(name, raising=False)
-        else:
-            monkeypatch.setenv(name, value)
-    return os.environ
+def clean_environ(tmp_path_factory):
+    """Give the test an empty home directory, and undo whatever it sets."""
+    before = os.environ.copy()
+    clean(tmp_path_factory.mktemp("home"))
+    yield os.environ
+    os.environ.clear()
+    os.environ.update(before)

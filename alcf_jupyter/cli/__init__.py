@@ -1,0 +1,126 @@
+"""The command ``alcf-jupyter``: see it work, copy the tutorials, find out what is installed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alcf_jupyter._version import __version__
+from alcf_jupyter.errors import AlcfError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FAILED, INTERRUPTED = 1, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with `arguments`, by default those of the process.
+
+    Parameters
+    ----------
+    arguments
+        The words after ``alcf-jupyter``.
+
+    Returns
+    -------
+    int
+        0 when all went well, 1 when not. Wrong arguments end the process with 2.
+    """
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if options.run is _sandbox:
+        options.rest = rest  # the stand-in knows its own options
+    elif rest:
+        parser.error(f"unknown: {' '.join(rest)}")
+    try:
+        return int(options.run(options))
+    except AlcfError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:  # the reader has seen enough, as in `alcf-jupyter doctor | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="alcf-jupyter", description="The ALCF Inference Endpoints in Jupyter."
+    )
+    parser.add_argument("--version", action="version", version=f"alcf-jupyter {__version__}")
+    parser.set_defaults(run=_help)
+    commands = parser.add_subparsers(metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="the tutorials in JupyterLab, with no account")
+    demo.set_defaults(run=_demo)
+    demo.add_argument(
+        "folder", nargs="?", type=Path, help="where to put the tutorials (default: a new folder)"
+    )
+    demo.add_argument(
+        "--headless", action="store_true", help="run the first one here and print what it shows"
+    )
+    demo.add_argument("--port", type=int, help="port for JupyterLab (default: a free one)")
+    demo.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
+
+    # without help of our own: the stand-in's tells more
+    sandbox = commands.add_parser("sandbox", add_help=False, help="the local stand-in service")
+    sandbox.set_defaults(run=_sandbox)
+
+    tutorials = commands.add_parser("tutorials", help="copy the tutorials to a folder")
+    tutorials.set_defaults(run=_tutorials)
+    tutorials.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        default=Path("alcf-tutorials"),
+        help="where to (default: alcf-tutorials); a file you changed is never overwritten",
+    )
+
+    doctor = commands.add_parser("doctor", help="versions, kernels, proxies, where it connects to")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _help(_: argparse.Namespace) -> int:
+    _parser().print_help()
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from alcf_jupyter.cli import terminal, tutorials
+
+    first = tutorials.prepare(options.folder)
+    if options.headless:
+        return terminal.run(first)
+    tutorials.open_in_lab(first, port=options.port, browser=not options.no_browser)
+    return 0
+
+
+def _sandbox(options: argparse.Namespace) -> int:
+    from alcf_jupyter.cli import standin
+
+    return standin.serve(options.rest)
+
+
+def _tutorials(options: argparse.Namespace) -> int:
+    from alcf_jupyter.cli import tutorials
+
+    copied = tutorials.copy(options.folder)
+    for name in copied.kept:
+        print(f"kept, because it differs from ours: {options.folder / name}")
+    print(f"{len(copied.written)} copied, {len(copied.same)} already there: {options.folder}")
+    if copied.kept:
+        print("Rename or delete a kept file and run this again to get ours.")
+    return 0
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from alcf_jupyter.cli import doctor
+
+    print(doctor.report())
+    return 0

@@ -1,0 +1,150 @@
+"""A notebook run in the terminal: each cell and what it shows, as it comes."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
+
+from alcf_jupyter.errors import AlcfError
+from alcf_jupyter.plain import clean
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CELL_SECONDS = 120.0
+
+
+class Screen:
+    """Prints the outputs of a cell; of a display that grows, only what is new.
+
+    Parameters
+    ----------
+    out
+        Where to print.
+    """
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._shown: dict[str, str] = {}
+        self._last: object = None
+        self._fresh = True
+
+    def markdown(self, text: str) -> None:
+        """Print a cell of text."""
+        self.end()
+        self._write(f"\n{text.strip()}\n")
+
+    def code(self, number: int, source: str) -> None:
+        """Print a cell of code, as IPython does."""
+        prompt = f"In [{number}]: "
+        indent = "...: ".rjust(len(prompt))
+        first, *others = source.rstrip().split("\n")
+        self.end()
+        self._write("\n" + "\n".join([prompt + first, *(indent + line for line in others)]) + "\n")
+
+    def output(self, message: dict[str, Any]) -> None:
+        """Print what a message of the kernel shows, if it shows anything."""
+        kind, content = message["msg_type"], message["content"]
+        if kind == "stream":
+            self._start(content["name"])
+            self._write(clean(content["text"]))
+        elif kind in {"display_data", "execute_result", "update_display_data"}:
+            text = clean(content["data"].get("text/plain", ""))
+            self._display(content.get("transient", {}).get("display_id"), text)
+        elif kind == "error":
+            self._start(kind)
+            self._write(clean(f"{content['ename']}: {content['evalue']}\n"))
+
+    def _display(self, display_id: str | None, text: str) -> None:
+        before = self._shown.get(display_id or "", "")
+        grows = bool(before) and self._last == display_id and text.startswith(before)
+        if not grows:
+            self.end()
+        self._write(text[len(before) :] if grows else text)
+        if display_id:
+            self._shown[display_id] = text
+        self._last = display_id
+
+    def end(self) -> None:
+        """End the line, so that what follows starts a new one."""
+        if not self._fresh:
+            self._write("\n")
+        self._last = None
+
+    def _start(self, what: object) -> None:
+        if what != self._last:
+            self.end()
+        self._last = what
+
+    def _write(self, text: str) -> None:
+        if text:
+            self._fresh = text.endswith("\n")
+            self._out.write(text)
+            self._out.flush()
+
+
+def run(path: Path) -> int:
+    """Run the notebook at `path` with the kernel of this environment, and print it.
+
+    Parameters
+    ----------
+    path
+        The notebook; it is not changed.
+
+    Returns
+    -------
+    int
+        0, or 1 when a cell failed that was not meant to.
+
+    Raises
+    ------
+    AlcfError
+        What runs notebooks is not installed, or a cell took longer than two minutes.
+    """
+    try:
+        import nbformat
+        from jupyter_client.kernelspec import KernelSpecManager
+        from jupyter_client.manager import KernelManager
+    except ModuleNotFoundError as error:
+        raise AlcfError(
+            f"Running a notebook needs {error.name}, which is not installed.",
+            do="Type:  pip install 'alcf-jupyter[lab]'",
+        ) from None
+    screen, number = Screen(sys.stdout), 0
+    # without folders to look in, only this environment's own kernel is left
+    manager = KernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+    manager.start_kernel(cwd=str(path.parent), extra_arguments=["--log-level=ERROR"])
+    client = manager.client()
+    try:
+        client.start_channels()
+        client.wait_for_ready(timeout=60)
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type != "code":
+                screen.markdown(cell.source)
+                continue
+            number += 1
+            screen.code(number, cell.source)
+            reply = client.execute_interactive(
+                cell.source,
+                # a kernel that may ask is one where a person watches: answers stream
+                allow_stdin=True,
+                stdin_hook=lambda _: client.input(""),
+                output_hook=screen.output,
+                timeout=CELL_SECONDS,
+            )
+            if reply["content"]["status"] != "ok" and not _meant_to_fail(cell):
+                return 1
+    except TimeoutError:
+        raise AlcfError(
+            f"Cell {number} took longer than {CELL_SECONDS:.0f} s.",
+            do="Open it in JupyterLab:  alcf-jupyter demo",
+        ) from None
+    finally:
+        screen.end()
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    return 0
+
+
+def _meant_to_fail(cell: Any) -> bool:
+    return "raises-exception" in cell.metadata.get("tags", ())
