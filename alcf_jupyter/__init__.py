@@ -1,1 +1,86 @@
-"""The ALCF Inference Endpoints in a notebook, with the queue in view."""
+"""The ALCF Inference Endpoints in a notebook, with the queue in view.
+
+Load the magics with ``%load_ext alcf_jupyter``, or use the same functions from Python::
+
+    import alcf_jupyter as alcf
+    alcf.connect("sandbox")
+    alcf.chat("What is an exascale computer?", model="sandbox/echo")
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from alcf_jupyter._version import __version__
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from alcf_jupyter.chat.ask import chat, complete, stream
+    from alcf_jupyter.chat.reply import Reply
+    from alcf_jupyter.connection.client import Client
+    from alcf_jupyter.connection.session import client, connect, defaults, use
+    from alcf_jupyter.errors import AlcfError
+    from alcf_jupyter.frames.embeddings import embed, matrix
+
+__all__ = [
+    "AlcfError",
+    "Client",
+    "Reply",
+    "__version__",
+    "chat",
+    "client",
+    "complete",
+    "connect",
+    "defaults",
+    "embed",
+    "load_ipython_extension",
+    "matrix",
+    "stream",
+    "unload_ipython_extension",
+    "use",
+]
+
+# where each public name lives; its module, and what that imports, is loaded at the first use
+_HOMES = {
+    "AlcfError": "errors",
+    "Client": "connection.client",
+    "Reply": "chat.reply",
+    "chat": "chat.ask",
+    "client": "connection.session",
+    "complete": "chat.ask",
+    "connect": "connection.session",
+    "defaults": "connection.session",
+    "embed": "frames.embeddings",
+    "matrix": "frames.embeddings",
+    "stream": "chat.ask",
+    "use": "connection.session",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Add the magics to `shell`: what ``%load_ext alcf_jupyter`` calls."""
+    from alcf_jupyter.notebook.extension import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take the magics out of `shell` again, and put back what they stood in for."""
+    from alcf_jupyter.notebook.extension import unload
+
+    unload(shell)

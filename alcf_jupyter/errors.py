@@ -168,7 +168,7 @@ class RateLimitError(ServiceError):
         ``"requests"`` (10 a second) or ``"tokens"`` (a fixed window of 60 s).
     """
 
-    def __init__(  # noqa: PLR0913 - a message's parts and what the service said
+    def __init__(
         self,
         what: str,
         *,

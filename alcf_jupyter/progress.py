@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Protocol
+
+_NUMBER = re.compile(r"\d+\w?")
 
 
 class Observer(Protocol):
@@ -14,15 +17,16 @@ class Observer(Protocol):
 
 
 class StderrObserver:
-    """Writes each new state as a line to stderr, without repeating one."""
+    """Writes each new state as a line to stderr; a clock that runs in it is no new state."""
 
     def __init__(self) -> None:
         self._last = ""
 
     def status(self, words: str) -> None:
         """Write `words` if they differ from the last ones."""
-        if words != self._last:
-            self._last = words
+        state = _NUMBER.sub("", words)
+        if state != self._last:
+            self._last = state
             sys.stderr.write(f"{words}\n")
             sys.stderr.flush()
 

@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""One prompt, one answer."""

@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Everything that goes over the network."""

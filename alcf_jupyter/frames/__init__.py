@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Columns in, columns out: pandas on both sides."""

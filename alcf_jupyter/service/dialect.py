@@ -225,6 +225,11 @@ class AnswerStream:
         answer.tool_calls = [self._calls[i] for i in sorted(self._calls)]
         return answer
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing has arrived that a reader has seen."""
+        return not self._texts
+
     def feed(self, data: bytes) -> Piece | None:
         """Take the data of one event and return what it adds, if anything.
 

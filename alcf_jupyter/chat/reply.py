@@ -1,0 +1,170 @@
+"""Reply: the value of a chat, and where it came from."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from alcf_jupyter._version import __version__
+from alcf_jupyter.plain import clean
+from alcf_jupyter.service.dialect import Answer, Usage
+
+if TYPE_CHECKING:
+    from alcf_jupyter.connection.call import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long an answer took, in seconds.
+
+    Attributes
+    ----------
+    waited
+        For the model to be Live.
+    first_token
+        From the request to the first piece of a streamed answer; None if it was not streamed.
+    total
+        From the request to the end of the answer.
+    """
+
+    waited: float
+    first_token: float | None
+    total: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A model's answer.
+
+    Attributes
+    ----------
+    text
+        The answer as it came. It is the model's text: do not run it, and show it with care.
+    reasoning
+        What the model thought before it answered, where it tells.
+    data
+        The parsed and validated answer where a schema was given.
+    complete
+        Whether this is a whole answer. A cut-off or interrupted one is not.
+    finish_reason
+        Why the model stopped: ``stop``, ``length`` (cut off at the token limit), ``interrupted``,
+        ...; ``""`` where the service did not say.
+    usage
+        Tokens in and out.
+    timing
+        See `Timing`.
+    model, cluster
+        What answered.
+    states
+        States of the model passed on the way, such as ``("Offline", "Queued", "Live")``.
+    provenance
+        Everything needed to say where the answer came from; no token and no user's name.
+    """
+
+    text: str
+    reasoning: str = ""
+    data: Any = None
+    complete: bool = True
+    finish_reason: str = "stop"
+    usage: Usage = field(default_factory=Usage)
+    timing: Timing = field(default_factory=lambda: Timing(0.0, None, None))
+    model: str = ""
+    cluster: str = ""
+    states: tuple[str, ...] = ()
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        text = clean(self.text)
+        return text if self.complete else f"{text}\n[{self.note}]"
+
+    @property
+    def note(self) -> str:
+        """Why this is not a whole answer, in words; ``""`` where it is."""
+        if self.complete:
+            return ""
+        known = {
+            "length": "Incomplete: cut off at the token limit (ask for more with -n)",
+            "interrupted": "Incomplete: interrupted",
+            "content_filter": "Incomplete: stopped by a content filter",
+            "stop": "Incomplete: the model thought but gave no answer",
+            "": "Incomplete: the stream stopped before its end",
+        }
+        return known.get(self.finish_reason, f"Incomplete: {clean(self.finish_reason)[:60]}")
+
+    @property
+    def footer(self) -> str:
+        """What answered, in one line without times, so that it is the same on every run."""
+        parts = [f"{self.model} @ {self.cluster}" if self.cluster else self.model, self._tokens()]
+        if len(self.states) > 1:
+            parts.append(" → ".join(self.states))
+        return " · ".join(part for part in parts if part)
+
+    def _tokens(self) -> str:
+        used = self.usage
+        if used.prompt_tokens is None or used.completion_tokens is None:
+            return ""
+        return f"{used.prompt_tokens:,} in / {used.completion_tokens:,} out"
+
+
+def of(answer: Answer, call: Call, url: str, *, stopped: str = "") -> Reply:
+    """Return the reply that `answer` to `call` makes.
+
+    Parameters
+    ----------
+    answer
+        What came.
+    call
+        What was asked.
+    url
+        The service's base address.
+    stopped
+        Why it is not whole, where that is known better than the answer says.
+    """
+    model = call.served.id if call.served else call.model
+    cluster = call.served.cluster if call.served else call.cluster or ""
+    timing = Timing(call.wait.seconds, call.first_seconds, call.total_seconds)
+    complete = answer.complete and not stopped
+    prompt = {k: v for k, v in call.body.items() if k in ("messages", "prompt")}
+    return Reply(
+        text=answer.text,
+        reasoning=answer.reasoning,
+        complete=complete,
+        finish_reason=stopped or answer.finish_reason,
+        usage=answer.usage,
+        timing=timing,
+        model=model,
+        cluster=cluster,
+        states=tuple(str(state) for state in call.wait.states),
+        provenance={
+            "model": call.model,
+            "model_served": answer.model or model,
+            "cluster": cluster,
+            "url": url,
+            "parameters": {k: v for k, v in call.body.items() if k not in prompt},
+            "prompt_sha256": _digest(repr(prompt)),
+            "answer_sha256": _digest(answer.text),
+            "finish_reason": stopped or answer.finish_reason,
+            "complete": complete,
+            "prompt_tokens": answer.usage.prompt_tokens,
+            "completion_tokens": answer.usage.completion_tokens,
+            "waited_seconds": round(timing.waited, 3),
+            "first_token_seconds": _rounded(timing.first_token),
+            "total_seconds": _rounded(timing.total),
+            "states": [str(state) for state in call.wait.states],
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": {"alcf_jupyter": __version__},
+        },
+    )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _rounded(span: float | None) -> float | None:
+    return None if span is None else round(span, 3)

@@ -1,0 +1,130 @@
+"""Client: models, jobs, whoami, chat, stream, complete and embed on one service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from alcf_jupyter.connection import loop
+from alcf_jupyter.connection.call import Caller, Status
+from alcf_jupyter.connection.deadline import Deadline
+from alcf_jupyter.connection.directory import Directory
+from alcf_jupyter.connection.transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Generator
+    from typing import TypeVar
+
+    from alcf_jupyter.connection.call import Call
+    from alcf_jupyter.connection.credentials import Credential
+    from alcf_jupyter.connection.profiles import Profile
+    from alcf_jupyter.progress import Observer
+    from alcf_jupyter.service.catalog import Catalog
+    from alcf_jupyter.service.dialect import Answer, Piece, Vectors
+
+    T = TypeVar("T")
+
+READ_TIMEOUT = "60s"
+
+
+class Client:
+    """Talks to one service. Every method blocks, and an interrupt ends it at once.
+
+    All of them may raise what `errors` lists under NoConnectionError, SignInError and
+    ServiceError; those that ask a model may raise AnswerError, too.
+
+    Parameters
+    ----------
+    profile
+        The service.
+    credential
+        What is sent to it; it cannot be read back.
+    """
+
+    def __init__(self, profile: Profile, credential: Credential) -> None:
+        self.profile = profile
+        self._credential = credential
+        transport = Transport(profile, credential)
+        self._directory = Directory(transport)
+        self._caller = Caller(transport, self._directory)
+
+    def __repr__(self) -> str:
+        return f"<Client of {self.profile}>"
+
+    @property
+    def url(self) -> str:
+        """The base address of the service."""
+        return self.profile.url
+
+    @property
+    def signed_in_by(self) -> str:
+        """Where the token comes from, in words; never the token."""
+        return self._credential.source
+
+    @property
+    def known(self) -> Catalog:
+        """The catalog as last fetched, without asking the service."""
+        return self._directory.known
+
+    @property
+    def clusters(self) -> list[str]:
+        """Names of the clusters."""
+        return [cluster.name for cluster in self.models().clusters]
+
+    def models(self, *, fresh: bool = False, timeout: str | float = READ_TIMEOUT) -> Catalog:
+        """Return every model and its state, no older than the service's own cache."""
+        return loop.run(self._directory.catalog(Deadline.after(timeout), fresh=fresh))
+
+    def jobs(self, cluster: str, timeout: str | float = READ_TIMEOUT) -> dict[str, Any]:
+        """Return the answer of ``/{cluster}/jobs`` as the service gives it."""
+        return self._get(f"/{self.models().cluster(cluster).name}/jobs", timeout)
+
+    def whoami(self, timeout: str | float = READ_TIMEOUT) -> dict[str, Any]:
+        """Return who the service takes you for."""
+        return self._get("/whoami", timeout)
+
+    def chat(self, call: Call, observer: Observer | None = None) -> Answer:
+        """Send a chat and return its answer, all at once."""
+        return _watched(lambda emit: self._caller.chat(call, emit), observer)
+
+    def complete(self, call: Call, observer: Observer | None = None) -> Answer:
+        """Send a text to be continued and return its answer."""
+        return _watched(lambda emit: self._caller.complete(call, emit), observer)
+
+    def embed(self, call: Call, observer: Observer | None = None) -> Vectors:
+        """Send 1 to 2,048 texts and return an embedding for each, as they came."""
+        return _watched(lambda emit: self._caller.embed(call, emit), observer)
+
+    def stream(self, call: Call) -> Generator[Piece | Status | None, None, Answer]:
+        """Send a chat and yield its answer as it arrives.
+
+        Yields
+        ------
+        Piece, Status or None
+            A piece of the answer; how the queue is; None after a tenth of a second of nothing.
+
+        Returns
+        -------
+        Answer
+            The whole of it. Where it is an error instead, ``call.reading`` holds what had come.
+        """
+        return loop.events(lambda emit: self._caller.stream(call, emit))
+
+    def _get(self, path: str, timeout: str | float) -> dict[str, Any]:
+        answer = loop.run(self._directory.get(path, Deadline.after(timeout)))
+        return answer if isinstance(answer, dict) else {}
+
+
+def _watched(
+    start: Callable[[Callable[[Status | Piece], None]], Coroutine[Any, Any, T]],
+    observer: Observer | None,
+) -> T:
+    """Run a call to its end, telling `observer` how it is getting on."""
+    steps = loop.events(start)
+    while True:
+        try:
+            event = next(steps)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        if observer is not None and isinstance(event, Status):
+            observer.status(event.words)

@@ -1,0 +1,133 @@
+"""What the service has now: its catalog, fetched in one round and kept as long as it is fresh."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from alcf_jupyter.connection.deadline import Deadline
+from alcf_jupyter.errors import AlcfError, NoConnectionError, SignInError
+from alcf_jupyter.service import catalog, dialect
+from alcf_jupyter.service.failures import failure
+
+if TYPE_CHECKING:
+    from alcf_jupyter.connection.transport import Transport
+
+QUEUE_SECONDS = 15.0
+"""How long a listing waits for ``/jobs``, which can take a minute: states are then unknown."""
+
+LIST_SECONDS = 600.0
+
+
+class Directory:
+    """Knows the models of one service and the state of each.
+
+    Parameters
+    ----------
+    transport
+        The way to the service.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._profile = transport.profile
+        self._listed: Any = None
+        self._listed_at = float("-inf")
+        self._status: Any = None
+        self._jobs: dict[str, Any] = {}
+        self._jobs_at: dict[str, float] = {}
+        self._details: dict[str, Any] = {}
+        self._without_details: set[str] = set()
+        self._lock = asyncio.Lock()
+        self.known = catalog.Catalog()
+        """The catalog as last fetched, for whoever must not wait."""
+
+    @property
+    def poll_seconds(self) -> float:
+        """How often the queue may be asked for."""
+        return self._profile.poll_seconds
+
+    async def get(self, path: str, deadline: Deadline) -> Any:
+        """Return the JSON of a GET below the service's base address; raises every error."""
+        response = await self._transport.request("GET", f"{self._profile.path}{path}", deadline)
+        if response.status != 200:
+            raise failure(response.status, response.body, response.content_type)
+        return dialect.decode(response.body, response.content_type)
+
+    async def catalog(
+        self, deadline: Deadline, *, fresh: bool = False, cluster: str | None = None
+    ) -> catalog.Catalog:
+        """Return the catalog, no older than the service's own cache.
+
+        Parameters
+        ----------
+        deadline
+            When to give up.
+        fresh
+            Ask for the queue again even if it was asked for a moment ago.
+        cluster
+            The only cluster whose queue matters now; None for all.
+
+        Raises
+        ------
+        AlcfError
+            The list of models could not be had. A queue or a detail that is missing only leaves
+            what it would tell unknown.
+        """
+        async with self._lock:
+            if self._profile.is_gateway:
+                await self._refresh(deadline, fresh=fresh, cluster=cluster)
+                self.known = catalog.join(self._listed, self._jobs, self._details, self._status)
+            elif fresh or time.monotonic() - self._listed_at > LIST_SECONDS:
+                self._listed = await self._optional("/models", deadline)
+                self._listed_at = time.monotonic()
+                self.known = catalog.from_openai(self._listed, self._profile.origin.split("://")[1])
+            return self.known
+
+    async def _refresh(self, deadline: Deadline, *, fresh: bool, cluster: str | None) -> None:
+        now = time.monotonic()
+        if now - self._listed_at > LIST_SECONDS:
+            self._listed = await self.get("/list-endpoints", deadline)
+            self._listed_at = now
+        clusters = (self._listed or {}).get("clusters") if isinstance(self._listed, dict) else {}
+        names = [name for name in clusters or {} if isinstance(name, str)]
+        stale = [
+            name
+            for name in names
+            if cluster in (None, name)
+            and (fresh or now - self._jobs_at.get(name, float("-inf")) > self.poll_seconds)
+        ]
+        if stale:
+            untold = [n for n in names if n not in self._details and n not in self._without_details]
+            soon = Deadline.after(max(0.01, min(QUEUE_SECONDS, deadline.left())))
+            await asyncio.gather(
+                self._fetch_status(soon),
+                *(self._fetch_jobs(name, soon) for name in stale),
+                *(self._fetch_details(name, soon) for name in untold),
+            )
+
+    async def _fetch_status(self, deadline: Deadline) -> None:
+        self._status = await self._optional("/status", deadline)
+
+    async def _fetch_jobs(self, name: str, deadline: Deadline) -> None:
+        self._jobs[name] = await self._optional(f"/{name}/jobs", deadline)
+        self._jobs_at[name] = time.monotonic()
+
+    async def _fetch_details(self, name: str, deadline: Deadline) -> None:
+        answer = await self._optional(f"/{name}/models", deadline)
+        if answer is None:
+            self._without_details.add(name)
+        else:
+            self._details[name] = answer
+
+    async def _optional(self, path: str, deadline: Deadline) -> Any:
+        """Return the answer, or None where the service has none; who one is must be known."""
+        try:
+            return await self.get(path, deadline)
+        except SignInError:
+            raise
+        except AlcfError as error:
+            if isinstance(error, NoConnectionError) and not self._profile.is_gateway:
+                raise
+            return None

@@ -1,0 +1,118 @@
+"""The background thread that owns the sockets; the caller's thread waits in short slices.
+
+Network code in the caller's own thread cannot be interrupted reliably: a top-level await and
+``asyncio.to_thread`` both stay stuck on a half-open socket. Here an interrupt only has to reach a
+wait on a queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import threading
+import traceback
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from alcf_jupyter.errors import AlcfError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Generator
+    from concurrent.futures import Future
+
+T = TypeVar("T")
+E = TypeVar("E")
+
+SLICE_SECONDS = 0.1
+
+_lock = threading.Lock()
+_loop: asyncio.AbstractEventLoop | None = None
+_END = object()
+
+
+def current() -> asyncio.AbstractEventLoop:
+    """Return the loop, started with the first call and again after a fork."""
+    global _loop  # noqa: PLW0603 - one loop a process is what this module is
+    with _lock:
+        if _loop is None:
+            _loop = asyncio.new_event_loop()
+            threading.Thread(target=_loop.run_forever, name="alcf_jupyter", daemon=True).start()
+        return _loop
+
+
+def _forget() -> None:
+    """Start afresh in a forked child: a fork copies the lock and the loop, but not the thread."""
+    global _lock, _loop
+    _lock, _loop = threading.Lock(), None
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` on the loop and return its result; an interrupt cancels it."""
+
+    async def silent(_emit: Callable[[None], None]) -> T:
+        return await work
+
+    steps = events(silent)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+
+def events(
+    start: Callable[[Callable[[E], None]], Coroutine[Any, Any, T]],
+    slice_seconds: float = SLICE_SECONDS,
+) -> Generator[E | None, None, T]:
+    """Run a coroutine on the loop and yield what it emits.
+
+    Parameters
+    ----------
+    start
+        Makes the coroutine, given the function it emits with.
+    slice_seconds
+        How long to wait before None is yielded, so that the caller can redraw and be interrupted.
+
+    Yields
+    ------
+    E or None
+        What was emitted, in order; None where nothing came for a slice.
+
+    Returns
+    -------
+    T
+        The coroutine's result. Closing the generator, or an interrupt, cancels the coroutine.
+    """
+    mailbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    future: Future[T] = asyncio.run_coroutine_threadsafe(start(mailbox.put), current())
+    future.add_done_callback(lambda _: mailbox.put(_END))
+    try:
+        while True:
+            try:
+                event = mailbox.get(timeout=slice_seconds)
+            except queue.Empty:
+                yield None
+                continue
+            if event is _END:
+                break
+            yield event
+        return future.result()
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised again
+        raise _without_frames(error) from None
+    finally:
+        future.cancel()
+
+
+def _without_frames(error: BaseException) -> BaseException:
+    """Cut the loop's frames off an error: a verbose traceback would print their variables.
+
+    An error nobody planned keeps its source lines, without values, as a note.
+    """
+    if not isinstance(error, (AlcfError, KeyboardInterrupt, GeneratorExit)) and error.__traceback__:
+        error.add_note("".join(traceback.format_tb(error.__traceback__)))
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)

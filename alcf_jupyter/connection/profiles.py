@@ -1,0 +1,168 @@
+"""Where to talk to: ALCF's service, the local stand-in, a gateway elsewhere, any OpenAI server."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
+from urllib.request import getproxies_environment
+
+from alcf_jupyter.errors import UsageError, nearest
+from alcf_jupyter.plain import brief
+from alcf_jupyter.service import limits
+
+ALCF_URL = "https://inference-api.alcf.anl.gov/resource_server"
+"""Public base address of the gateway (ALCF user guide, 2026-08-19)."""
+
+ALCF_PROXY = "http://proxy.alcf.anl.gov:3128"
+ENV_SERVICE = "ALCF_JUPYTER_SERVICE"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One place to talk to.
+
+    Attributes
+    ----------
+    name
+        ``"alcf"``, ``"sandbox"``, ``"gateway"`` or ``"openai"``.
+    url
+        Base address without a slash at its end; a gateway's ends in ``/resource_server``.
+    requests_per_second
+        The most to send, None for no limit.
+    poll_seconds
+        How often the queue is looked at.
+    proxy
+        Proxy to use in place of what the environment says.
+    """
+
+    name: Literal["alcf", "sandbox", "gateway", "openai"]
+    url: str
+    requests_per_second: float | None = None
+    poll_seconds: float = limits.JOBS_CACHE_SECONDS
+    proxy: str | None = None
+
+    @property
+    def is_gateway(self) -> bool:
+        """Whether it speaks the gateway's dialect (clusters, jobs, batches)."""
+        return self.name != "openai"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port: the only place requests go to."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def path(self) -> str:
+        """Path of the base address on its host, without a slash at its end."""
+        return self.url.removeprefix(self.origin)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is on this machine."""
+        return is_loopback(urlsplit(self.url).hostname or "")
+
+    def proxy_now(self) -> str | None:
+        """Return the proxy to use, as the environment says at this moment; none for loopback."""
+        if self.is_loopback:
+            return None
+        if self.proxy is not None:
+            return self.proxy or None
+        parts = urlsplit(self.url)
+        proxies = getproxies_environment()
+        if _bypassed(parts.hostname or "", proxies.get("no", "")):
+            return None
+        return proxies.get(parts.scheme) or proxies.get("all")
+
+    def __str__(self) -> str:
+        names = {
+            "alcf": "the ALCF Inference Endpoints",
+            "sandbox": "the sandbox, a local stand-in and not ALCF's service",
+        }
+        return names.get(self.name, self.url)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether `host` is an address of this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _bypassed(host: str, no_proxy: str) -> bool:
+    for entry in (part.strip().lstrip(".").casefold() for part in no_proxy.split(",")):
+        if entry == "*" or (entry and (host == entry or host.endswith(f".{entry}"))):
+            return True
+    return False
+
+
+def resolve(
+    target: str,
+    *,
+    proxy: str | None = None,
+    poll_seconds: float | None = None,
+) -> Profile:
+    """Return the profile for what was given to ``connect``, but for the sandbox's address.
+
+    Raises
+    ------
+    UsageError
+        `target` is none of the things one can connect to, or `poll_seconds` is set for a service
+        that is not on this machine.
+    """
+    target = target.strip()
+    if target == "alcf":
+        profile = Profile("alcf", ALCF_URL, limits.REQUESTS_PER_SECOND, proxy=proxy)
+    elif target == "sandbox":
+        profile = Profile("sandbox", "http://127.0.0.1/resource_server", proxy=proxy)
+    elif target.startswith(("http://", "https://")):
+        profile = _from_url(target, proxy)
+    else:
+        near = nearest(target, ["alcf", "sandbox"])
+        raise UsageError(
+            f"Cannot connect to {brief(target, 80)!r}.",
+            why="It takes alcf, sandbox, or an address that starts with http:// or https://.",
+            do=f"Type:  %alcf connect {near[0] if near else 'alcf'}",
+        )
+    if poll_seconds is None:
+        return profile
+    if not profile.is_loopback:
+        raise UsageError(
+            "poll_seconds is for services on this machine; ALCF's tells nothing new within 60 s.",
+            do="Leave poll_seconds out.",
+        )
+    return Profile(
+        profile.name, profile.url, profile.requests_per_second, float(poll_seconds), profile.proxy
+    )
+
+
+def _from_url(target: str, proxy: str | None) -> Profile:
+    try:
+        parts = urlsplit(target)
+        _ = parts.port
+        host = parts.hostname
+    except ValueError:
+        host = None
+    if not host or parts.username is not None:
+        raise UsageError(
+            "That address cannot be used: it needs a host and must hold no name or password.",
+            do="Type:  alcf.connect('https://host/v1', token=…)",
+        )
+    path = parts.path.rstrip("/")
+    gateway = path.endswith("/resource_server")
+    url = urlunsplit((parts.scheme, parts.netloc, path if gateway else path or "/v1", "", ""))
+    if gateway:
+        name: Literal["alcf", "gateway"] = "alcf" if url == ALCF_URL else "gateway"
+        return Profile(name, url, limits.REQUESTS_PER_SECOND, proxy=proxy)
+    return Profile("openai", url, None, proxy=proxy)
+
+
+def from_environment() -> str | None:
+    """Return what `ALCF_JUPYTER_SERVICE` asks for, or None."""
+    return os.environ.get(ENV_SERVICE, "").strip() or None

@@ -1,0 +1,190 @@
+"""Waiting until a model is Live, without burning requests on one that is not there."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from alcf_jupyter.connection.deadline import words
+from alcf_jupyter.errors import (
+    AlcfError,
+    DeadlineError,
+    MaintenanceError,
+    NoConnectionError,
+    NotLiveError,
+    ServiceError,
+)
+from alcf_jupyter.service import limits
+from alcf_jupyter.service.catalog import State
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from alcf_jupyter.connection.deadline import Deadline
+    from alcf_jupyter.connection.directory import Directory
+    from alcf_jupyter.service.catalog import Catalog, Model
+
+READY = (State.LIVE, State.UNKNOWN)
+_TICK_SECONDS = 0.5
+
+
+@dataclass(slots=True)
+class Wait:
+    """A wait for a model: until when, and what it went through.
+
+    Attributes
+    ----------
+    deadline
+        When to give up.
+    states
+        Each state seen, in order, without repeats.
+    seconds
+        How long it took.
+    """
+
+    deadline: Deadline
+    states: list[State] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def saw(self, state: State) -> None:
+        """Note a state."""
+        if not self.states or self.states[-1] != state:
+            self.states.append(state)
+
+
+class WarmUps:
+    """Starts each model at most once in ten minutes: the gateway refuses a second request anyway.
+
+    Parameters
+    ----------
+    window
+        Seconds before a model may be asked to start again.
+    """
+
+    def __init__(self, window: float = limits.WARM_UP_WINDOW_SECONDS) -> None:
+        self._window = window
+        self._asked: dict[tuple[str, str], float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, model: Model, send: Callable[[], Awaitable[object]]) -> bool:
+        """Send one request to `model` in the background, unless one was sent lately."""
+        key = (model.cluster, model.id)
+        now = time.monotonic()
+        if now - self._asked.get(key, float("-inf")) < self._window:
+            return False
+        self._asked[key] = now
+        task = asyncio.get_running_loop().create_task(_quietly(send))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return True
+
+
+async def _quietly(send: Callable[[], Awaitable[object]]) -> None:
+    """Send a request whose answer does not matter: it fails until the model is there."""
+    try:
+        await send()
+    except AlcfError:
+        return
+
+
+def line(model: Model, elapsed: float, free_nodes: int | None = None) -> str:
+    """Return how a model is, in one line of words."""
+    parts = [f"{model.id} @ {model.cluster}", str(model.state), words(elapsed)]
+    if model.state is State.QUEUED and model.estimated_start:
+        parts.append(f"estimated start {model.estimated_start}")
+    if model.state is not State.LIVE and model.comment:
+        parts.append(model.comment)
+    if model.state in (State.OFFLINE, State.QUEUED) and free_nodes is not None:
+        parts.append(f"{free_nodes} nodes free")
+    return " · ".join(parts)
+
+
+def not_live(model: Model, known: Catalog) -> NotLiveError:
+    """Return the error that names the state of `model` and models that are Live instead."""
+    kind = model.looks_like_embedding
+    live = [m for m in known.ready(embedding=kind, most=4) if m.state is State.LIVE and m != model]
+    return NotLiveError(
+        f"{model.id} on {model.cluster} is {model.state}.",
+        why="Live now: " + (", ".join(f"-m {m.id}" for m in live[:3]) or "no model of this kind."),
+        do="Take one of these, or wait for it:  --timeout 30m",
+        status=503,
+    )
+
+
+async def until_live(
+    directory: Directory,
+    model: Model,
+    wait: Wait,
+    *,
+    warm_up: Callable[[Model], object],
+    tell: Callable[[str], None],
+) -> Model:
+    """Return `model` once the service says that it is Live.
+
+    Parameters
+    ----------
+    directory
+        Where its state is looked up, at the service's pace.
+    wait
+        When to give up; it is given the states passed and the time it took.
+    warm_up
+        Asks the service to start a model.
+    tell
+        Takes the state of things in one line, twice a second.
+
+    Raises
+    ------
+    NotLiveError
+        It cannot be started by a request.
+    MaintenanceError
+        Its cluster is under maintenance.
+    DeadlineError
+        The time has passed; the message names the state.
+    """
+    began, deadline = time.monotonic(), wait.deadline
+    try:
+        while model.state not in READY:
+            wait.saw(model.state)
+            cluster = directory.known.cluster(model.cluster)
+            if model.state is State.MAINTENANCE:
+                raise MaintenanceError(
+                    f"{model.cluster} is under maintenance.",
+                    do="Take another cluster with -c, or look again later:  %alcf status",
+                )
+            if model.state in (State.OFFLINE, State.STOPPED):
+                if not cluster.starts_on_request:
+                    raise not_live(model, directory.known)
+                warm_up(model)
+            pause = directory.poll_seconds * random.uniform(1.0, 1.1)  # noqa: S311 - jitter
+            until = min(time.monotonic() + pause, deadline.at)
+            while time.monotonic() < until:
+                tell(line(model, time.monotonic() - began, cluster.free_nodes))
+                await asyncio.sleep(min(_TICK_SECONDS, max(0.0, until - time.monotonic())))
+            if not deadline.left():
+                raise _too_long(model, deadline, directory.known)
+            model = await _look_up(directory, model, deadline)
+        wait.saw(model.state)
+        return model
+    finally:
+        wait.seconds += time.monotonic() - began
+
+
+async def _look_up(directory: Directory, model: Model, deadline: Deadline) -> Model:
+    """Return `model` as it is now, or as it was where the service cannot say."""
+    try:
+        known = await directory.catalog(deadline, cluster=model.cluster)
+    except DeadlineError:
+        raise _too_long(model, deadline, directory.known) from None
+    except (ServiceError, NoConnectionError):
+        return model
+    now = known.find(model.id, model.cluster)
+    return model if now.state is State.UNKNOWN else now
+
+
+def _too_long(model: Model, deadline: Deadline, known: Catalog) -> DeadlineError:
+    error = deadline.error(f"{model.id} on {model.cluster} was {model.state}")
+    error.why = not_live(model, known).why
+    return error

@@ -1,0 +1,203 @@
+"""What this kernel is connected to, and the models it uses unless told otherwise."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from alcf_jupyter.connection import profiles
+from alcf_jupyter.connection.client import Client
+from alcf_jupyter.connection.credentials import Credential, for_alcf
+from alcf_jupyter.errors import (
+    ModelNotChosenError,
+    NoConnectionError,
+    UsageError,
+)
+from alcf_jupyter.service import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from alcf_jupyter.service.catalog import Model
+
+ENV_CHAT = "ALCF_JUPYTER_MODEL"
+ENV_EMBED = "ALCF_JUPYTER_EMBED_MODEL"
+
+
+@dataclass(slots=True)
+class Session:
+    """The current client, the default models and the aliases."""
+
+    client: Client | None = None
+    chat: str | None = None
+    embed: str | None = None
+    aliases: dict[str, str] = field(default_factory=dict)
+    overridden: str | None = None
+    """What a ``connect`` in the notebook asked for where the environment asked for another."""
+
+
+_session = Session()
+
+
+def current() -> Session:
+    """Return the session of this kernel."""
+    return _session
+
+
+def connect(
+    target: str | None = None,
+    *,
+    token: str | None = None,
+    proxy: str | None = None,
+    poll_seconds: float | None = None,
+    aliases: Mapping[str, str] | None = None,
+) -> Client:
+    """Choose the service to talk to, from now on and in the whole kernel.
+
+    Nothing is sent yet. The environment variable ``ALCF_JUPYTER_SERVICE`` wins over `target`, so
+    that a notebook can be run elsewhere as it is.
+
+    Parameters
+    ----------
+    target
+        ``"alcf"`` (the default), ``"sandbox"`` (the local stand-in, started on the spot), the
+        address of any OpenAI-compatible server, or of a gateway (ending in ``/resource_server``).
+    token
+        A ready token. Another host than ALCF's is sent no other token than this one.
+    proxy
+        Proxy to use in place of what the environment says; ``""`` for none.
+    poll_seconds
+        How often the queue is looked at, for services on this machine only.
+    aliases
+        For the sandbox: names to serve, each with the sandbox's model that answers for it.
+
+    Returns
+    -------
+    Client
+        The client, which is also what `client` returns from now on.
+
+    Raises
+    ------
+    UsageError
+        `target` or an option cannot be used.
+    NotSignedInError
+        ALCF's service was asked for and there is no token.
+    UnreachableError
+        The sandbox did not start.
+    """
+    asked = profiles.from_environment()
+    _session.overridden = target if asked and target and target != asked else None
+    target = asked or target or "alcf"
+    profile = profiles.resolve(target, proxy=proxy, poll_seconds=poll_seconds)
+    if aliases and profile.name != "sandbox":
+        raise UsageError(
+            "aliases= is for the sandbox; a real service keeps its own names.",
+            do="Leave aliases out, or:  alcf.connect('sandbox', aliases={…})",
+        )
+    if profile.name == "sandbox":
+        profile, credential = _sandbox(aliases, poll_seconds)
+    elif profile.name == "alcf":
+        credential = for_alcf(token)
+    else:
+        credential = Credential(token, "connect(token=…)" if token else "no token")
+    _session.client = Client(profile, credential)
+    return _session.client
+
+
+def _sandbox(
+    aliases: Mapping[str, str] | None, poll_seconds: float | None
+) -> tuple[profiles.Profile, Credential]:
+    from alcf_jupyter.connection import standin
+
+    running = standin.start(aliases)
+    profile = profiles.Profile(
+        "sandbox",
+        running.url,
+        limits.REQUESTS_PER_SECOND,
+        poll_seconds or standin.POLL_SECONDS,
+    )
+    return profile, Credential(standin.secret_of(running), "the sandbox")
+
+
+def client() -> Client:
+    """Return the current client; ALCF's service unless `connect` or the environment says other."""
+    return _session.client or connect()
+
+
+def use(
+    chat: str | None = None, embed: str | None = None, *, alias: str | None = None
+) -> dict[str, str | None]:
+    """Set the models to use where none is named.
+
+    Parameters
+    ----------
+    chat, embed
+        Model ids or aliases; None leaves the default as it is.
+    alias
+        A short name for the model, which can be used in its place from now on.
+
+    Returns
+    -------
+    dict
+        As `defaults` returns it.
+
+    Raises
+    ------
+    UnknownModelError
+        The service has no such model; the message names the nearest.
+    UsageError
+        The alias is not one word.
+    """
+    if alias is not None and (not alias or not alias.replace("-", "_").isidentifier()):
+        raise UsageError(
+            f"{alias!r} cannot be an alias: it takes letters, digits, - and _.",
+            do="Type:  %alcf use MODEL as short-name",
+        )
+    chosen = {kind: _checked(name) for kind, name in (("chat", chat), ("embed", embed)) if name}
+    for kind, name in chosen.items():
+        setattr(_session, kind, name)
+        if alias:
+            _session.aliases[alias] = name
+    return defaults()
+
+
+def defaults() -> dict[str, str | None]:
+    """Return the models in use where none is named: ``{"chat": …, "embed": …}``."""
+    return {
+        "chat": _session.chat or os.environ.get(ENV_CHAT) or None,
+        "embed": _session.embed or os.environ.get(ENV_EMBED) or None,
+    }
+
+
+def _checked(name: str) -> str:
+    """Return the model's id as the service spells it, or as given where it cannot be asked now."""
+    name = _session.aliases.get(name, name)
+    try:
+        return client().models().find(name).id
+    except NoConnectionError:
+        return name
+
+
+def choose(model: str | None, kind: str) -> str:
+    """Return the model to use: `model` if given, else the default for ``"chat"`` or ``"embed"``.
+
+    Raises
+    ------
+    ModelNotChosenError
+        None is named or set; the message lists Live ones as lines to paste.
+    """
+    name = model or defaults()[kind]
+    if name:
+        return _session.aliases.get(name, name)
+    ready = client().models().ready(embedding=kind == "embed")
+    flag = "" if kind == "chat" else "--embed "
+    lines = [f"  %alcf use {flag}{m.id}{_state_note(m)}" for m in ready]
+    raise ModelNotChosenError(
+        "No model was chosen: name one with -m, or choose one for the whole notebook.",
+        do="\n".join(["Type one of these:", *lines]) if lines else "See:  %alcf status",
+    )
+
+
+def _state_note(model: Model) -> str:
+    return f"    # {model.state} on {model.cluster}"

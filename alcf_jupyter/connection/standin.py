@@ -1,0 +1,114 @@
+"""Starts the local stand-in service, one for this process, and ends it with this process."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from alcf_jupyter.errors import UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+START_SECONDS = 20.0
+POLL_SECONDS = 1.0
+"""The stand-in's clock runs 60 times as fast, so its queue is as old after a second as ALCF's is
+after a minute."""
+
+_lock = threading.Lock()
+_running: dict[tuple[tuple[str, str], ...], StandIn] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """A stand-in that runs: its address and its process. Its secret is the token to send."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    owner: int
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs and belongs to this process, not to one it was forked from."""
+        return self.owner == os.getpid() and self.process.poll() is None
+
+
+_secrets: dict[str, str] = {}
+
+
+def secret_of(standin: StandIn) -> str:
+    """Return the per-run secret that the stand-in asks for as a token."""
+    return _secrets[standin.url]
+
+
+def start(aliases: Mapping[str, str] | None = None) -> StandIn:
+    """Return the stand-in of this process, started with the first call.
+
+    Parameters
+    ----------
+    aliases
+        Names to serve besides its own, each with the stand-in's model that answers for it.
+
+    Raises
+    ------
+    UnreachableError
+        It did not come up.
+    """
+    key = tuple(sorted((aliases or {}).items()))
+    with _lock:
+        running = _running.get(key)
+        if running is None or not running.alive:
+            running = _running[key] = _launch(dict(key))
+        return running
+
+
+def _launch(aliases: dict[str, str]) -> StandIn:
+    command = [sys.executable, "-m", "alcf_jupyter.sandbox", "--with-owner"]
+    for name, model in aliases.items():
+        command += ["--alias", f"{name}={model}"]
+    # its standard input is the leash: when this process ends, in whatever way, the pipe closes
+    process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    line = _first_line(process)
+    try:
+        told = json.loads(line)
+        url, secret = str(told["url"]), str(told["secret"])
+    except (ValueError, KeyError, TypeError):
+        process.kill()
+        said = process.stderr.read().decode("utf-8", "replace") if process.stderr else ""
+        raise UnreachableError(
+            "The local stand-in service did not start.",
+            why=said.strip().splitlines()[-1] if said.strip() else "It said nothing.",
+            do="See what it says:  alcf-jupyter sandbox  (in a terminal)",
+        ) from None
+    if process.stderr:
+        threading.Thread(target=process.stderr.read, daemon=True).start()
+    _secrets[url] = secret
+    return StandIn(url, process, os.getpid())
+
+
+def _first_line(process: subprocess.Popen[bytes]) -> bytes:
+    out = process.stdout
+    if out is None:
+        return b""
+    line, end = b"", time.monotonic() + START_SECONDS
+    while not line.endswith(b"\n") and time.monotonic() < end:
+        ready, _, _ = select.select([out], [], [], 0.1)
+        if ready:
+            some = os.read(out.fileno(), 65536)
+            if not some:
+                break
+            line += some
+    return line

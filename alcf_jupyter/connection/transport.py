@@ -1,0 +1,240 @@
+"""The one HTTP transport: one host, one header, one deadline, no redirects."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import httpx
+
+from alcf_jupyter._version import __version__
+from alcf_jupyter.connection.pace import Pace
+from alcf_jupyter.connection.profiles import ALCF_PROXY
+from alcf_jupyter.errors import AnswerError, NotTheServiceError, UnreachableError, UsageError
+from alcf_jupyter.plain import brief
+from alcf_jupyter.service import limits
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+    from alcf_jupyter.connection.credentials import Credential
+    from alcf_jupyter.connection.deadline import Deadline
+    from alcf_jupyter.connection.profiles import Profile
+
+CONNECT_SECONDS = 10.0
+MAX_ANSWER_BYTES = 32_000_000
+_MAX_FAILURE_BYTES = 1_000_000
+_CONNECTIONS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back: the HTTP status, the content type and the body."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+@dataclass(slots=True)
+class Incoming:
+    """An answer whose head has come and whose body is on its way."""
+
+    status: int
+    content_type: str
+    chunks: AsyncIterator[bytes]
+
+    async def read(self, limit: int = MAX_ANSWER_BYTES) -> Response:
+        """Read the rest.
+
+        Raises
+        ------
+        AnswerError
+            It is longer than `limit` bytes.
+        """
+        body = bytearray()
+        async for chunk in self.chunks:
+            body += chunk
+            if len(body) > limit:
+                raise AnswerError(
+                    f"The answer is longer than {limit:,} bytes; it was not read further.",
+                    do="Ask for less in one request.",
+                )
+        return Response(self.status, self.content_type, bytes(body))
+
+
+class Transport:
+    """Sends requests to one service.
+
+    Parameters
+    ----------
+    profile
+        The service; requests go to its origin alone, which is checked for each of them.
+    credential
+        Sent with each request, over https or to this machine only.
+
+    Raises
+    ------
+    UsageError
+        A token would go over plain http to another machine.
+    """
+
+    def __init__(self, profile: Profile, credential: Credential) -> None:
+        if (
+            credential.header() is not None
+            and not profile.url.startswith("https://")
+            and not profile.is_loopback
+        ):
+            raise UsageError(
+                f"A token is not sent to {profile.origin}: plain http can be read on the way.",
+                do="Use an https:// address.",
+            )
+        self.profile = profile
+        self._credential = credential
+        self._origin = httpx.URL(profile.origin)
+        self._pace = Pace(profile.requests_per_second)
+        self._clients: dict[str | None, httpx.AsyncClient] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        deadline: Deadline,
+        body: bytes | None = None,
+        limit: int = MAX_ANSWER_BYTES,
+    ) -> Response:
+        """Send a request and return its whole answer, whatever its status.
+
+        Parameters
+        ----------
+        method, path
+            `path` is absolute on the service's host.
+        deadline
+            For everything: the pace, the connection, the answer.
+        body
+            JSON, as bytes.
+        limit
+            The longest answer to read, in bytes.
+
+        Raises
+        ------
+        UnreachableError, NotTheServiceError, DeadlineError, TooLargeError, AnswerError
+            See each.
+        """
+        async with self.stream(method, path, deadline, body) as incoming:
+            return await incoming.read(limit)
+
+    @asynccontextmanager
+    async def stream(
+        self, method: str, path: str, deadline: Deadline, body: bytes | None = None
+    ) -> AsyncGenerator[Incoming]:
+        """Send a request and hand over its answer while it arrives; raises as `request` does."""
+        if body is not None and self.profile.is_gateway:
+            limits.check_body(len(body))
+        timer = asyncio.timeout_at(deadline.at)
+        try:
+            async with timer:
+                await self._pace.turn()
+                response = await self._client().send(self._build(method, path, body), stream=True)
+                try:
+                    self._check(response)
+                    yield Incoming(
+                        response.status_code,
+                        response.headers.get("content-type", ""),
+                        response.aiter_raw(),
+                    )
+                finally:
+                    await response.aclose()
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from None
+        except TimeoutError:
+            if timer.expired():
+                raise deadline.error(f"waiting for {self.profile.origin}") from None
+            raise
+
+    def _build(self, method: str, path: str, body: bytes | None) -> httpx.Request:
+        url = self._origin.join(path)
+        if (url.scheme, url.netloc) != (self._origin.scheme, self._origin.netloc):
+            raise NotTheServiceError(
+                f"The service names an address on another host: {brief(url, 120)}",
+                do="Nothing was sent there. Look at the address:  %alcf status",
+            )
+        headers = {
+            "Accept": "application/json, text/event-stream",
+            # a compressed answer can unfold to any size, and gzip does not pay here
+            "Accept-Encoding": "identity",
+            "User-Agent": f"alcf-jupyter/{__version__}",
+        }
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        request = httpx.Request(method, url, headers=headers, content=body)
+        authorization = self._credential.header()
+        if authorization is not None:
+            request.headers["Authorization"] = authorization
+        # no total here: the deadline holds for it, and a model may be silent for minutes
+        request.extensions["timeout"] = httpx.Timeout(None, connect=CONNECT_SECONDS).as_dict()
+        return request
+
+    def _check(self, response: httpx.Response) -> None:
+        encoding = response.headers.get("content-encoding", "identity").casefold()
+        if encoding not in ("identity", ""):
+            raise NotTheServiceError(
+                f"The answer is compressed ({brief(encoding, 40)}), which was not asked for.",
+                do="A proxy may stand in between; look at:  %alcf status",
+            )
+
+    def _client(self) -> httpx.AsyncClient:
+        """Return the client for the proxy that is set now, made on the loop that uses it."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._clients, self._loop = {}, loop
+        proxy = self.profile.proxy_now()
+        if proxy not in self._clients:
+            try:
+                self._clients[proxy] = httpx.AsyncClient(
+                    verify=_certificates() if self.profile.url.startswith("https://") else False,
+                    proxy=proxy,
+                    trust_env=False,
+                    follow_redirects=False,
+                    limits=httpx.Limits(
+                        max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS
+                    ),
+                )
+            except (ValueError, httpx.InvalidURL) as error:
+                raise UsageError(
+                    f"The proxy cannot be used: {brief(error, 120)}",
+                    do="Look at the variables http_proxy and https_proxy.",
+                ) from None
+        return self._clients[proxy]
+
+    def _unreachable(self, error: httpx.HTTPError) -> UnreachableError:
+        reason = brief(error) or type(error).__name__
+        proxy = self.profile.proxy_now()
+        if proxy:
+            parts = urlsplit(proxy)
+            via = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
+            why = f"It goes through the proxy {via}, as the environment or connect(proxy=…) says."
+        elif self.profile.is_loopback:
+            why = "Nothing answers at this address of your machine; is the server running?"
+        else:
+            why = f"On an ALCF compute node first type:  %env https_proxy={ALCF_PROXY}"
+        return UnreachableError(
+            f"{self.profile.origin} cannot be reached: {reason}",
+            why=why,
+            do="To work without the service, on the local stand-in:  %alcf connect sandbox",
+        )
+
+
+def _certificates() -> ssl.SSLContext:
+    """Trust what httpx trusts, or what the usual variables name (a site's own certificates)."""
+    file = os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE")
+    folder = os.environ.get("SSL_CERT_DIR")
+    if file or folder:
+        return ssl.create_default_context(cafile=file, capath=folder)
+    return httpx.create_ssl_context(trust_env=False)

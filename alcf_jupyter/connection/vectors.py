@@ -1,0 +1,59 @@
+"""Embeddings off the wire as one float32 matrix."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alcf_jupyter.errors import AnswerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+try:
+    from pybase64 import b64decode
+except ImportError:
+    b64decode = base64.b64decode
+
+_AGAIN = "Run the cell again; if it goes on, take another model with -m."
+
+
+def matrix(data: Sequence[Any]) -> NDArray[np.float32]:
+    """Return embeddings as they came, base64 or lists of numbers, as an (n, d) matrix.
+
+    Raises
+    ------
+    AnswerError
+        One cannot be read, they differ in length, or a value is not finite.
+    """
+    try:
+        if all(isinstance(item, str) for item in data):
+            rows = [np.frombuffer(b64decode(item, validate=True), "<f4") for item in data]
+        else:
+            rows = [_numbers(item) for item in data]
+    except (ValueError, TypeError, binascii.Error, OverflowError):
+        raise AnswerError("An embedding could not be read.", do=_AGAIN) from None
+    widths = {len(row) for row in rows}
+    if len(widths) != 1 or 0 in widths:
+        raise AnswerError(
+            f"The embeddings of one request differ in length: {sorted(widths)}.", do=_AGAIN
+        )
+    found = np.stack(rows).astype(np.float32, copy=False)
+    if not np.isfinite(found).all():
+        raise AnswerError("An embedding holds values that are not finite.", do=_AGAIN)
+    return found
+
+
+def _numbers(item: Any) -> NDArray[np.float32]:
+    if isinstance(item, str):
+        return np.frombuffer(b64decode(item, validate=True), "<f4")
+    if not isinstance(item, list) or any(
+        not isinstance(number, (int, float)) or isinstance(number, bool) for number in item
+    ):
+        raise TypeError
+    return np.array(item, np.float32)

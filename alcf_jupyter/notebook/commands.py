@@ -1,0 +1,184 @@
+"""What stands behind ``%alcf``: each command takes the rest of its line and returns a text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from alcf_jupyter.errors import AlcfError, UsageError, nearest
+from alcf_jupyter.notebook import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from alcf_jupyter.connection.client import Client
+
+WEB_INTERFACE = "https://inference.alcf.anl.gov"
+STATUS_PAGE = "https://metis.alcf.anl.gov/status"
+
+
+def connect(line: str) -> str:
+    """Connect: ``%alcf connect [alcf | sandbox | ADDRESS]``."""
+    from alcf_jupyter.connection import session
+
+    chosen, rest = options.connect_parser().read(line)
+    words = rest.split()
+    if len(words) > 1:
+        raise UsageError(
+            f"%alcf connect takes one service, not {len(words)}.", do="Type:  %alcf connect sandbox"
+        )
+    client = session.connect(
+        words[0] if words else None, proxy=chosen.proxy, poll_seconds=chosen.poll_seconds
+    )
+    lines = [f"Connected to {client.profile}."]
+    if session.current().overridden:
+        lines.append(
+            f"ALCF_JUPYTER_SERVICE asks for this in place of {session.current().overridden!r}."
+        )
+    lines += _unused_variables()
+    return "\n".join([*lines, _summary(client)])
+
+
+def use(line: str) -> str:
+    """Choose a model: ``%alcf use [--chat | --embed] MODEL [as ALIAS]``."""
+    from alcf_jupyter.connection import session
+
+    chosen, rest = options.use_parser().read(line)
+    words = rest.split()
+    alias = None
+    if len(words) == 3 and words[1] == "as":
+        alias = words.pop()
+        words.pop()
+    if len(words) != 1:
+        if not words:
+            return _defaults()
+        raise UsageError(
+            "%alcf use takes one model.", do="Type:  %alcf use MODEL  or  %alcf use MODEL as NAME"
+        )
+    kinds = {
+        "chat": words[0] if chosen.chat or not chosen.embed else None,
+        "embed": words[0] if chosen.embed else None,
+    }
+    session.use(**kinds, alias=alias)
+    return _defaults()
+
+
+def status(line: str) -> str:
+    """Show what you are connected to, as whom, and how it is."""
+    from alcf_jupyter.connection import session
+
+    if line:
+        raise UsageError("%alcf status takes no options.", do="Type:  %alcf status")
+    client = session.client()
+    lines = [f"Service    {client.profile} ({client.url})"]
+    proxy = client.profile.proxy_now()
+    lines.append(f"Proxy      {_without_password(proxy) if proxy else 'none'}")
+    if client.profile.is_gateway:
+        lines.append(f"Signed in  {_who(client)}")
+    lines.append(_defaults())
+    lines += _clusters(client)
+    if client.profile.name == "alcf":
+        lines.append(f"More       {WEB_INTERFACE} · {STATUS_PAGE}")
+    return "\n".join(lines)
+
+
+def help_(line: str) -> str:
+    """List the commands, or the options of one magic: ``%alcf help [alcf_chat]``."""
+    parsers = {
+        "alcf_chat": options.chat_parser,
+        "alcf_embed": options.embed_parser,
+        "use": options.use_parser,
+        "connect": options.connect_parser,
+    }
+    topic = line.strip().lstrip("%").removeprefix("alcf ")
+    if topic in parsers:
+        return parsers[topic]().format_help().strip()
+    if topic:
+        near = nearest(topic, parsers)
+        raise UsageError(
+            f"There is no help on {topic!r}.",
+            do=f"Did you mean:  %alcf help {near[0]}" if near else "Type:  %alcf help",
+        )
+    lines = ["%%alcf_chat -m MODEL        the cell is the prompt  (%alcf help alcf_chat)"]
+    lines.append("%%alcf_embed -m MODEL       a text on each line  (%alcf help alcf_embed)")
+    for name, command in COMMANDS.items():
+        first = (command.__doc__ or "").split(":")[0].strip().rstrip(".")
+        lines.append(f"%alcf {name:<22}{first[0].lower()}{first[1:]}")
+    return "\n".join(lines)
+
+
+COMMANDS: dict[str, Callable[[str], str]] = {
+    "connect": connect,
+    "use": use,
+    "status": status,
+    "help": help_,
+}
+
+
+def _summary(client: Client) -> str:
+    """Say what there is, or why it could not be asked for: connecting itself sends nothing."""
+    try:
+        known = client.models(timeout="20s")
+    except AlcfError as error:
+        return str(error)
+    if not client.profile.is_gateway:
+        return f"{len(known.models)} models." if known.models else "It does not list its models."
+    names = ", ".join(cluster.name for cluster in known.clusters)
+    live = sum(model.state == "Live" for model in known.models)
+    return f"{len(known.models)} models on {names}; {live} are Live."
+
+
+def _defaults() -> str:
+    from alcf_jupyter.connection import session
+
+    now = session.defaults()
+    lines = [f"Model      {now['chat'] or 'none chosen'} (chat)"]
+    lines.append(f"           {now['embed'] or 'none chosen'} (embedding)")
+    return "\n".join(lines)
+
+
+def _who(client: Client) -> str:
+    try:
+        told = client.whoami(timeout="10s")
+    except AlcfError as error:
+        return error.what
+    from alcf_jupyter.plain import brief
+
+    return f"{brief(told.get('name') or '?', 60)} ({brief(told.get('username') or '?', 60)})"
+
+
+def _clusters(client: Client) -> list[str]:
+    from alcf_jupyter.plain import brief
+
+    try:
+        known = client.models(timeout="20s")
+    except AlcfError as error:
+        return str(error).splitlines()
+    lines = []
+    for cluster in known.clusters:
+        states = Counter(str(m.state) for m in known.models if m.cluster == cluster.name)
+        counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+        down = " (maintenance)" if cluster.up is False else ""
+        lines.append(f"{brief(cluster.name, 20):<11}{counts or 'no models'}{down}")
+    return lines + [f"Note: {brief(warning, 120)}" for warning in known.warnings]
+
+
+def _without_password(proxy: str) -> str:
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(proxy)
+    host = parts.hostname or ""
+    return f"{parts.scheme}://{host}:{parts.port}" if parts.port else f"{parts.scheme}://{host}"
+
+
+def _unused_variables() -> list[str]:
+    """Name variables of other tools that people expect to count here."""
+    import os
+
+    found: dict[str, Any] = {
+        name: os.environ[name] for name in ("OPENAI_BASE_URL", "MODEL_NAME") if name in os.environ
+    }
+    if not found:
+        return []
+    names = " and ".join(found)
+    return [f"{names} are not used here; to talk to that server:  alcf.connect(ADDRESS, token=…)"]

@@ -1,0 +1,55 @@
+"""What ``%load_ext`` adds to a shell, and ``%unload_ext`` takes away again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from alcf_jupyter.notebook.magics import AlcfMagics
+
+_REPLY = ("alcf_jupyter.chat.reply", "Reply")
+_MAGICS = {"line": ("alcf", "alcf_chat", "alcf_embed"), "cell": ("alcf_chat", "alcf_embed")}
+
+_loaded: dict[int, tuple[AlcfMagics, dict[str, dict[str, Any]]]] = {}
+
+
+def load(shell: InteractiveShell) -> None:
+    """Register the magics and the display of a Reply; a second call changes nothing."""
+    if id(shell) in _loaded:
+        return
+    from alcf_jupyter.notebook.magics import AlcfMagics
+
+    registered = shell.magics_manager.magics
+    before = {
+        kind: {name: registered[kind][name] for name in names if name in registered[kind]}
+        for kind, names in _MAGICS.items()
+    }
+    magics = AlcfMagics(shell)
+    shell.register_magics(magics)
+    shell.events.register("post_run_cell", magics.forget_shown)
+    _formatter(shell).for_type_by_name(*_REPLY, magics.show_reply)
+    _loaded[id(shell)] = (magics, before)
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take out what `load` put in, and put back the magics it stood in for."""
+    if id(shell) not in _loaded:
+        return
+    magics, before = _loaded.pop(id(shell))
+    for kind, names in _MAGICS.items():
+        for name in names:
+            shell.magics_manager.magics[kind].pop(name, None)
+        shell.magics_manager.magics[kind].update(before[kind])
+    shell.magics_manager.registry.pop(type(magics).__name__, None)
+    shell.events.unregister("post_run_cell", magics.forget_shown)
+    formatter = _formatter(shell)
+    # by name until the first Reply was shown, by type from then on
+    formatter.deferred_printers.pop(_REPLY, None)
+    for kind_shown in [t for t in formatter.type_printers if (t.__module__, t.__name__) == _REPLY]:
+        formatter.type_printers.pop(kind_shown)
+
+
+def _formatter(shell: InteractiveShell) -> Any:
+    return shell.display_formatter.ipython_display_formatter  # type: ignore[union-attr]

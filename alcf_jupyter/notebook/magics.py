@@ -1,0 +1,273 @@
+"""%alcf, %%alcf_chat and %%alcf_embed: read the line, call one plain function, show its value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
+
+from alcf_jupyter.errors import AnswerError, AnswerInterrupted, UsageError, nearest
+from alcf_jupyter.notebook import options
+from alcf_jupyter.notebook.surface import Surface, TerminalDisplay, surface
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable
+
+    from IPython.core.interactiveshell import InteractiveShell
+    from pandas import DataFrame
+
+    from alcf_jupyter.chat.reply import Reply
+    from alcf_jupyter.notebook.display import AnswerDisplay
+
+WATCHED_TIMEOUT = "30m"
+HEADLESS_TIMEOUT = "5m"
+
+
+@magics_class
+class AlcfMagics(Magics):
+    """The magics of one shell.
+
+    Parameters
+    ----------
+    shell
+        The shell they belong to.
+    """
+
+    shell: InteractiveShell
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(shell)
+        self._shown: Reply | None = None
+
+    @no_var_expand
+    @line_magic
+    def alcf(self, line: str) -> None:
+        """Connect, choose models, look at the state of things: ``%alcf help`` lists it all."""
+        from alcf_jupyter.notebook import commands
+
+        word, _, rest = line.strip().partition(" ")
+        run: Callable[[str], str] | None = commands.COMMANDS.get(word or "help")
+        if run is None:
+            near = nearest(word, commands.COMMANDS)
+            raise UsageError(
+                f"%alcf has no command {word!r}.",
+                do=f"Did you mean:  %alcf {near[0]}" if near else "See them all:  %alcf help",
+            )
+        text = run(rest.strip())
+        if text:
+            print(text)  # noqa: T201 - a line of text is what it shows
+
+    @no_var_expand
+    @line_cell_magic
+    def alcf_chat(self, line: str, cell: str | None = None) -> Reply:
+        """Ask a model: ``%%alcf_chat -m MODEL`` with the prompt below it."""
+        parser = options.chat_parser()
+        chosen, rest = parser.read(line)
+        prompt = _body("%%alcf_chat", rest, cell, "What is an exascale computer?")
+        self._check_name(chosen.out)
+        reply = self._ask(self._filled(prompt, chosen), chosen)
+        if chosen.out:
+            self._namespace[chosen.out] = reply
+        return reply
+
+    @no_var_expand
+    @line_cell_magic
+    def alcf_embed(self, line: str, cell: str | None = None) -> DataFrame:
+        """Embed texts: one on each line of the cell, or any list or column after %alcf_embed."""
+        parser = options.embed_parser()
+        chosen, rest = parser.read(line)
+        self._check_name(chosen.out)
+        texts: Any
+        if cell is None:
+            texts = self._evaluated(rest)
+        else:
+            body = self._filled(_body("%%alcf_embed", rest, cell, "a text on each line"), chosen)
+            texts = [text for text in body.splitlines() if text.strip()]
+        return self._embed(texts, chosen)
+
+    def forget_shown(self, *_: object) -> None:
+        """Forget what the cell has shown: shown again in another cell, a Reply is displayed."""
+        self._shown = None
+
+    def show_reply(self, reply: Reply) -> None:
+        """Display a Reply, unless it is the one that this cell has just shown."""
+        if reply is self._shown:
+            self._shown = None
+            return
+        self._display(quiet=False).finish(
+            reply.text,
+            reply.footer,
+            reasoning=reply.reasoning,
+            note=reply.note or None,
+            metadata=reply.provenance,
+        )
+
+    @property
+    def _namespace(self) -> dict[str, Any]:
+        space: dict[str, Any] = self.shell.user_ns
+        return space
+
+    def _ask(self, prompt: str, chosen: Namespace) -> Reply:
+        from alcf_jupyter.chat import ask
+        from alcf_jupyter.connection.call import Status
+
+        display = self._display(quiet=chosen.quiet, live=not chosen.no_stream)
+        settings = {
+            "model": chosen.model,
+            "cluster": chosen.cluster,
+            "system": self._system(chosen),
+            "timeout": chosen.timeout or self._timeout(),
+            "wait": not chosen.no_wait,
+            **options.chat_parameters(chosen),
+        }
+        if chosen.no_stream:
+            reply = ask.chat(prompt, observer=display, **settings)
+            return self._finished(reply, display)
+        events = ask.replying(prompt, **settings)
+        try:
+            while True:
+                event = next(events)
+                if event is None:
+                    display.tick()
+                elif isinstance(event, Status):
+                    display.status(event.words)
+                else:
+                    display.piece(event.text, event.reasoning)
+        except StopIteration as stop:
+            return self._finished(stop.value, display)
+        except (AnswerError, AnswerInterrupted) as stop:
+            self._keep_partial(stop.reply, display, chosen.out)
+            raise
+
+    def _finished(self, reply: Reply, display: AnswerDisplay | TerminalDisplay) -> Reply:
+        display.finish(
+            reply.text,
+            self._footer(reply),
+            reasoning=reply.reasoning,
+            note=reply.note or None,
+            metadata=reply.provenance,
+        )
+        self._shown = reply
+        return reply
+
+    def _keep_partial(
+        self, reply: Any, display: AnswerDisplay | TerminalDisplay, name: str | None
+    ) -> None:
+        """Show what had arrived, marked, and keep it where a whole answer would have been."""
+        if reply is None or not (reply.text or reply.reasoning):
+            return
+        self._finished(reply, display)
+        self.shell.displayhook.update_user_ns(reply)  # type: ignore[no-untyped-call]
+        if name:
+            self._namespace[name] = reply
+
+    def _footer(self, reply: Reply) -> str:
+        """Return the footer; where somebody watches, with the times."""
+        if surface(self.shell) is Surface.HEADLESS:
+            return reply.footer
+        timing, parts = reply.timing, []
+        if timing.first_token is not None:
+            parts.append(f"first token {timing.first_token:.1f} s")
+        if timing.total is not None:
+            parts.append(f"total {timing.total:.1f} s")
+        text = ", ".join(parts)
+        if timing.waited >= 1:
+            from alcf_jupyter.connection.deadline import words
+
+            text += f" (waited {words(timing.waited)})"
+        return f"{reply.footer} · {text}" if text else reply.footer
+
+    def _embed(self, texts: Any, chosen: Namespace) -> DataFrame:
+        from alcf_jupyter.frames.embeddings import embed
+
+        display = self._display(quiet=chosen.quiet)
+        frame = embed(
+            texts,
+            model=chosen.model,
+            cluster=chosen.cluster,
+            dimensions=chosen.dimensions,
+            normalize=chosen.normalize,
+            timeout=chosen.timeout or self._timeout(),
+            wait=not chosen.no_wait,
+            observer=display,
+        )
+        told = frame.attrs["alcf"]
+        parts = [
+            f"{told['model']} @ {told['cluster']}",
+            f"{int((frame['status'] == 'ok').sum()):,} of {len(frame):,} texts",
+            f"{told['dimensions']:,} numbers each",
+            f"{told['prompt_tokens']:,} tokens in",
+            " → ".join(told["states"]) if len(told["states"]) > 1 else "",
+        ]
+        if not chosen.quiet:
+            display.finish("", " · ".join(part for part in parts if part), metadata=told)
+        if chosen.out:
+            self._namespace[chosen.out] = frame
+        return frame
+
+    def _display(self, *, quiet: bool, live: bool = True) -> AnswerDisplay | TerminalDisplay:
+        where = surface(self.shell)
+        if where is Surface.TERMINAL:
+            return TerminalDisplay(quiet=quiet)
+        from alcf_jupyter.notebook.display import AnswerDisplay
+
+        return AnswerDisplay(live=live and where is Surface.NOTEBOOK, quiet=quiet)
+
+    def _timeout(self) -> str:
+        watched = surface(self.shell) is not Surface.HEADLESS
+        return WATCHED_TIMEOUT if watched else HEADLESS_TIMEOUT
+
+    def _filled(self, text: str, chosen: Namespace) -> str:
+        if chosen.no_vars:
+            return text
+        from alcf_jupyter.chat.template import fill
+
+        return fill(text, self._namespace)
+
+    def _system(self, chosen: Namespace) -> str | None:
+        if chosen.system_file is None:
+            return None if chosen.system is None else self._filled(chosen.system, chosen)
+        if chosen.system is not None:
+            raise UsageError("Two system prompts were given.", do="Keep -s or --system-file.")
+        from pathlib import Path
+
+        try:
+            text = Path(chosen.system_file).expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"{chosen.system_file} cannot be read: {error}", do="Look at its path."
+            ) from None
+        return self._filled(text, chosen)
+
+    def _evaluated(self, expression: str) -> Any:
+        if not expression:
+            raise UsageError(
+                "%alcf_embed needs something to embed.",
+                do="Type:  %alcf_embed df['text']  or a list of texts",
+            )
+        from alcf_jupyter.chat.template import evaluate
+
+        return evaluate(expression, self._namespace)
+
+    def _check_name(self, name: str | None) -> None:
+        if name is not None and not name.isidentifier():
+            raise UsageError(
+                f"-o takes the name of a variable, not {name!r}.", do="Write it like:  -o answer"
+            )
+
+
+def _body(magic: str, rest: str, cell: str | None, example: str) -> str:
+    """Return the text under (or, on one line, behind) the options."""
+    if cell is None:
+        text = rest
+    elif rest:
+        raise UsageError(
+            f"{rest.split(maxsplit=1)[0]!r} is no option of {magic}; the text goes below it.",
+            do=f"Write it like:\n  {magic}\n  {rest[:60]}",
+        )
+    else:
+        text = cell
+    if not text.strip():
+        raise UsageError("The cell is empty.", do=f"Write it like:\n  {magic}\n  {example}")
+    return text.strip("\n")
