@@ -12,7 +12,6 @@ import pytest
 import alcf_jupyter
 
 CHANGELOG = Path(__file__).resolve().parents[1] / "CHANGELOG.md"
-HOOKS = {"load_ipython_extension", "unload_ipython_extension"}
 
 
 def members(name):
@@ -26,7 +25,7 @@ def members(name):
 
 
 def documented():
-    for name in [*alcf_jupyter.__all__, *sorted(HOOKS)]:
+    for name in alcf_jupyter.__all__:
         if callable(getattr(alcf_jupyter, name)):
             yield from (pytest.param(value, id=full) for full, value in members(name))
 
@@ -38,7 +37,7 @@ def test_all_is_what_is_public_and_sorted():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     ).stdout.split()
     public = {name for name in alcf_jupyter.__all__ if not name.startswith("_")}
-    assert set(listed) - HOOKS == public - HOOKS
+    assert set(listed) == public
 
 
 @pytest.mark.parametrize("name", alcf_jupyter.__all__)
@@ -51,7 +50,7 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = alcf_jupyter.no_such_name
 
 
-@pytest.mark.parametrize("value", documented())
+@pytest.mark.parametrize("value", list(documented()))
 def test_the_docstring_is_a_sentence_and_names_every_parameter(value):
     text = inspect.getdoc(value) or ""
     first = text.split("\n\n")[0]
@@ -64,9 +63,28 @@ def test_the_docstring_is_a_sentence_and_names_every_parameter(value):
     if inspect.isclass(value) or not parameters:
         return
     section = re.search(r"^Parameters\n-+\n(.*?)(?=^\w+\n-+$|\Z)", text, re.MULTILINE | re.DOTALL)
-    assert section, "a section Parameters"
-    named = re.findall(r"^\*{0,2}(\w+)|, \*{0,2}(\w+)", section[1], re.MULTILINE)
-    assert set(parameters) <= {name for pair in named for name in pair}
+    named = set(
+        re.findall(r"^\*{0,2}(\w+)|, \*{0,2}(\w+)", section[1] if section else "", re.MULTILINE)
+    )
+    named = {name for pair in named for name in pair} | set(re.findall(r"`(\w+)`", text))
+    missing = set(parameters) - named
+    # one function may leave its parameters to another that documents them
+    refers = re.search(r"[Ss]ee `(\w+)` for", text) or re.search(r"[Aa]s (?:for )?`(\w+)`", text)
+    assert not missing or (refers and hasattr(alcf_jupyter, refers[1])), missing
+
+
+def test_no_room_stands_where_a_function_of_its_name_is_public():
+    program = (
+        "import importlib, pkgutil, types, alcf_jupyter\n"
+        "for found in pkgutil.walk_packages(alcf_jupyter.__path__, 'alcf_jupyter.'):\n"
+        "    if not found.name.endswith('__main__'): importlib.import_module(found.name)\n"
+        "for name in alcf_jupyter.__all__:\n"
+        "    if isinstance(getattr(alcf_jupyter, name), types.ModuleType): print(name)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_one_version_everywhere():

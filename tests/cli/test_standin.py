@@ -1,0 +1,86 @@
+"""The stand-in run by hand: the line it prints connects, and it ends with its terminal."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+
+@pytest.fixture
+def served():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "alcf_jupyter.cli", "sandbox", "--seed", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    said = ""
+    while "Ctrl-C" not in said:
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+        said += line
+    yield process, said
+    process.kill()
+    process.communicate()
+
+
+def answers(url):
+    """Whether something listens there; a refusal for want of a token is an answer."""
+    try:
+        urllib.request.urlopen(f"{url}/list-endpoints", timeout=5).close()
+    except urllib.error.HTTPError as refused:
+        refused.close()
+    except OSError:
+        return False
+    return True
+
+
+def ended(url, seconds=10):
+    end = time.monotonic() + seconds
+    while answers(url):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return True
+
+
+def test_the_printed_lines_connect(served):
+    process, said = served
+    program = "\n".join(re.findall(r"^    (.*)$", said, re.MULTILINE))
+    assert re.search(r"^alcf\.connect\(", program, re.MULTILINE)
+    program += "\nprint(alcf.client().url, len(alcf.client().models().models))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    url, models = done.stdout.split()
+    assert url in said
+    assert int(models) > 3
+    assert process.poll() is None
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_it_ends_with_the_command(served, how):
+    process, said = served
+    url = re.search(r"http://127\.0\.0\.1:\d+/resource_server", said)[0]
+    assert answers(url)
+    process.send_signal(how)
+    process.wait(10)
+    assert ended(url)
+    assert process.returncode == (0 if how is signal.SIGINT else -how)
+
+
+def test_a_wrong_option_is_the_stand_ins_to_refuse():
+    done = subprocess.run(
+        [sys.executable, "-m", "alcf_jupyter.cli", "sandbox", "--no-such-option"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "--no-such-option" in done.stderr
