@@ -249,6 +249,6 @@ def nearest(name: str, names: Iterable[str], most: int = 3) -> list[str]:
     for known in names:
         by_fold.setdefault(known.casefold(), known)
         by_fold.setdefault(known.rsplit("/", 1)[-1].casefold(), known)
-    found = get_close_matches(name.casefold(), by_fold, n=2 * most, cutoff=0.5)
+    found = get_close_matches(name.casefold(), by_fold, n=2 * most, cutoff=0.6)
     found += [fold for fold in by_fold if name and name.casefold() in fold]
     return list(dict.fromkeys(by_fold[fold] for fold in found))[:most]

@@ -111,7 +111,7 @@ def chat(
     call = request(prompt, model, cluster, system, Deadline.after(timeout), params)
     call.patient = wait
     answer = talk.chat(call, observer or StderrObserver())
-    return replies.of(answer, call, talk.url)
+    return replies.of(answer, call, talk.profile)
 
 
 def complete(
@@ -136,7 +136,7 @@ def complete(
         wait,
     )
     answer = talk.complete(call, observer or StderrObserver())
-    return replies.of(answer, call, talk.url)
+    return replies.of(answer, call, talk.profile)
 
 
 def stream(prompt: str, **options: Any) -> Iterator[str]:
@@ -188,7 +188,7 @@ def replying(
 def _with_partial(talk: Client, call: Call) -> Generator[Piece | Status | None, None, Reply]:
     def so_far(stopped: str) -> Reply:
         answer = call.reading.answer if call.reading else Answer()
-        return replies.of(answer, call, talk.url, stopped=stopped)
+        return replies.of(answer, call, talk.profile, stopped=stopped)
 
     try:
         answer = yield from talk.stream(call)
@@ -205,7 +205,7 @@ def _with_partial(talk: Client, call: Call) -> Generator[Piece | Status | None, 
         stop = AnswerInterrupted()
         stop.reply = so_far("interrupted")
         raise stop from None
-    return replies.of(answer, call, talk.url)
+    return replies.of(answer, call, talk.profile)
 
 
 def request(

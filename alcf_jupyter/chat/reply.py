@@ -13,6 +13,7 @@ from alcf_jupyter.service.dialect import Answer, Usage
 
 if TYPE_CHECKING:
     from alcf_jupyter.connection.call import Call
+    from alcf_jupyter.connection.profiles import Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,10 @@ class Reply:
     @property
     def footer(self) -> str:
         """What answered, in one line without times, so that it is the same on every run."""
-        parts = [f"{self.model} @ {self.cluster}" if self.cluster else self.model, self._tokens()]
+        parts = [f"{self.model} @ {self.cluster}" if self.cluster else self.model]
+        if self.provenance.get("service") == "sandbox":
+            parts.append("local sandbox")
+        parts.append(self._tokens())
         if len(self.states) > 1:
             parts.append(" → ".join(self.states))
         return " · ".join(part for part in parts if part)
@@ -111,7 +115,7 @@ class Reply:
         return f"{used.prompt_tokens:,} in / {used.completion_tokens:,} out"
 
 
-def of(answer: Answer, call: Call, url: str, *, stopped: str = "") -> Reply:
+def of(answer: Answer, call: Call, profile: Profile, *, stopped: str = "") -> Reply:
     """Return the reply that `answer` to `call` makes.
 
     Parameters
@@ -120,8 +124,8 @@ def of(answer: Answer, call: Call, url: str, *, stopped: str = "") -> Reply:
         What came.
     call
         What was asked.
-    url
-        The service's base address.
+    profile
+        The service.
     stopped
         Why it is not whole, where that is known better than the answer says.
     """
@@ -144,7 +148,8 @@ def of(answer: Answer, call: Call, url: str, *, stopped: str = "") -> Reply:
             "model": call.model,
             "model_served": answer.model or model,
             "cluster": cluster,
-            "url": url,
+            "service": profile.name,
+            "url": profile.url,
             "parameters": {k: v for k, v in call.body.items() if k not in prompt},
             "prompt_sha256": _digest(repr(prompt)),
             "answer_sha256": _digest(answer.text),

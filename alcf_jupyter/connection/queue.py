@@ -104,11 +104,11 @@ def line(model: Model, elapsed: float, free_nodes: int | None = None) -> str:
 
 def not_live(model: Model, known: Catalog) -> NotLiveError:
     """Return the error that names the state of `model` and models that are Live instead."""
-    kind = model.looks_like_embedding
-    live = [m for m in known.ready(embedding=kind, most=4) if m.state is State.LIVE and m != model]
+    live = known.ready(embedding=model.looks_like_embedding, near=model.cluster)
+    options = [m.option for m in live if m.state is State.LIVE]
     return NotLiveError(
         f"{model.id} on {model.cluster} is {model.state}.",
-        why="Live now: " + (", ".join(f"-m {m.id}" for m in live[:3]) or "no model of this kind."),
+        why=f"Live now:  {'   '.join(options) or 'no model of this kind.'}",
         do="Take one of these, or wait for it:  --timeout 30m",
         status=503,
     )

@@ -128,6 +128,7 @@ class _Run:
         self.rows: dict[str, _Row] = {}
         self.tokens = 0
         self.served = ""
+        self.service = self._client.profile.name
 
     def send(self, pack: Sequence[tuple[str, int]]) -> None:
         """Send a pack; where it is refused, halves of it, until the text at fault stands alone."""
@@ -266,6 +267,7 @@ def _frame(
     frame.attrs["alcf"] = {
         "model": served.id if served else run.call.model,
         "cluster": served.cluster if served else run.call.cluster or "",
+        "service": run.service,
         "model_served": run.served,
         "dimensions": int(vectors.shape[1]),
         "prompt_tokens": run.tokens,

@@ -18,7 +18,7 @@ STATUS_PAGE = "https://metis.alcf.anl.gov/status"
 
 
 def connect(line: str) -> str:
-    """Connect: ``%alcf connect [alcf | sandbox | ADDRESS]``."""
+    """Choose the service: ``%alcf connect [alcf | sandbox | ADDRESS]``."""
     from alcf_jupyter.connection import session
 
     chosen, rest = options.connect_parser().read(line)
@@ -40,7 +40,7 @@ def connect(line: str) -> str:
 
 
 def use(line: str) -> str:
-    """Choose a model: ``%alcf use [--chat | --embed] MODEL [as ALIAS]``."""
+    """Choose the model: ``%alcf use [--chat | --embed] MODEL [as NAME]``."""
     from alcf_jupyter.connection import session
 
     chosen, rest = options.use_parser().read(line)
@@ -64,7 +64,7 @@ def use(line: str) -> str:
 
 
 def status(line: str) -> str:
-    """Show what you are connected to, as whom, and how it is."""
+    """See the service, who you are and the models: ``%alcf status``."""
     from alcf_jupyter.connection import session
 
     if line:
@@ -83,7 +83,7 @@ def status(line: str) -> str:
 
 
 def help_(line: str) -> str:
-    """List the commands, or the options of one magic: ``%alcf help [alcf_chat]``."""
+    """See the commands and options: ``%alcf help [alcf_chat | alcf_embed | use | connect]``."""
     parsers = {
         "alcf_chat": options.chat_parser,
         "alcf_embed": options.embed_parser,
@@ -99,12 +99,13 @@ def help_(line: str) -> str:
             f"There is no help on {topic!r}.",
             do=f"Did you mean:  %alcf help {near[0]}" if near else "Type:  %alcf help",
         )
-    lines = ["%%alcf_chat -m MODEL        the cell is the prompt  (%alcf help alcf_chat)"]
-    lines.append("%%alcf_embed -m MODEL       a text on each line  (%alcf help alcf_embed)")
-    for name, command in COMMANDS.items():
-        first = (command.__doc__ or "").split(":")[0].strip().rstrip(".")
-        lines.append(f"%alcf {name:<22}{first[0].lower()}{first[1:]}")
-    return "\n".join(lines)
+    told = [("%%alcf_chat -m MODEL", "Ask a model; the cell is the prompt")]
+    told.append(("%%alcf_embed -m MODEL", "Embed texts, one on each line of the cell"))
+    for command in COMMANDS.values():
+        words, _, usage = (command.__doc__ or "").partition(": ")
+        told.append((usage.strip("`."), words))
+    width = max(len(usage) for usage, _ in told) + 2
+    return "\n".join(f"{usage:<{width}}{words}" for usage, words in told)
 
 
 COMMANDS: dict[str, Callable[[str], str]] = {

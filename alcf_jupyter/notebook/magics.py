@@ -195,6 +195,7 @@ class AlcfMagics(Magics):
         told = frame.attrs["alcf"]
         parts = [
             f"{told['model']} @ {told['cluster']}",
+            "local sandbox" if told["service"] == "sandbox" else "",
             f"{int((frame['status'] == 'ok').sum()):,} of {len(frame):,} texts",
             f"{told['dimensions']:,} numbers each",
             f"{told['prompt_tokens']:,} tokens in",

@@ -67,6 +67,11 @@ class Model:
     can_reason: bool | None = None
 
     @property
+    def option(self) -> str:
+        """What to type to get this model."""
+        return f"-m {self.id} -c {self.cluster}" if self.cluster else f"-m {self.id}"
+
+    @property
     def looks_like_embedding(self) -> bool:
         """Whether the name suggests an embedding model: for ordering suggestions, never a rule."""
         name = self.id.casefold()
@@ -142,7 +147,7 @@ class Catalog:
         same = [m for m in here if m.id.rsplit("/", 1)[-1].casefold() == tail]
         if same:
             return UnknownModelError(
-                what, why=f"{same[0].cluster} serves it under another name.", do=_option(same[0])
+                what, why=f"{same[0].cluster} serves it under another name.", do=same[0].option
             )
         ids = nearest(model, (m.id for m in here))
         elsewhere = nearest(model, (m.id for m in self.models))
@@ -151,7 +156,7 @@ class Catalog:
             return UnknownModelError(
                 what,
                 why="It may also be one that your account's groups do not show you.",
-                do=f"Did you mean:  {_option(match)}",
+                do=f"Did you mean:  {match.option}",
             )
         return UnknownModelError(
             what,
@@ -159,18 +164,13 @@ class Catalog:
             do="See what there is:  %alcf models",
         )
 
-    def ready(self, *, embedding: bool = False, most: int = 3) -> list[Model]:
-        """Return up to `most` models to suggest: Live first, of the kind that is wanted."""
+    def ready(self, *, embedding: bool = False, near: str = "", most: int = 3) -> list[Model]:
+        """Return up to `most` models to suggest: Live first, then those on the cluster `near`."""
         ranked = sorted(
-            self.models,
-            key=lambda m: (_READINESS[m.state], m.looks_like_embedding != embedding, m.id),
+            self.models, key=lambda m: (_READINESS[m.state], m.cluster != near, m.cluster, m.id)
         )
         kind = [m for m in ranked if m.looks_like_embedding == embedding]
         return (kind or ranked)[:most]
-
-
-def _option(model: Model) -> str:
-    return f"-m {model.id} -c {model.cluster}" if model.cluster else f"-m {model.id}"
 
 
 def join(
