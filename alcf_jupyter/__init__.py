@@ -16,12 +16,12 @@ from alcf_jupyter._version import __version__
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from alcf_jupyter.chat.ask import chat, complete, stream
-    from alcf_jupyter.chat.reply import Reply
     from alcf_jupyter.connection.client import Client
     from alcf_jupyter.connection.session import client, connect, defaults, use
     from alcf_jupyter.errors import AlcfError
     from alcf_jupyter.frames.embeddings import embed, matrix
+    from alcf_jupyter.prompt.ask import chat, complete, stream
+    from alcf_jupyter.prompt.reply import Reply
 
 __all__ = [
     "AlcfError",
@@ -45,15 +45,15 @@ __all__ = [
 _HOMES = {
     "AlcfError": "errors",
     "Client": "connection.client",
-    "Reply": "chat.reply",
-    "chat": "chat.ask",
+    "Reply": "prompt.reply",
+    "chat": "prompt.ask",
     "client": "connection.session",
-    "complete": "chat.ask",
+    "complete": "prompt.ask",
     "connect": "connection.session",
     "defaults": "connection.session",
     "embed": "frames.embeddings",
     "matrix": "frames.embeddings",
-    "stream": "chat.ask",
+    "stream": "prompt.ask",
     "use": "connection.session",
 }
 

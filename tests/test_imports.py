@@ -12,7 +12,7 @@ ORDER = (
     {"errors", "plain", "progress"},
     {"service"},
     {"connection"},
-    {"chat"},
+    {"prompt"},
     {"frames"},
     {"notebook"},
     {"cli"},
@@ -74,7 +74,7 @@ def test_the_package_keeps_the_order():
 def test_every_room_has_its_place():
     rooms = {room_of(path, PACKAGE) for path in PACKAGE.rglob("*.py")}
     assert rooms - EXEMPT - {ALONE} <= set(RANK)
-    assert {"errors", "service", "connection", "chat", "notebook", "cli", "sandbox"} <= rooms
+    assert {"errors", "service", "connection", "prompt", "notebook", "cli", "sandbox"} <= rooms
 
 
 @pytest.mark.parametrize(
@@ -84,11 +84,11 @@ def test_every_room_has_its_place():
         ("service/catalog.py", "import httpx"),
         ("service/catalog.py", "def f():\n    import pandas.core"),
         ("service/catalog.py", "from demo import connection"),
-        ("service/catalog.py", "from .. import chat"),
-        ("connection/client.py", "from demo.chat.reply import Reply"),
-        ("connection/client.py", "def f():\n    from ..chat import reply"),
+        ("service/catalog.py", "from .. import prompt"),
+        ("connection/client.py", "from demo.prompt.reply import Reply"),
+        ("connection/client.py", "def f():\n    from ..prompt import reply"),
         ("connection/client.py", "import demo"),
-        ("chat/ask.py", "from demo import models"),
+        ("prompt/ask.py", "from demo import models"),
         ("frames/column.py", "from demo.notebook import display"),
         ("notebook/magics.py", "import demo.cli"),
         ("sandbox/server.py", "from demo.service import limits"),

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.notebook.magics import AlcfMagics
 
-_REPLY = ("alcf_jupyter.chat.reply", "Reply")
+_REPLY = ("alcf_jupyter.prompt.reply", "Reply")
 _MAGICS = {"line": ("alcf", "alcf_chat", "alcf_embed"), "cell": ("alcf_chat", "alcf_embed")}
 
 _loaded: dict[int, tuple[AlcfMagics, dict[str, dict[str, Any]]]] = {}

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
     from pandas import DataFrame
 
-    from alcf_jupyter.chat.reply import Reply
     from alcf_jupyter.notebook.display import AnswerDisplay
+    from alcf_jupyter.prompt.reply import Reply
 
 WATCHED_TIMEOUT = "30m"
 HEADLESS_TIMEOUT = "5m"
@@ -109,8 +109,8 @@ class AlcfMagics(Magics):
         return space
 
     def _ask(self, prompt: str, chosen: Namespace) -> Reply:
-        from alcf_jupyter.chat import ask
         from alcf_jupyter.connection.call import Status
+        from alcf_jupyter.prompt import ask
 
         display = self._display(quiet=chosen.quiet, live=not chosen.no_stream)
         settings = {
@@ -222,7 +222,7 @@ class AlcfMagics(Magics):
     def _filled(self, text: str, chosen: Namespace) -> str:
         if chosen.no_vars:
             return text
-        from alcf_jupyter.chat.template import fill
+        from alcf_jupyter.prompt.template import fill
 
         return fill(text, self._namespace)
 
@@ -247,7 +247,7 @@ class AlcfMagics(Magics):
                 "%alcf_embed needs something to embed.",
                 do="Type:  %alcf_embed df['text']  or a list of texts",
             )
-        from alcf_jupyter.chat.template import evaluate
+        from alcf_jupyter.prompt.template import evaluate
 
         return evaluate(expression, self._namespace)
 

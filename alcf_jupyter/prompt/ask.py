@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from alcf_jupyter.chat import reply as replies
 from alcf_jupyter.connection.call import Call, Status
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.session import choose, client
@@ -16,15 +15,16 @@ from alcf_jupyter.errors import (
     nearest,
 )
 from alcf_jupyter.progress import StderrObserver
+from alcf_jupyter.prompt import reply as replies
 from alcf_jupyter.service.dialect import Answer
 from alcf_jupyter.service.limits import MAX_STOPS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from alcf_jupyter.chat.reply import Reply
     from alcf_jupyter.connection.client import Client
     from alcf_jupyter.progress import Observer
+    from alcf_jupyter.prompt.reply import Reply
     from alcf_jupyter.service.dialect import Piece
 
 TIMEOUT = "30m"
