@@ -92,12 +92,3 @@ def test_one_version_everywhere():
     newest = re.search(r"^## \[(\d[^]]*)\]", CHANGELOG.read_text(encoding="utf-8"), re.MULTILINE)
     assert newest
     assert newest[1] == alcf_jupyter.__version__
-
-
-def test_no_room_has_the_name_of_a_public_function():
-    # importing a subpackage sets the attribute of that name on the package, over the function
-    import alcf_jupyter
-
-    folder = Path(alcf_jupyter.__file__).parent
-    rooms = {path.stem for path in folder.iterdir()}
-    assert not rooms & {name for name in alcf_jupyter.__all__ if not name.startswith("_")}

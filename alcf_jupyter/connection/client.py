@@ -71,31 +71,88 @@ class Client:
         return [cluster.name for cluster in self.models().clusters]
 
     def models(self, *, fresh: bool = False, timeout: str | float = READ_TIMEOUT) -> Catalog:
-        """Return every model and its state, no older than the service's own cache."""
+        """Return every model and its state.
+
+        Parameters
+        ----------
+        fresh
+            Ask for the queue again even if it was asked for a moment ago. The service answers
+            from a cache of 60 s.
+        timeout
+            Seconds, or words such as ``"30s"``.
+
+        Returns
+        -------
+        Catalog
+            A cluster whose queue cannot be had has models of unknown state.
+        """
         return loop.run(self._directory.catalog(Deadline.after(timeout), fresh=fresh))
 
     def jobs(self, cluster: str, timeout: str | float = READ_TIMEOUT) -> dict[str, Any]:
-        """Return the answer of ``/{cluster}/jobs`` as the service gives it."""
+        """Return the answer of ``/{cluster}/jobs`` as the service gives it.
+
+        Parameters
+        ----------
+        cluster
+            Name of the cluster.
+        timeout
+            Seconds, or words such as ``"30s"``.
+        """
         return self._get(f"/{self.models().cluster(cluster).name}/jobs", timeout)
 
     def whoami(self, timeout: str | float = READ_TIMEOUT) -> dict[str, Any]:
-        """Return who the service takes you for."""
+        """Return who the service takes you for.
+
+        Parameters
+        ----------
+        timeout
+            Seconds, or words such as ``"30s"``.
+        """
         return self._get("/whoami", timeout)
 
     def chat(self, call: Call, observer: Observer | None = None) -> Answer:
-        """Send a chat and return its answer, all at once."""
+        """Send a chat and return its answer, all at once.
+
+        Parameters
+        ----------
+        call
+            What to send, to whom, and until when.
+        observer
+            Told how the queue is.
+        """
         return _watched(lambda emit: self._caller.chat(call, emit), observer)
 
     def complete(self, call: Call, observer: Observer | None = None) -> Answer:
-        """Send a text to be continued and return its answer."""
+        """Send a text to be continued and return its answer.
+
+        Parameters
+        ----------
+        call
+            What to send, to whom, and until when.
+        observer
+            Told how the queue is.
+        """
         return _watched(lambda emit: self._caller.complete(call, emit), observer)
 
     def embed(self, call: Call, observer: Observer | None = None) -> Vectors:
-        """Send 1 to 2,048 texts and return an embedding for each, as they came."""
+        """Send texts and return an embedding for each, as they came.
+
+        Parameters
+        ----------
+        call
+            Its body holds 1 to 2,048 texts as ``input``.
+        observer
+            Told how the queue is.
+        """
         return _watched(lambda emit: self._caller.embed(call, emit), observer)
 
     def stream(self, call: Call) -> Generator[Piece | Status | None, None, Answer]:
         """Send a chat and yield its answer as it arrives.
+
+        Parameters
+        ----------
+        call
+            What to send, to whom, and until when.
 
         Yields
         ------
