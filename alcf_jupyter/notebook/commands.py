@@ -59,8 +59,9 @@ def use(line: str) -> str:
         "chat": words[0] if chosen.chat or not chosen.embed else None,
         "embed": words[0] if chosen.embed else None,
     }
-    session.use(**kinds, alias=alias)
-    return _defaults()
+    now = session.use(**kinds, alias=alias)
+    kind, cells = ("embed", "embed cells") if chosen.embed else ("chat", "chat cells")
+    return f"{now[kind]} answers {cells}" + (f", and is called {alias}." if alias else ".")
 
 
 def status(line: str) -> str:

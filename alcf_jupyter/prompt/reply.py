@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.profiles import Profile
 
 
+_PROMPT = {"messages", "prompt"}
+_PLUMBING = {"stream_options"}
+"""What is sent so that the answer can be read, and does not bear on what it says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Timing:
     """How long an answer took, in seconds.
@@ -133,7 +138,7 @@ def of(answer: Answer, call: Call, profile: Profile, *, stopped: str = "") -> Re
     cluster = call.served.cluster if call.served else call.cluster or ""
     timing = Timing(call.wait.seconds, call.first_seconds, call.total_seconds)
     complete = answer.complete and not stopped
-    prompt = {k: v for k, v in call.body.items() if k in ("messages", "prompt")}
+    prompt = {k: v for k, v in call.body.items() if k in _PROMPT}
     return Reply(
         text=answer.text,
         reasoning=answer.reasoning,
@@ -151,7 +156,7 @@ def of(answer: Answer, call: Call, profile: Profile, *, stopped: str = "") -> Re
             "service": profile.name,
             # the stand-in's port is another one in every run
             "url": "" if profile.name == "sandbox" else profile.url,
-            "parameters": {k: v for k, v in call.body.items() if k not in prompt},
+            "parameters": {k: v for k, v in call.body.items() if k not in _PROMPT | _PLUMBING},
             "prompt_sha256": _digest(repr(prompt)),
             "answer_sha256": _digest(answer.text),
             "finish_reason": stopped or answer.finish_reason,
