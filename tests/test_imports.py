@@ -1,7 +1,10 @@
 """Imports run one way; imports inside functions count too."""
 
 import ast
+import re
 import sys
+import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -75,6 +78,24 @@ def test_every_room_has_its_place():
     rooms = {room_of(path, PACKAGE) for path in PACKAGE.rglob("*.py")}
     assert rooms - EXEMPT - {ALONE} <= set(RANK)
     assert {"errors", "service", "connection", "prompt", "notebook", "cli", "sandbox"} <= rooms
+
+
+def test_every_package_it_imports_is_declared():
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    declared = [*project["dependencies"], *extras["lab"], *extras["fast"]]
+    names = {re.match(r"[\w-]+", line)[0].lower() for line in declared}
+    names |= {"jupyter-client", "nbformat"}  # JupyterLab stands on them; asked for with care
+    owners = metadata.packages_distributions()
+    undeclared = {
+        f"{path.relative_to(PACKAGE)} imports {module}"
+        for path in PACKAGE.rglob("*.py")
+        for module in imported(path, PACKAGE)
+        if (top := module.partition(".")[0]) not in sys.stdlib_module_names
+        and top != PACKAGE.name
+        and not names & {owner.lower().replace("_", "-") for owner in owners.get(top, [top])}
+    }
+    assert undeclared == set()
 
 
 @pytest.mark.parametrize(

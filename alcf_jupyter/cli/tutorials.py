@@ -114,7 +114,7 @@ def open_in_lab(notebook: Path, *, port: int | None = None, browser: bool = True
             "The demo needs JupyterLab, which is not installed.",
             do="Type:  pip install 'alcf-jupyter[lab]'   (or: alcf-jupyter demo --headless)",
         )
-    command = [sys.executable, "-m", "jupyterlab", notebook.name]
+    command = [sys.executable, "-m", "jupyterlab", notebook.name, "--log-level=WARN"]
     command += [] if port is None else [f"--port={port}", "--ServerApp.port_retries=0"]
     command += [] if browser else ["--no-browser"]
     # JupyterLab refuses root, which is who one is in most containers; it listens on loopback only.

@@ -97,7 +97,7 @@ def test_the_demo_becomes_a_jupyterlab_on_a_copy(tmp_path, monkeypatch, capsys):
     [(program, words)] = became
     assert program == sys.executable
     assert words[1:4] == ["-m", "jupyterlab", "01_one.ipynb"]
-    assert words[4:] == ["--port=8899", "--ServerApp.port_retries=0", "--no-browser"]
+    assert words[5:] == ["--port=8899", "--ServerApp.port_retries=0", "--no-browser"]
     assert Path.cwd() == mine
     assert os.environ["ALCF_JUPYTER_SERVICE"] == "sandbox"
     assert str(mine) in capsys.readouterr().out

@@ -1,0 +1,71 @@
+"""The demo: one command from nothing to answers, in the terminal and in JupyterLab."""
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+DEMO = [sys.executable, "-m", "alcf_jupyter.cli", "demo"]
+
+
+def test_headless_it_prints_an_answer_and_an_embedding_frame(tmp_path):
+    done = subprocess.run(
+        [*DEMO, tmp_path / "mine", "--headless"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "In [1]: %load_ext alcf_jupyter" in done.stdout
+    assert re.search(r"^In \[\d+\]: %%alcf_chat", done.stdout, re.MULTILINE)
+    assert re.search(r"^sandbox/\S+ @ \S+ · .* in / \S+ out", done.stdout, re.MULTILINE)
+    assert re.search(r"^ +text +embedding", done.stdout, re.MULTILINE)
+    assert (tmp_path / "mine" / "01_first_prompt.ipynb").exists()
+
+
+@pytest.fixture
+def lab(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [*DEMO, tmp_path / "mine", "--no-browser", "--port", str(port)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    said, address = [], None
+    while not address and (line := process.stdout.readline()):
+        said.append(line)
+        address = re.search(r"(http://127\.0\.0\.1:\d+)/lab\S*token=(\w+)", line)
+    assert address, "".join(said)
+    yield "".join(said), *address.groups()
+    process.kill()
+    process.communicate()
+
+
+def test_in_jupyterlab_it_opens_the_tutorials(lab):
+    said, server, token = lab
+    assert "no account, no network" in said
+    contents = urllib.request.Request(
+        f"{server}/api/contents", headers={"Authorization": f"token {token}"}
+    )
+    end = time.monotonic() + 30  # the address is printed a moment before it is listened to
+    while True:
+        try:
+            with urllib.request.urlopen(contents, timeout=30) as answer:
+                names = [item["name"] for item in json.load(answer)["content"]]
+            break
+        except urllib.error.URLError:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+    assert "01_first_prompt.ipynb" in names
+    assert "conftest.py" not in names
