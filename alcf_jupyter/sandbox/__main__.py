@@ -66,7 +66,7 @@ async def serve(settings: Settings, *, with_owner: bool) -> None:
     threading.Thread(target=_warm_up, daemon=True).start()
     if with_owner:
         await _end_of_input()
-        await server.stop()
+        server.stop()
     else:
         await asyncio.Event().wait()
 

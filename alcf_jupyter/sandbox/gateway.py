@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .answers import NOT_FOUND_PAGE, Answer, GatewayError, page
+from .answers import NOT_FOUND_PAGE, Answer, page
 from .catalog import COMPUTE, Cluster, Model
 from .jobs import jobs
 
 if TYPE_CHECKING:
-    from .people import Person
     from .requests import Request
     from .service import Service
 
@@ -29,12 +28,12 @@ async def status(service: Service, _request: Request) -> Answer:
 
 async def whoami(_service: Service, request: Request) -> Answer:
     """GET /whoami."""
-    return Answer(payload=_person(request).whoami())
+    return Answer(payload=request.caller().whoami())
 
 
 async def list_endpoints(service: Service, request: Request) -> Answer:
     """GET /list-endpoints: every cluster, framework and model that the user may see."""
-    person = _person(request)
+    person = request.caller()
     told = {}
     for cluster in service.catalog.clusters.values():
         if not service.may_see(person, cluster):
@@ -51,10 +50,9 @@ async def list_endpoints(service: Service, request: Request) -> Answer:
 
 async def cluster_jobs(service: Service, request: Request, cluster: str) -> Answer:
     """GET /{cluster}/jobs."""
-    person = _person(request)
+    person = request.caller()
     where = service.catalog.cluster(cluster)
-    if not service.may_see(person, where):
-        raise GatewayError("unauthorized", "Permission denied due to Globus Group restrictions.")
+    service.check_groups(person, where)
     return Answer(payload=jobs(service, where, person))
 
 
@@ -62,7 +60,7 @@ async def cluster_models(service: Service, request: Request, cluster: str) -> An
     """GET /{cluster}/models: the newer route that tells what each model can do."""
     if not service.settings.models_route:
         return page(404, NOT_FOUND_PAGE)
-    person = _person(request)
+    person = request.caller()
     where = service.catalog.cluster(cluster)
     wanted = request.query.get("model_id")
     told = [
@@ -75,7 +73,7 @@ async def cluster_models(service: Service, request: Request, cluster: str) -> An
 
 async def staging(_service: Service, request: Request) -> Answer:
     """PUT /data/staging."""
-    person = _person(request)
+    person = request.caller()
     return Answer(
         payload={
             "collection_id": STAGING_COLLECTION,
@@ -110,9 +108,3 @@ def _facts(cluster: Cluster, model: Model) -> dict[str, Any]:
         "reasoning": {"supported": model.behaviour == "reasoning"},
     }
     return {**facts, "capabilities": capabilities}
-
-
-def _person(request: Request) -> Person:
-    if request.person is None:
-        raise TypeError("this route needs an authenticated request")
-    return request.person

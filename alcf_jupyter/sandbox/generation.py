@@ -1,16 +1,14 @@
-"""From what a model says to what is sent: cut, counted, and wrapped as a model server does it."""
+"""From what a model says to what it may say: cut at stop texts and limits, in tokens."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import tokens
 from .models import Prompt, Refused, answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .catalog import Model
     from .models import ToolCall
 
@@ -34,9 +32,13 @@ class Generated:
         called = sum(tokens.count(call.name + call.arguments) for call in self.tool_calls)
         return len(self.reasoning) + len(self.content) + called
 
+    def pause(self) -> float:
+        """Return the real seconds between two tokens."""
+        return 1 / self.pace if self.pace else 0.0
+
     def seconds(self) -> float:
         """Return how long it takes at the model's pace, in real seconds."""
-        return self.count() / self.pace if self.pace else 0.0
+        return self.count() * self.pause()
 
 
 def refuse(message: str, status: int = 400, kind: str = "BadRequestError") -> Refused:
@@ -101,55 +103,3 @@ def _cut_at_stops(text: str, stops: str | list[str] | None) -> tuple[str, str | 
         return text, None
     place, stop = min(places)
     return text[:place], stop
-
-
-def usage(prompt_tokens: int, completion_tokens: int) -> dict[str, Any]:
-    """Return the token counts of an answer."""
-    return {
-        "prompt_tokens": prompt_tokens,
-        "total_tokens": prompt_tokens + completion_tokens,
-        "completion_tokens": completion_tokens,
-        "prompt_tokens_details": None,
-    }
-
-
-def message(made: Generated, reasoning_field: str) -> dict[str, Any]:
-    """Return the assistant message of a whole chat answer."""
-    null = made.null_content and not made.content
-    return {
-        "role": "assistant",
-        reasoning_field: "".join(made.reasoning) or None,
-        "content": None if null else "".join(made.content),
-        "tool_calls": [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            }
-            for call in made.tool_calls
-        ],
-    }
-
-
-def deltas(made: Generated, reasoning_field: str) -> Iterator[dict[str, Any]]:
-    """Give the pieces of a streamed chat answer, one token each, the role first."""
-    yield {"role": "assistant", "content": ""}
-    for token in made.reasoning:
-        yield {reasoning_field: token}
-    for token in made.content:
-        yield {"content": token}
-    for index, call in enumerate(made.tool_calls):
-        head = {"index": index, "id": call.id, "type": "function"}
-        yield {"tool_calls": [{**head, "function": {"name": call.name, "arguments": ""}}]}
-        for token in tokens.split(call.arguments):
-            yield {"tool_calls": [{"index": index, "function": {"arguments": token}}]}
-
-
-def logprobs(content: list[str], top: int) -> dict[str, Any]:
-    """Return made-up log probabilities in the shape of the real ones."""
-    listed = []
-    for token in content:
-        one = {"token": token, "logprob": -0.25, "bytes": list(token.encode("utf-8", "replace"))}
-        others = [{**one, "logprob": -0.25 - rank} for rank in range(top)]
-        listed.append({**one, "top_logprobs": others})
-    return {"content": listed}

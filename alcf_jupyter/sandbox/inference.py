@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from .answers import STREAM, Answer, GatewayError, internal_error
 from .catalog import COMPUTE, LIVE, METIS, UNREACHABLE, Cluster, Model, slug
-from .model_server import DiedError, Stopwatch
+from .model_server import DiedError
 from .models import Refused
 from .relay import TIMED_OUT, compute_relay, direct_relay
 from .schemas import checked
+from .stopwatch import Stopwatch
 from .upstream import direct_error, traceback_of
 
 if TYPE_CHECKING:
@@ -33,9 +34,7 @@ async def infer(
     body = checked(route, request.json())
     if route in ("responses", "messages") and body.get("stream"):
         raise GatewayError("unsupported_endpoint", _NO_STREAM[route])
-    person = request.person
-    if person is None:
-        raise TypeError("this route needs an authenticated request")
+    person = request.caller()
     where = service.catalog.cluster(cluster)
     model = look_up(service, person, where, framework, route, body["model"])
     name = slug(where.name, framework, model.id)

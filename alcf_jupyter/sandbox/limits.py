@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from .clock import Clock
 
 WINDOW_SECONDS = 60.0
+THROTTLED = "Too many requests."
+
+
+def too_many_tokens(model: int, user: int) -> GatewayError:
+    """Return the refusal of a request over the tokens a minute, with both figures."""
+    info = {"global_model_usage": model, "user_model_usage": user}
+    return GatewayError("too_many_requests", "Tokens/minute limit exceeded", info=info)
 
 
 class RequestRate:
@@ -30,7 +37,7 @@ class RequestRate:
         while recent and recent[0] <= now - 1.0:
             recent.popleft()
         if len(recent) >= self.per_second:
-            raise DetailError(429, "Too many requests.")
+            raise DetailError(429, THROTTLED)
         recent.append(now)
 
 
@@ -57,8 +64,7 @@ class TokenRate:
         over_model = self.per_model and everybody >= self.per_model
         over_user = self.per_user and user >= self.per_user
         if over_model or over_user:
-            info = {"global_model_usage": everybody, "user_model_usage": user}
-            raise GatewayError("too_many_requests", "Tokens/minute limit exceeded", info=info)
+            raise too_many_tokens(everybody, user)
 
     def record(self, model: str, who: str, tokens: int) -> None:
         """Count the tokens of an answer."""

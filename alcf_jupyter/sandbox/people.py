@@ -41,6 +41,7 @@ REFUSALS = {
     ),
     "malformed": "Auth only allows header type Authorization: Bearer <token>.",
 }
+NO_GROUP = "Permission denied due to Globus Group restrictions."
 # A refusal that the gateway remembers for 60 s and then words differently.
 _REMEMBERED = frozenset({"invalid"})
 _MEMORY_SECONDS = 60.0
@@ -112,6 +113,11 @@ class People:
         self._by_token = {token: ROLES[role] for token, role in tokens.items()}
         self._by_token[secret] = OWNER
         self._refused_until: dict[str, float] = {}
+
+    def assign(self, tokens: Mapping[str, str]) -> None:
+        """Let tokens stand for roles from now on; one that was somebody's may be refused so."""
+        self._by_token.update({token: ROLES[role] for token, role in tokens.items()})
+        self._refused_until.clear()
 
     def role(self, authorization: str | None) -> str:
         """Return the role behind an Authorization header, never the token itself."""

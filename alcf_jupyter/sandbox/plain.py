@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from .catalog import Model
-    from .model_server import Piece
+    from .pieces import Piece
     from .requests import Request
     from .service import Service
 

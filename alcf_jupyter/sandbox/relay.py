@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from .clock import Clock
-    from .model_server import Piece
+    from .pieces import Piece
 
 # Sophia: the compute node posts its chunks to the gateway in bursts.
 BURST_CHUNKS = 20
@@ -48,43 +48,61 @@ class BrokenOffError(Exception):
     """The answer ends here, without a proper end of the HTTP message."""
 
 
+class _Node:
+    """A compute node that gathers chunks and posts them to the gateway in bursts."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._chunks: list[bytes] = []
+        self._posted = time.monotonic()
+        self.has_posted = False
+        self.seconds = 0.0
+
+    async def take(self, piece: Piece) -> None:
+        """Wait for a piece and keep it; very large ones are lost on the way."""
+        patience = NO_NEW_DATA_SECONDS if self.has_posted else FIRST_DATA_SECONDS
+        if piece.stall > patience:
+            # To the gateway a long silence and a dead server are the same.
+            raise DiedError
+        await asyncio.sleep(piece.pause)
+        await self._clock.sleep(piece.stall)
+        self.seconds += piece.pause + piece.stall
+        chunk = frame(piece.event)
+        if len(chunk) <= LARGEST_CHUNK:
+            self._chunks.append(chunk)
+
+    def burst(self, *, last: bool = False) -> list[bytes]:
+        """Return the chunks that are posted now."""
+        due = time.monotonic() - self._posted >= BURST_SECONDS
+        if not (last or due or len(self._chunks) >= BURST_CHUNKS):
+            return []
+        ready, self._chunks = self._chunks, []
+        self._posted, self.has_posted = time.monotonic(), True
+        return ready
+
+
 async def compute_relay(pieces: AsyncIterator[Piece], clock: Clock) -> AsyncIterator[bytes]:
     """Relay as Sophia does: in bursts, with [DONE] after 5 s of silence whatever is missing.
 
     An error of the model server arrives in the stream; newer servers' errors are masked. A server
     that dies before the first burst makes the gateway wait 30 s and report a time-out.
     """
-    waiting: list[bytes] = []
-    posted = time.monotonic()
-    used = 0.0
-    sent = False
+    node = _Node(clock)
     try:
         async for piece in pieces:
-            if piece.stall > (NO_NEW_DATA_SECONDS if sent else FIRST_DATA_SECONDS):
-                raise DiedError  # to the gateway, silence and death are the same
-            await asyncio.sleep(piece.pause)
-            await clock.sleep(piece.stall)
-            used += piece.pause + piece.stall
-            if used > STREAM_SECONDS:
+            await node.take(piece)
+            if node.seconds > STREAM_SECONDS:
                 return
-            chunk = frame(piece.event)
-            if len(chunk) <= LARGEST_CHUNK:
-                waiting.append(chunk)
-            if len(waiting) >= BURST_CHUNKS or time.monotonic() - posted >= BURST_SECONDS:
-                for ready in waiting:
-                    yield ready
-                waiting, posted, sent = [], time.monotonic(), True
+            for chunk in node.burst():
+                yield chunk
+        for chunk in node.burst(last=True):
+            yield chunk
     except Refused as refused:
         yield frame(masked(refused.body))
     except DiedError:
-        if sent:
-            await clock.sleep(NO_NEW_DATA_SECONDS)
-        else:
-            await clock.sleep(FIRST_DATA_SECONDS)
+        await clock.sleep(NO_NEW_DATA_SECONDS if node.has_posted else FIRST_DATA_SECONDS)
+        if not node.has_posted:
             yield frame(TIMED_OUT)
-    else:
-        for ready in waiting:
-            yield ready
     yield DONE
 
 

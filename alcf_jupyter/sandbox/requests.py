@@ -30,6 +30,7 @@ class Request:
     body: bytes
     person: Person | None = None
     number: int = 0
+    fault: str = ""
     parsed: Any = field(default=None, repr=False)
 
     def json(self, limit: int | None = BODY_LIMIT) -> Any:
@@ -58,6 +59,12 @@ class Request:
             except (ValueError, RecursionError):
                 return None
         return self.parsed
+
+    def caller(self) -> Person:
+        """Return who sent it; for the routes that want a token."""
+        if self.person is None:
+            raise TypeError("this route needs an authenticated request")
+        return self.person
 
     def model(self) -> str | None:
         """Return the name of the model that the body asks for."""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import gateway, plain
+from . import batches, control, gateway, plain, sam3
 from .inference import infer
 
 if TYPE_CHECKING:
@@ -14,45 +14,84 @@ if TYPE_CHECKING:
 
     from .answers import Answer
 
-PREFIX = "/resource_server"
+    Handler = Callable[..., Awaitable[Answer]]
+
+GATEWAY = "gateway"
+OPEN = "open"
+PLAIN = "plain"
+CONTROL = "control"
+
+_INFERENCE = "(?P<route>chat/completions|completions|embeddings|responses|messages)"
+_PLAIN_ROUTES = "(?P<route>chat/completions|completions|embeddings)"
 
 
 @dataclass(frozen=True)
 class Route:
-    """A path and what answers it; `open` needs no token, `plain` is not the gateway's."""
+    """A path, what answers it, and whose it is.
+
+    `face` is GATEWAY (token, limits), OPEN (the gateway's, no token), PLAIN (an OpenAI-compatible
+    server) or CONTROL (this run's secret).
+    """
 
     method: str
     path: re.Pattern[str]
-    handler: Callable[..., Awaitable[Answer]]
-    open: bool = False
-    plain: bool = False
+    handler: Handler
+    face: str
 
 
-def _route(
-    method: str, path: str, handler: Callable[..., Awaitable[Answer]], **marks: bool
-) -> Route:
-    pattern = path.replace("{cluster}", r"(?P<cluster>[^/]+)")
-    pattern = pattern.replace("{framework}", r"(?P<framework>[^/]+)")
-    pattern = pattern.replace("{batch_id}", r"(?P<batch_id>[^/]+)")
-    pattern = pattern.replace("{task_id}", r"(?P<task_id>[^/]+)")
-    return Route(method, re.compile(pattern), handler, **marks)
+def _routes(face: str, prefix: str, *listed: tuple[str, str, Handler]) -> list[Route]:
+    made = []
+    for method, path, handler in listed:
+        pattern = re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", prefix + path)
+        made.append(Route(method, re.compile(pattern), handler, face))
+    return made
 
 
-_INFERENCE = "(?P<route>chat/completions|completions|embeddings|responses|messages)"
-_PLAIN = "(?P<route>chat/completions|completions|embeddings)"
-
-ROUTES = (
-    _route("GET", f"{PREFIX}/health", gateway.health, open=True),
-    _route("GET", f"{PREFIX}/status", gateway.status, open=True),
-    _route("GET", f"{PREFIX}/whoami", gateway.whoami),
-    _route("GET", f"{PREFIX}/list-endpoints", gateway.list_endpoints),
-    _route("GET", f"{PREFIX}/{{cluster}}/jobs", gateway.cluster_jobs),
-    _route("GET", f"{PREFIX}/{{cluster}}/models", gateway.cluster_models),
-    _route("PUT", f"{PREFIX}/data/staging", gateway.staging),
-    _route("POST", f"{PREFIX}/{{cluster}}/{{framework}}/v1/{_INFERENCE}", infer),
-    _route("GET", "/v1/models", plain.list_models, plain=True),
-    _route("POST", f"/v1/{_PLAIN}", plain.infer_plainly, plain=True),
-)
+ROUTES = [
+    *_routes(
+        OPEN,
+        "/resource_server",
+        ("GET", "/health", gateway.health),
+        ("GET", "/status", gateway.status),
+    ),
+    *_routes(
+        GATEWAY,
+        "/resource_server",
+        ("GET", "/whoami", gateway.whoami),
+        ("GET", "/list-endpoints", gateway.list_endpoints),
+        ("GET", "/v1/batches", batches.list_batches),
+        ("GET", "/v1/batches/{batch_id}", batches.batch_status),
+        ("GET", "/v1/batches/{batch_id}/result", batches.batch_result),
+        ("PUT", "/data/staging", gateway.staging),
+        ("POST", "/sophia/sam3service/process", sam3.process),
+        ("GET", "/sophia/sam3service/tasks/{task_id}", sam3.task),
+        ("GET", "/{cluster}/jobs", gateway.cluster_jobs),
+        ("GET", "/{cluster}/models", gateway.cluster_models),
+        ("POST", "/{cluster}/{framework}/v1/batches", batches.create_batch),
+        ("POST", f"/{{cluster}}/{{framework}}/v1/{_INFERENCE}", infer),
+    ),
+    *_routes(
+        PLAIN,
+        "/v1",
+        ("GET", "/models", plain.list_models),
+        ("POST", f"/{_PLAIN_ROUTES}", plain.infer_plainly),
+    ),
+    *_routes(
+        CONTROL,
+        "/sandbox",
+        ("GET", "", control.overview),
+        ("GET", "/log", control.get_log),
+        ("DELETE", "/log", control.clear_log),
+        ("GET", "/faults", control.get_faults),
+        ("POST", "/faults", control.add_fault),
+        ("DELETE", "/faults", control.clear_faults),
+        ("GET", "/clock", control.get_clock),
+        ("POST", "/clock", control.set_clock),
+        ("POST", "/state", control.set_state),
+        ("POST", "/limits", control.set_limits),
+        ("POST", "/tokens", control.set_tokens),
+    ),
+]
 
 
 def find(method: str, path: str) -> tuple[Route, dict[str, str]] | int:

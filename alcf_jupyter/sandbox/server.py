@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import logging
 from typing import TYPE_CHECKING
 
@@ -20,14 +21,17 @@ from .answers import (
 )
 from .relay import BrokenOffError
 from .requests import BodyTooLargeError
-from .routes import find
+from .routes import CONTROL, OPEN, PLAIN, Route, find
 from .wire import TooMuchError, Wire
 
 if TYPE_CHECKING:
+    from .faults import Fault, Occasion
+    from .request_log import Entry
     from .requests import Request
     from .service import Service
 
 log = logging.getLogger(__name__)
+_BACKLOG = 512
 
 
 class Server:
@@ -35,8 +39,10 @@ class Server:
 
     def __init__(self, service: Service) -> None:
         self.service = service
-        self._listener: asyncio.Server | None = None
         self.port = service.settings.port
+        self._listener: asyncio.Server | None = None
+        self._pause: asyncio.Task[None] | None = None
+        service.stop_listening = self._stop_for
 
     @property
     def url(self) -> str:
@@ -46,14 +52,22 @@ class Server:
     async def start(self) -> None:
         """Begin to listen; port 0 means any free one."""
         self._listener = await asyncio.start_server(
-            self._connection, "127.0.0.1", self.port, backlog=512
+            self._connection, "127.0.0.1", self.port, backlog=_BACKLOG
         )
         self.port = self._listener.sockets[0].getsockname()[1]
 
-    async def stop(self) -> None:
-        """Stop listening."""
+    def stop(self) -> None:
+        """Stop listening; open connections go on."""
         if self._listener is not None:
             self._listener.close()
+
+    def _stop_for(self, seconds: float) -> None:
+        async def pause() -> None:
+            self.stop()
+            await asyncio.sleep(seconds)
+            await self.start()
+
+        self._pause = asyncio.create_task(pause())
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         wire = Wire(reader, writer)
@@ -72,13 +86,14 @@ class Server:
 
     async def _exchange(self, wire: Wire, request: Request) -> None:
         """Answer one request, and give up when the client leaves."""
-        work = asyncio.ensure_future(self._answer(wire, request))
-        gone = asyncio.ensure_future(wire.wait_until_gone())
+        work = asyncio.create_task(self._answer(wire, request))
+        gone = asyncio.create_task(wire.wait_until_gone())
         try:
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             gone.cancel()
             if not work.done():
+                wire.broken = True
                 work.cancel()
             with contextlib.suppress(asyncio.CancelledError, OSError):
                 await gone
@@ -86,36 +101,90 @@ class Server:
             await work
 
     async def _answer(self, wire: Wire, request: Request) -> None:
-        answer = await self._handle(request)
+        found = find(request.method, request.path)
+        if isinstance(found, tuple) and found[0].face == CONTROL:
+            await wire.send(await self._control(request, *found))
+            return
+        role = self.service.people.role(request.headers.get("authorization"))
+        entry = self.service.log.begin(request, role)
+        outcome = "left"
         try:
-            await wire.send(answer)
+            await self._answer_noted(wire, request, entry, found)
+            outcome = "broken" if wire.broken else "answered"
+        finally:
+            self.service.log.end(entry, outcome)
+
+    async def _answer_noted(
+        self, wire: Wire, request: Request, entry: Entry, found: tuple[Route, dict[str, str]] | int
+    ) -> None:
+        answer, picked = await self._handle(request, found)
+        entry.status = answer.status
+        entry.fault = picked[0].name if picked else ""
+        try:
+            if picked and picked[0].send:
+                await picked[0].send(picked[1], wire, answer)
+            else:
+                await wire.send(answer)
         except BrokenOffError:
             wire.break_off()
 
-    async def _handle(self, request: Request) -> Answer:
-        """Return the answer to a request: route, then token, then rate, then the route's own."""
-        found = find(request.method, request.path)
-        if found == 404:
-            return page(404, NOT_FOUND_PAGE)
+    async def _handle(
+        self, request: Request, found: tuple[Route, dict[str, str]] | int
+    ) -> tuple[Answer, tuple[Fault, Occasion] | None]:
+        """Return the answer to a request, and the fault that fires on it."""
         if isinstance(found, int):
-            return page(found, "Method not allowed")
+            words = NOT_FOUND_PAGE if found == 404 else "Method not allowed"
+            return page(found, words), None
         route, parts = found
-        service = self.service
+        picked = None
         try:
-            if not route.plain:
-                if not route.open:
-                    header = request.headers.get("authorization")
-                    request.person = service.people.authenticate(header)
-                service.requests.check(request.person.id if request.person else "anonymous")
-            if service.settings.latency_real_seconds:
-                await asyncio.sleep(service.settings.latency_real_seconds)
-            return await route.handler(service, request, **parts)
+            self._admit(request, route)
+            picked = self._pick(request)
+            if self.service.settings.latency_real_seconds:
+                await asyncio.sleep(self.service.settings.latency_real_seconds)
+            if picked and picked[0].before:
+                await picked[0].before(picked[1])
+            if picked and picked[0].instead:
+                answer = await picked[0].instead(picked[1])
+            else:
+                request.fault = picked[0].name if picked else ""
+                answer = await route.handler(self.service, request, **parts)
+            if picked and picked[0].after and (answer.status == 200):
+                answer = await picked[0].after(picked[1], answer)
         except (GatewayError, DetailError) as refusal:
-            return refusal.answer()
+            answer = refusal.answer()
         except BodyTooLargeError:
-            return internal_error(service.new_id())
+            answer = internal_error(self.service.new_id())
         except BrokenOffError:
             raise
         except Exception:
             log.exception("%s %s", request.method, request.path)
-            return internal_error(service.new_id())
+            answer = internal_error(self.service.new_id())
+        return answer, picked
+
+    def _admit(self, request: Request, route: Route) -> None:
+        """Check token and rate, in the gateway's order."""
+        if route.face == PLAIN:
+            return
+        if route.face != OPEN:
+            header = request.headers.get("authorization")
+            request.person = self.service.people.authenticate(header)
+        self.service.requests.check(request.person.id if request.person else "anonymous")
+
+    def _pick(self, request: Request) -> tuple[Fault, Occasion] | None:
+        try:
+            return self.service.rules.pick(request)
+        except ValueError as wrong:
+            raise DetailError(400, str(wrong)) from None
+
+    async def _control(self, request: Request, route: Route, parts: dict[str, str]) -> Answer:
+        given = request.headers.get("authorization", "")
+        wanted = f"Bearer {self.service.secret}"
+        if not hmac.compare_digest(given.encode(), wanted.encode()):
+            return Answer(401, {"detail": "the sandbox's secret is wanted"})
+        try:
+            return await route.handler(self.service, request, **parts)
+        except DetailError as refusal:
+            return refusal.answer()
+        except (ValueError, TypeError) as wrong:
+            return Answer(400, {"detail": str(wrong)})

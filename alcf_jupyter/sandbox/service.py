@@ -7,19 +7,23 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from .answers import GatewayError
+from .batch_store import Batches
 from .catalog import Catalog, Cluster, Model, read_catalog
 from .clock import Clock
 from .default_catalog import default_catalog
+from .faults.rules import Rules
 from .lifecycle import Lifecycle
 from .limits import RequestRate, TokenRate
 from .model_server import ModelServer
-from .people import People
+from .people import NO_GROUP, People
+from .request_log import RequestLog
 
 if TYPE_CHECKING:
-    from .people import Person
-    from .settings import Settings
+    from collections.abc import Callable
 
-NO_GROUP = "Permission denied due to Globus Group restrictions."
+    from .people import Person
+    from .requests import Request
+    from .settings import Settings
 
 
 class Service:
@@ -41,6 +45,11 @@ class Service:
             settings.tokens_per_model if limited else 0,
             settings.tokens_per_user if limited else 0,
         )
+        self.rules = Rules(self)
+        self.log = RequestLog(self.clock, settings.log)
+        self.stop_listening: Callable[[float], None] = lambda _seconds: None
+        self.batches = Batches(self)
+        self.sam3_tasks: dict[str, float] = {}
         self.jobs_cache: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
 
     def new_id(self) -> str:
@@ -56,6 +65,14 @@ class Service:
         """Tell whether a person's groups open a cluster, and a model on it."""
         doors = [cluster.groups, model.groups if model else ()]
         return all(not door or set(door) & set(person.groups) for door in doors)
+
+    def model_of(self, request: Request) -> Model | None:
+        """Return the model that a request asks for, where its path and body name one exactly."""
+        name = request.model()
+        parts = request.path.split("/")
+        cluster = parts[2] if len(parts) > 3 and parts[1] == "resource_server" else None
+        found = self.catalog.named(name, cluster) if name else []
+        return found[0][1] if found else None
 
     def check_groups(self, person: Person, cluster: Cluster, model: Model | None = None) -> None:
         """Raise the gateway's 401 for a person whose groups do not open a model."""

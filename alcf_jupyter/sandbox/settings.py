@@ -29,6 +29,8 @@ class Settings:
     tokens_per_user: int = 60_000
     batches_per_user: int = 2
     batch_seconds: float = 60.0
+    batch_chunk_lines: int = 20_000
+    batch_chunk_seconds: float = 10.0
     latency_real_seconds: float = 0.0
     clusters: dict[str, Any] | None = None
     tokens: dict[str, str] = field(default_factory=dict)

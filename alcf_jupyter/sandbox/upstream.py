@@ -9,8 +9,8 @@ from .answers import GatewayError
 
 if TYPE_CHECKING:
     from .clock import Clock
-    from .model_server import Stopwatch
     from .models import Refused
+    from .stopwatch import Stopwatch
 
 _SHOWN_BYTES = 256
 _FILE = '"vllm_inference_function.py"'
@@ -30,7 +30,6 @@ def traceback_of(clock: Clock, refused: Refused, watch: Stopwatch) -> str:
         f" Response text: {json.dumps(refused.body, ensure_ascii=False)}\n"
         f" Response headers: {headers}\n"
     )
-    took = watch.metrics({})["response_time"]
     return (
         "\n Traceback (most recent call last):\n"
         f"   File {_FILE}, line 462, in vllm_inference_function\n     ...\n"
@@ -41,7 +40,7 @@ def traceback_of(clock: Clock, refused: Refused, watch: Stopwatch) -> str:
         '   File "serialize.py", line 65, in execute\n     ...\n'
         f"   File {_FILE}, line 481, in vllm_inference_function\n     ...\n"
         f" Exception: Unexpected error of type Exception: {told}"
-        f" Response time: {took}\n"
+        f" Response time: {watch.seconds()}\n"
     )
 
 

@@ -42,8 +42,6 @@ class Wire:
         sock: socket.socket = writer.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    # -- receiving
-
     async def receive(self) -> Request | None:
         """Return the next request, or None when the client has gone."""
         head = None
@@ -76,8 +74,6 @@ class Wire:
         """Return when the client closes its end; what it sends meanwhile is kept."""
         while data := await self._reader.read(65_536):
             self._ahead += data
-
-    # -- sending
 
     async def send(self, answer: Answer) -> None:
         """Send a whole answer, or a stream frame by frame as its frames come."""
@@ -132,8 +128,6 @@ class Wire:
         self._http.start_next_cycle()
         return True
 
-    # -- breaking
-
     def reset(self) -> None:
         """Drop the connection so that the client sees it reset."""
         self.broken = True
@@ -143,10 +137,9 @@ class Wire:
         self._writer.transport.abort()
 
     async def hang(self) -> None:
-        """Keep the connection open and say nothing more, until the client leaves."""
+        """Keep the connection open and say nothing more; whoever watches for the client ends it."""
         self.broken = True
-        with contextlib.suppress(OSError):
-            await self.wait_until_gone()
+        await asyncio.Event().wait()
 
     def break_off(self) -> None:
         """Close the connection in good manners, wherever the answer is."""

@@ -18,38 +18,18 @@ HOSTILE = """\
 $\\href{javascript:alert(3)}{math}$ <math><mtext></mtext></math>
 """
 CONTROL = (
-    "colours \x1b[31mred\x1b[0m, a title \x1b]0;pwned\x07, a bell \x07, a backspace \b, a nul \x00, "
+    "colours \x1b[31mred\x1b[0m, a title \x1b]0;pwned\x07, a bell \x07, a backspace \b, "
+    "a nul \x00, "
     "bidi \u202eevil.exe\u202c and \u2066isolated\u2069, zero width a\u200bb, tag \U000e0041, "
     "a line\u2028separator, a lone return\rover it\n"
 )
 
 # What the recorded stand-in behind the gateway said, so that streams have the recorded lengths.
-_WORDS = [
-    "The",
-    "mitochondria",
-    "is",
-    "the",
-    "powerhouse",
-    "of",
-    "the",
-    "cell",
-    "and",
-    "Aurora",
-    "is",
-    "an",
-    "exascale",
-    "machine",
-    "at",
-    "Argonne",
-    "National",
-    "Laboratory",
-    "with",
-    "many",
-    "nodes",
-    "tiles",
-    "and",
-    "fabrics",
-]
+_SENTENCE = (
+    "The mitochondria is the powerhouse of the cell and Aurora is an exascale machine at "
+    "Argonne National Laboratory with many nodes tiles and fabrics"
+)
+_WORDS = _SENTENCE.split()
 _RECORDED_TOKENS = 24
 _TOO_LONG = "This model's maximum context length is 8192 tokens."
 
