@@ -65,6 +65,7 @@ class AnswerDisplay:
         self._pieces: list[str] = []
         self._reasoning: list[str] = []
         self._length = 0
+        self._fed = 0  # how many pieces the growing Markdown has had
         self._growing: GrowingMarkdown | None = None
 
     @property
@@ -101,12 +102,11 @@ class AnswerDisplay:
         """
         if text:
             self._pieces.append(text)
-            if self._growing is not None or (self._live and self._fmt == "markdown"):
-                self._grow().feed(text)
         if reasoning:
             self._reasoning.append(reasoning)
-        self._length += len(text) + len(reasoning)
-        self._dirty |= bool(text or reasoning)
+        if text or reasoning:
+            self._length += len(text) + len(reasoning)
+            self._dirty = True
         self.tick()
 
     def tick(self) -> None:
@@ -122,7 +122,7 @@ class AnswerDisplay:
         if waited >= interval or waited + pause > _LONGEST_GAP:
             self._dirty = False
             self._last_shown = now
-            self._emit(self._bundle(), {})
+            self._emit({"text/html": self._html(), "text/plain": self._words()}, {})
 
     def finish(
         self,
@@ -173,16 +173,6 @@ class AnswerDisplay:
         if self._shown or self._length:
             self.finish(self.text, "", reasoning=self.reasoning, note=note, metadata=metadata)
 
-    def _grow(self) -> GrowingMarkdown:
-        if self._growing is None:
-            from alcf_jupyter.notebook.growing import GrowingMarkdown
-
-            self._growing = GrowingMarkdown()
-        return self._growing
-
-    def _bundle(self) -> dict[str, str]:
-        return {"text/html": self._html(), "text/plain": self._words()}
-
     def _words(self) -> str:
         if self._pieces:
             words = "Answering"
@@ -193,21 +183,29 @@ class AnswerDisplay:
         return " · ".join(one_line(part) for part in (self._label, words) if part)
 
     def _html(self) -> str:
-        words = (
-            ""
-            if self._quiet
-            else f'<div role="status" style="{QUIET}">{escape_line(self._words())}</div>'
-        )
-        if self._growing is not None and self._pieces:
-            return self._growing.html() + words
+        words = escape_line(self._words())
+        status = "" if self._quiet else f'<div role="status" style="{QUIET}">{words}</div>'
+        if self._pieces:
+            return self._answer() + status
+        if not self._reasoning:
+            return status
         from alcf_jupyter.notebook.render import plain_html
 
-        if self._pieces:
-            return plain_html(self.text) + words
-        if self._reasoning:
-            end = self.reasoning[-_REASONING_SHOWN:]
-            return words + f'<div style="{QUIET}">{plain_html(end)}</div>'
-        return words
+        end = self.reasoning[-_REASONING_SHOWN:]
+        return f'{status}<div style="{QUIET}">{plain_html(end)}</div>'
+
+    def _answer(self) -> str:
+        if self._fmt != "markdown":
+            from alcf_jupyter.notebook.render import plain_html
+
+            return plain_html(self.text)
+        if self._growing is None:
+            from alcf_jupyter.notebook.growing import GrowingMarkdown
+
+            self._growing = GrowingMarkdown()
+        self._growing.feed("".join(self._pieces[self._fed :]))
+        self._fed = len(self._pieces)
+        return self._growing.html()
 
     def _emit(self, data: dict[str, str], metadata: dict[str, Any]) -> None:
         from IPython.display import publish_display_data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from alcf_jupyter.notebook.render import plain_html, to_html
+from alcf_jupyter.notebook.render import plain_html, sanitize
 from alcf_jupyter.notebook.text import clean
 
 _LARGE: Final = 4_000
@@ -22,11 +22,11 @@ class GrowingMarkdown:
 
     def __init__(self) -> None:
         self._frozen = ""
-        self._head = ""  # the first two lines of a table some rows of which are frozen
         self._divided = False  # whether the frozen part ends within a list or a table
+        self._head = ""  # the first two lines of that table
         self._lines = ""  # cleaned, complete lines of the unfinished end
         self._line = ""  # the last line as it came: an escape sequence may be cut in two
-        self._look_at = 0  # the length from which a search for finished blocks is worth it
+        self._read_from = 0  # the length from which the end is read again
 
     def feed(self, piece: str) -> None:
         """Take the next piece of text.
@@ -47,35 +47,39 @@ class GrowingMarkdown:
         str
             Sanitized HTML.
         """
-        if len(self._lines) > self._look_at:
-            self._freeze()
-            # Each look passes over the whole block, so a large one is looked at less often.
-            length = len(self._lines)
-            self._look_at = length * 11 // 10 if length > _LARGE else length
         end = self._lines + clean(self._line)
-        return self._joined(to_html(self._head + end) if len(end) <= _LARGE else _large(end))
+        if len(end) >= self._read_from and (self._lines or len(end) <= _LARGE):
+            shown = self._read(self._head + end)
+            end = self._lines + clean(self._line)
+            # Each reading passes over the whole block, so a large one is read less often.
+            self._read_from = len(end) * 5 // 4 if len(end) > _LARGE else 0
+            if self._read_from == 0:
+                return shown
+        return self._frozen + _as_it_is(end)
 
-    def _freeze(self) -> None:
-        from alcf_jupyter.notebook.markdown import TooMuchError, outline
+    def _read(self, text: str) -> str:
+        """Render the end, and freeze what is finished in it."""
+        from alcf_jupyter.notebook.markdown import TooMuchError, divide, parse, render
 
-        text = self._head + self._lines
         try:
-            blocks, parts = outline(text)
+            tokens = parse(text)
         except TooMuchError:
-            return
-        line = max(blocks + parts, default=0)
+            return self._frozen + _as_it_is(text)
+        finished, unfinished, line = divide(tokens, text.count("\n"))
         if line:
+            self._frozen = self._joined(sanitize(render(finished)))
             lines = text.splitlines(keepends=True)
-            self._frozen = self._joined(to_html("".join(lines[:line])))
-            self._divided = line in parts
-            table = self._divided and self._frozen.endswith(_CLOSERS["<ta"])
-            self._head = "".join(lines[blocks[-1] : blocks[-1] + 2]) if table else ""
-            self._lines = "".join(lines[line:])
+            begins = (unfinished[0].map or [line])[0]
+            self._divided = begins < line
+            table = self._divided and unfinished[0].tag == "table"
+            self._lines = (self._head + self._lines)[sum(map(len, lines[:line])) :]
+            self._head = "".join(lines[begins : begins + 2]) if table else ""
+        return self._joined(sanitize(render(unfinished)))
 
     def _joined(self, end: str) -> str:
         """Set the rendered end to the frozen part, within its last list or table if it goes on."""
         closer = _CLOSERS.get(end[:3], "")
-        if not self._divided or not self._frozen.endswith(closer or "\0"):
+        if not (self._divided and closer and self._frozen.endswith(closer)):
             return self._frozen + end
         rest = end.partition("</thead>\n" if self._head else ">\n")[2]
         if self._head and not rest.startswith("<tbody>\n"):  # the table had no other row
@@ -83,6 +87,6 @@ class GrowingMarkdown:
         return self._frozen.removesuffix(closer) + rest.removeprefix("<tbody>\n")
 
 
-def _large(text: str) -> str:
+def _as_it_is(text: str) -> str:
     fence = text[:3] in {"```", "~~~"}
     return plain_html(text.partition("\n")[2] if fence else text)

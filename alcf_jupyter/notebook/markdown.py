@@ -49,38 +49,44 @@ def parse(text: str) -> list[Token]:
     return _parser().parse(text, {"steps": _steps(text)})
 
 
-def outline(text: str) -> tuple[list[int], list[int]]:
-    """Find where the blocks of a text begin, without reading what is inside them.
+def divide(tokens: list[Token], lines: int) -> tuple[list[Token], list[Token], int]:
+    """Part what more text cannot change from what it can.
 
     Parameters
     ----------
-    text
-        Cleaned text.
+    tokens
+        What `parse` gave for a text that is still growing.
+    lines
+        How many of its lines are complete: half a line may yet turn out to continue the paragraph
+        before it, as ``#`` does when it grows into ``#hashtag``.
 
     Returns
     -------
-    blocks, parts : list of int
-        The lines at which the top-level blocks begin, and those at which the second and later
-        items or rows of the last block do, if it is a list or a table.
-
-    Raises
-    ------
-    TooMuchError
-        As `parse` does.
+    finished, unfinished : list of Token
+        Parted where the last block, item of a list or row of a table begins. A list or a table
+        that is parted opens and closes in both; a table keeps its head in both.
+    line : int
+        The line at which the unfinished part begins; 0 if nothing is finished.
     """
-    tokens: list[Token] = []
-    parser = _parser()
-    parser.block.parse(text, parser, {"steps": _steps(text)}, tokens)
-    begun = [(token, token.map[0]) for token in tokens if token.map and token.nesting >= 0]
-    blocks = [line for token, line in begun if token.level == 0]
-    parts = [
-        line
-        for token, line in begun
-        if (token.type, token.level) in {("list_item_open", 1), ("tr_open", 2)}
-        and line >= blocks[-1]
-    ]
+    from markdown_it.token import Token
+
+    begun = [i for i, token in enumerate(tokens) if token.map and token.map[0] < lines]
+    last = max((i for i in begun if tokens[i].level == 0), default=0)
+    is_part = {("list_item_open", 1), ("tr_open", 2)}
+    parts = [i for i in begun if i > last and (tokens[i].type, tokens[i].level) in is_part]
     # The first item begins with its list; a table's first row is its head.
-    return blocks, parts[2:] if tokens and tokens[-1].type == "table_close" else parts[1:]
+    table = bool(parts) and tokens[last].tag == "table"
+    if len(parts) <= 1 + table:
+        return tokens[:last], tokens[last:], _line(tokens[last]) if last else 0
+    cut = parts[-1]
+    opening = tokens[last : parts[1] if table else last + 1]
+    tags = ["tbody", "table"] if table else [tokens[last].tag]
+    closing = [Token("", tag, -1, block=True) for tag in tags]
+    return [*tokens[:cut], *closing], [*opening, *tokens[cut:]], _line(tokens[cut])
+
+
+def _line(token: Token) -> int:
+    return token.map[0] if token.map else 0
 
 
 def render(tokens: Sequence[Token]) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from html import escape as quote
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from alcf_jupyter.notebook.text import clean, drop_invisible, escape_line
+
+if TYPE_CHECKING:
+    import nh3
 
 __all__ = ["clean", "escape_line", "plain_html", "to_html"]
 
@@ -80,11 +84,17 @@ def sanitize(html: str) -> str:
     str
         The same, whatever a fault in that renderer may have let pass taken out.
     """
+    # Entities such as &#x202e; are characters by now.
+    safe = _cleaner().clean(drop_invisible(html))
+    # JupyterLab's style sheet overrides the attribute, so it becomes a style after the check.
+    return _CELL.sub(r"<\1 style=text-align:\2>", safe)
+
+
+@functools.cache
+def _cleaner() -> nh3.Cleaner:
     import nh3
 
-    # Entities such as &#x202e; are characters by now.
-    safe = nh3.clean(
-        drop_invisible(html),
+    return nh3.Cleaner(
         tags=set(_TAGS.split()),
         clean_content_tags={"script", "style"},
         attributes=_ATTRIBUTES,
@@ -93,5 +103,3 @@ def sanitize(html: str) -> str:
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer",
     )
-    # JupyterLab's style sheet overrides the attribute, so it becomes a style after the check.
-    return _CELL.sub(r'<\1 style="text-align:\2">', safe)
