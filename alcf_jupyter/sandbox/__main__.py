@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -77,7 +78,8 @@ async def _end_of_input() -> None:
     loop = asyncio.get_running_loop()
 
     def read() -> None:
-        while sys.stdin.buffer.read(4096):
+        # Past Python's buffer: its lock would be held by this thread when the program ends.
+        while os.read(sys.stdin.fileno(), 4096):
             pass
         loop.call_soon_threadsafe(ended.set)
 

@@ -102,7 +102,10 @@ async def _compute(  # a request is all of these
         raise timed_out(service.new_uuid())
     watch = Stopwatch()
     try:
-        result = await service.model_server.call(route, model, body)
+        async with asyncio.timeout(BLOCK_SECONDS):
+            result = await service.model_server.call(route, model, body)
+    except TimeoutError:
+        raise timed_out(service.new_uuid()) from None
     except Refused as refused:
         raise GatewayError(
             "internal_endpoint_error", traceback_of(service.clock, refused, watch)
@@ -172,10 +175,22 @@ async def _direct(  # a request is all of these
             result = await service.model_server.call(route, model, body)
     except Refused as refused:
         raise direct_error(refused) from None
-    except (DiedError, TimeoutError):
+    except TimeoutError:
+        raise upstream_timed_out() from None
+    except DiedError:
         return internal_error(service.new_id())
     _count(service, person, name, result)
     return Answer(payload=result)
+
+
+def upstream_timed_out() -> GatewayError:
+    """Return what the gateway says when the API behind it took longer than two minutes."""
+    return GatewayError(
+        "internal_endpoint_error",
+        "Timeout calling upstream endpoint.",
+        status=504,
+        info={"timeout": int(UPSTREAM_SECONDS)},
+    )
 
 
 # -- tokens a minute

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 from alcf_jupyter.sandbox.answers import NOT_FOUND_PAGE, Answer, DetailError, GatewayError, page
 from alcf_jupyter.sandbox.answers import internal_error as internal_error_answer
-from alcf_jupyter.sandbox.inference import BLOCK_SECONDS, UPSTREAM_SECONDS, not_ready, timed_out
+from alcf_jupyter.sandbox.inference import (
+    BLOCK_SECONDS,
+    UPSTREAM_SECONDS,
+    not_ready,
+    timed_out,
+    upstream_timed_out,
+)
 from alcf_jupyter.sandbox.limits import THROTTLED, too_many_tokens
 
 from .fault import INFERENCE, JOBS, Occasion, fault
@@ -133,12 +139,7 @@ async def blocked(occasion: Occasion) -> None:
 async def upstream_timeout(occasion: Occasion) -> None:
     """504 after 120 service seconds (parameter `seconds`): the API behind the gateway is silent."""
     await occasion.service.clock.sleep(occasion.number("seconds", UPSTREAM_SECONDS))
-    raise GatewayError(
-        "internal_endpoint_error",
-        "Timeout calling upstream endpoint.",
-        status=504,
-        info={"timeout": int(UPSTREAM_SECONDS)},
-    )
+    raise upstream_timed_out()
 
 
 @fault("before")

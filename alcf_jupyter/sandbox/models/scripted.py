@@ -53,7 +53,7 @@ def commands(prompt: Prompt) -> Said:
     if command == "!think":
         said.reasoning = "let me think about this"
     elif command == "!gap":
-        said.pace, said.stalls = 1 / 0.3, {12: 8.0}
+        said.pace, said.stalls = 16.0, {12: 8.0}
     elif command == "!die":
         said.dies_after = 6
     return said
