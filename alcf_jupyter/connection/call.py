@@ -18,6 +18,7 @@ from alcf_jupyter.errors import (
     AlcfError,
     NotLiveError,
     RateLimitError,
+    RefusedError,
     ServerFailureError,
     ServiceTimeoutError,
     StreamFailedError,
@@ -40,6 +41,9 @@ T = TypeVar("T")
 
 BYTES_PER_VECTOR = 200_000
 """An 8,192-d embedding written out in decimal numbers takes about this much."""
+
+_UNABLE = {"unsupported_endpoint", "batch_unavailable"}
+"""Codes of refusals that tell what a model cannot do."""
 
 
 @dataclass(slots=True)
@@ -180,11 +184,23 @@ class Caller:
                 tell=lambda words: emit(Status(words)),
             )
             try:
-                return await self._tried(call, model, send, emit)
+                answer = await self._tried(call, model, send, emit)
+            except RefusedError as error:
+                if error.code in _UNABLE:
+                    self._learn(call, model, able=False)
+                raise
             except (NotLiveError, ServiceTimeoutError, StreamFailedError) as error:
                 if not call.patient or not self._profile.is_gateway:
                     raise
                 model = await self._after_refusal(call, model, error)
+            else:
+                self._learn(call, model, able=True)
+                return answer
+
+    def _learn(self, call: Call, model: Model, *, able: bool) -> None:
+        skill = {"chat/completions": "can_chat", "embeddings": "can_embed"}.get(call.route)
+        if skill is not None and getattr(model, skill) is not able:
+            self._directory.learn(model, **{skill: able})
 
     async def _after_refusal(self, call: Call, model: Model, error: AlcfError) -> Model:
         """Return the model to wait for if `error` means that it is not running; else raise it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.connection.deadline import Deadline
@@ -13,6 +14,7 @@ from alcf_jupyter.service.failures import failure
 
 if TYPE_CHECKING:
     from alcf_jupyter.connection.transport import Transport
+    from alcf_jupyter.service.catalog import Model
 
 QUEUE_SECONDS = 15.0
 """How long a listing waits for ``/jobs``, which can take a minute: states are then unknown."""
@@ -40,6 +42,9 @@ class Directory:
         self._details: dict[str, Any] = {}
         self._without_details: set[str] = set()
         self._lock = asyncio.Lock()
+        self._lessons: dict[tuple[str, str], dict[str, bool]] = {}
+        self.checked_at: float | None = None
+        """``time.time()`` of the last look at the queue, None before it."""
         self.known = catalog.Catalog()
         """The catalog as last fetched, for whoever must not wait."""
 
@@ -78,12 +83,27 @@ class Directory:
         async with self._lock:
             if self._profile.is_gateway:
                 await self._refresh(deadline, fresh=fresh, cluster=cluster)
-                self.known = catalog.join(self._listed, self._jobs, self._details, self._status)
+                told = catalog.join(self._listed, self._jobs, self._details, self._status)
+                models = tuple(self._taught(model) for model in told.models)
+                self.known = replace(told, models=models)
             elif fresh or time.monotonic() - self._listed_at > LIST_SECONDS:
                 self._listed = await self._optional("/models", deadline)
                 self._listed_at = time.monotonic()
                 self.known = catalog.from_openai(self._listed, self._profile.origin.split("://")[1])
             return self.known
+
+    def learn(self, model: Model, **can: bool) -> None:
+        """Remember what an answer taught about a model, such as ``can_embed=False``.
+
+        The service does not tell which model does what: an answer, or a refusal, does.
+        """
+        self._lessons.setdefault((model.cluster, model.id), {}).update(can)
+        models = tuple(self._taught(known) for known in self.known.models)
+        self.known = replace(self.known, models=models)
+
+    def _taught(self, model: Model) -> Model:
+        lesson = self._lessons.get((model.cluster, model.id))
+        return replace(model, **lesson) if lesson else model
 
     async def _refresh(self, deadline: Deadline, *, fresh: bool, cluster: str | None) -> None:
         now = time.monotonic()
@@ -113,6 +133,7 @@ class Directory:
     async def _fetch_jobs(self, name: str, deadline: Deadline) -> None:
         self._jobs[name] = await self._optional(f"/{name}/jobs", deadline)
         self._jobs_at[name] = time.monotonic()
+        self.checked_at = time.time()
 
     async def _fetch_details(self, name: str, deadline: Deadline) -> None:
         answer = await self._optional(f"/{name}/models", deadline)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,14 +12,13 @@ import numpy as np
 from alcf_jupyter.errors import AnswerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-try:
+b64decode: Callable[..., bytes] = base64.b64decode
+with suppress(ImportError):
     from pybase64 import b64decode
-except ImportError:
-    b64decode = base64.b64decode
 
 _AGAIN = "Run the cell again; if it goes on, take another model with -m."
 

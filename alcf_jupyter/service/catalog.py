@@ -62,6 +62,9 @@ class Model:
     comment: str = ""
     description: str = ""
     context: int | None = None
+    can_chat: bool | None = None
+    can_embed: bool | None = None
+    can_batch: bool | None = None
     can_see: bool | None = None
     can_call_tools: bool | None = None
     can_reason: bool | None = None
@@ -267,7 +270,16 @@ def _listed_models(cluster: str, entry: Any, warnings: list[str]) -> Iterator[Mo
                     framework=framework,
                     path=f"{base.rstrip('/')}/{framework}",
                     endpoints=endpoints,
+                    can_chat=_offered(endpoints, "chat/completions"),
+                    can_embed=_offered(endpoints, "embeddings"),
                 )
+
+
+def _offered(endpoints: tuple[str, ...], route: str) -> bool | None:
+    """Return False where the whole cluster lacks a route; having it says nothing of one model."""
+    if not endpoints or any(endpoint.endswith(f"/{route}") for endpoint in endpoints):
+        return None
+    return False
 
 
 _LISTS = ("running", "queued", "stopped", "others", "private_batch_running", "private_batch_queued")
