@@ -36,9 +36,7 @@ _RANDOM = re.compile(
     re.IGNORECASE,
 )
 # fields of the provenance that say when, how long, and what was installed
-_CHANGING = re.compile(
-    r"(?:.*_)?(?:at|date|time|timing|times|started|finished|seconds|waited|elapsed|versions?)"
-)
+_CHANGING = re.compile(r"time|timing|versions|.*_(?:at|seconds)")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 

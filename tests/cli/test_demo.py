@@ -27,7 +27,7 @@ def test_headless_it_prints_an_answer_and_an_embedding_frame(tmp_path):
     assert "In [1]: %load_ext alcf_jupyter" in done.stdout
     assert re.search(r"^In \[\d+\]: %%alcf_chat", done.stdout, re.MULTILINE)
     assert re.search(r"^sandbox/\S+ @ \S+ · .* in / \S+ out", done.stdout, re.MULTILINE)
-    assert re.search(r"^ +text +embedding", done.stdout, re.MULTILINE)
+    assert re.search(r"^ +text .*\n(.*\n)*? +embedding ", done.stdout, re.MULTILINE)
     assert (tmp_path / "mine" / "01_first_prompt.ipynb").exists()
 
 
