@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from markdown_it.rules_inline import StateInline
 
 _DOLLAR: Final = re.compile(
-    rf"\$(?=[^\s$])((?:[^\\$]|\\.){{1,{tex.LONGEST}}})(?<!\s)\$(?![\w$])", re.DOTALL
+    rf"\$(?=[^\s$])((?:[^\\$]|\\.){{1,{tex.LONGEST}}})(?<!\s)\$(?![^\W_]|\$)", re.DOTALL
 )
 _DOLLARS: Final = re.compile(rf"\$\$((?:[^\\$]|\\.|\$(?!\$)){{1,{tex.LONGEST}}})\$\$", re.DOTALL)
 _OPENER: Final = re.compile(
