@@ -7,6 +7,8 @@ from alcf_jupyter.errors import AnswerError
 MAX_EVENT_BYTES = 8_000_000
 """The gateway drops events over 150 kB; whatever sends more than this is not sending tokens."""
 
+_BOM = b"\xef\xbb\xbf"
+
 
 class EventReader:
     """Reads a stream of server-sent events.
@@ -17,8 +19,9 @@ class EventReader:
     """
 
     def __init__(self) -> None:
-        self._rest = b""
-        self._held_cr = False
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._after_cr = False
         self._started = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
@@ -29,22 +32,27 @@ class EventReader:
         AnswerError
             An event grows over `MAX_EVENT_BYTES`.
         """
-        if self._held_cr or b"\r" in chunk:
+        if self._after_cr or b"\r" in chunk:
             chunk = self._newlines(chunk)
-        if not self._started and (self._rest or chunk):
-            buffered = self._rest + chunk
-            if len(buffered) < 3 and b"\xef\xbb\xbf".startswith(buffered):
-                self._rest = buffered
-                return []
-            self._started = True
-            self._rest, chunk = b"", buffered.removeprefix(b"\xef\xbb\xbf")
-        # a blank line may straddle the cut, so one byte before it is looked at again
-        if b"\n\n" not in self._rest[-1:] + chunk:
-            self._rest += chunk
+        if not self._started:
+            chunk = self._without_bom(chunk)
+        if not chunk:
+            return []
+        parts = self._parts
+        if b"\n\n" not in chunk and not (parts and parts[-1][-1] == chunk[0] == 10):
+            # kept in pieces: joining them at every chunk would cost the square of a long event
+            parts.append(chunk)
+            self._size += len(chunk)
             self._check_size()
             return []
-        *events, self._rest = (self._rest + chunk).split(b"\n\n")
-        self._check_size()
+        if parts:
+            parts.append(chunk)
+            chunk = b"".join(parts)
+            parts.clear()
+        *events, rest = chunk.split(b"\n\n")
+        if rest:
+            parts.append(rest)
+        self._size = len(rest)
         found = []
         for event in events:
             if event.startswith(b"data: ") and b"\n" not in event:
@@ -54,20 +62,34 @@ class EventReader:
         return found
 
     def _check_size(self) -> None:
-        if len(self._rest) > MAX_EVENT_BYTES:
-            self._rest = b""
+        if self._size > MAX_EVENT_BYTES:
+            self._parts.clear()
+            self._size = 0
             raise AnswerError(
                 f"The stream sent one event of over {MAX_EVENT_BYTES:,} bytes; it was stopped.",
                 do="Run the cell again, with --no-stream if it happens twice.",
             )
 
     def _newlines(self, chunk: bytes) -> bytes:
-        if self._held_cr:
-            chunk = b"\r" + chunk
-        self._held_cr = chunk.endswith(b"\r")
-        if self._held_cr:
-            chunk = chunk[:-1]
+        """Make every line end an LF; a CR ends its line at once, whatever the next chunk brings."""
+        if self._after_cr and chunk:
+            chunk = chunk.removeprefix(b"\n")
+            self._after_cr = False
+        if chunk:
+            self._after_cr = chunk.endswith(b"\r")
         return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _without_bom(self, chunk: bytes) -> bytes:
+        """Take the mark off the start of the stream, once enough has come to see whether it is."""
+        start = b"".join(self._parts) + chunk
+        self._parts.clear()
+        self._size = 0
+        if len(start) < len(_BOM) and _BOM.startswith(start):
+            if start:
+                self._parts.append(start)
+            return b""
+        self._started = True
+        return start.removeprefix(_BOM)
 
 
 def _data_of(event: bytes) -> bytes | None:
