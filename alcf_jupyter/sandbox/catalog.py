@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .answers import GatewayError
@@ -40,6 +41,7 @@ METIS = "metis"
 DIRECT = "direct"
 
 
+@cache
 def slug(cluster: str, framework: str, model: str) -> str:
     """Return the name under which the gateway looks a model up: no case, no dots, no slashes."""
     text = unicodedata.normalize("NFKD", f"{cluster} {framework} {model.lower()}")

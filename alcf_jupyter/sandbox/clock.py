@@ -22,7 +22,7 @@ class Clock:
     def __init__(self, speed: float = 60.0) -> None:
         self._service = time.time()
         self._real = time.monotonic()
-        self._speed = speed
+        self._speed = _positive(speed)
         self._changed = asyncio.Event()
 
     @property
@@ -36,9 +36,7 @@ class Clock:
 
     def set_speed(self, speed: float) -> None:
         """Run at another speed from now on."""
-        if speed <= 0:
-            raise ValueError("the clock's speed must be positive")
-        self._move(0.0, speed)
+        self._move(0.0, _positive(speed))
 
     def advance(self, seconds: float) -> None:
         """Jump ahead; whoever waits for a moment that has passed goes on at once."""
@@ -68,3 +66,9 @@ class Clock:
     def text(self, form: str, moment: float | None = None) -> str:
         """Return the service time (or `moment`) in the words of `strftime`, in UTC."""
         return datetime.fromtimestamp(self.now() if moment is None else moment, UTC).strftime(form)
+
+
+def _positive(speed: float) -> float:
+    if speed <= 0:
+        raise ValueError("the clock's speed must be positive")
+    return speed

@@ -110,12 +110,22 @@ class People:
 
     def __init__(self, clock: Clock, secret: str, tokens: Mapping[str, str]) -> None:
         self._clock = clock
-        self._by_token = {token: ROLES[role] for token, role in tokens.items()}
-        self._by_token[secret] = OWNER
+        self._by_token: dict[str, Person] = {}
         self._refused_until: dict[str, float] = {}
+        self.assign(tokens)
+        self._by_token[secret] = OWNER
 
     def assign(self, tokens: Mapping[str, str]) -> None:
-        """Let tokens stand for roles from now on; one that was somebody's may be refused so."""
+        """Let tokens stand for roles from now on; one that was somebody's may be refused so.
+
+        Raises
+        ------
+        ValueError
+            For a role that there is not.
+        """
+        for role in tokens.values():
+            if role not in ROLES:
+                raise ValueError(f"no such role: {role!r}; there are {', '.join(ROLES)}")
         self._by_token.update({token: ROLES[role] for token, role in tokens.items()})
         self._refused_until.clear()
 

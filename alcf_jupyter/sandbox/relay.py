@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 BURST_CHUNKS = 20
 BURST_SECONDS = 0.5
 LARGEST_CHUNK = 150_000
+SHORTEST_SLEEP = 0.002
 FIRST_DATA_SECONDS = 30.0
 NO_NEW_DATA_SECONDS = 5.0
 STREAM_SECONDS = 300.0
@@ -48,15 +49,34 @@ class BrokenOffError(Exception):
     """The answer ends here, without a proper end of the HTTP message."""
 
 
+class Pace:
+    """Waits for the pieces of a stream at the speed they are meant to come."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._due = time.monotonic()
+        self.seconds = 0.0
+
+    async def wait(self, piece: Piece) -> None:
+        """Wait until a piece is due; what one wait takes too long the next ones make up for."""
+        self.seconds += piece.pause + piece.stall
+        if piece.stall:
+            await self._clock.sleep(piece.stall)
+            self._due = max(self._due, time.monotonic())
+        self._due += piece.pause
+        left = self._due - time.monotonic()
+        # Without a wait, other requests still have their turn.
+        await asyncio.sleep(left if left > SHORTEST_SLEEP else 0)
+
+
 class _Node:
     """A compute node that gathers chunks and posts them to the gateway in bursts."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self._pace = Pace(clock)
         self._chunks: list[bytes] = []
         self._posted = time.monotonic()
         self.has_posted = False
-        self.seconds = 0.0
 
     async def take(self, piece: Piece) -> None:
         """Wait for a piece and keep it; very large ones are lost on the way."""
@@ -64,12 +84,14 @@ class _Node:
         if piece.stall > patience:
             # To the gateway a long silence and a dead server are the same.
             raise DiedError
-        await asyncio.sleep(piece.pause)
-        await self._clock.sleep(piece.stall)
-        self.seconds += piece.pause + piece.stall
+        await self._pace.wait(piece)
         chunk = frame(piece.event)
         if len(chunk) <= LARGEST_CHUNK:
             self._chunks.append(chunk)
+
+    def seconds(self) -> float:
+        """Return how long the answer has taken by the model's own account."""
+        return self._pace.seconds
 
     def burst(self, *, last: bool = False) -> list[bytes]:
         """Return the chunks that are posted now."""
@@ -91,7 +113,7 @@ async def compute_relay(pieces: AsyncIterator[Piece], clock: Clock) -> AsyncIter
     try:
         async for piece in pieces:
             await node.take(piece)
-            if node.seconds > STREAM_SECONDS:
+            if node.seconds() > STREAM_SECONDS:
                 return
             for chunk in node.burst():
                 yield chunk
@@ -118,10 +140,10 @@ async def direct_relay(
 
     A model server that dies leaves a stream that just ends: no finish reason, no [DONE].
     """
+    pace = Pace(clock)
     try:
         async for piece in pieces:
-            await asyncio.sleep(piece.pause)
-            await clock.sleep(piece.stall)
+            await pace.wait(piece)
             yield frame(piece.event)
     except Refused as refused:
         yield frame(api_error(json.dumps(refused.body), model, int(clock.now())))
@@ -152,10 +174,10 @@ def api_error(body: str, model: str, created: int) -> dict[str, Any]:
 
 async def plain_relay(pieces: AsyncIterator[Piece], clock: Clock) -> AsyncIterator[bytes]:
     """Relay as a model server without a gateway does."""
+    pace = Pace(clock)
     try:
         async for piece in pieces:
-            await asyncio.sleep(piece.pause)
-            await clock.sleep(piece.stall)
+            await pace.wait(piece)
             yield frame(piece.event)
     except DiedError:
         raise BrokenOffError from None

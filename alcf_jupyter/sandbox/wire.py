@@ -79,13 +79,13 @@ class Wire:
         """Send a whole answer, or a stream frame by frame as its frames come."""
         if answer.frames is None:
             body = answer.body()
-            await self.send_head(answer, len(body))
-            await self.send_body(body)
-        else:
-            await self.send_head(answer)
-            async with contextlib.aclosing(answer.frames) as frames:  # type: ignore[type-var]
-                async for piece in frames:
-                    await self.send_body(piece)
+            parts = [self.head(answer, len(body)), self._bytes(h11.Data(data=body))]
+            await self.raw(b"".join([*parts, self._bytes(h11.EndOfMessage())]))
+            return
+        await self.send_head(answer)
+        async with contextlib.aclosing(answer.frames) as frames:  # type: ignore[type-var]
+            async for piece in frames:
+                await self.send_body(piece)
         await self.finish()
 
     async def send_head(self, answer: Answer, length: int | None = None) -> None:
@@ -111,8 +111,11 @@ class Wire:
         """End the answer."""
         await self._write(h11.EndOfMessage())
 
+    def _bytes(self, event: h11.Event) -> bytes:
+        return self._http.send(event) or b""
+
     async def _write(self, event: h11.Event) -> None:
-        await self.raw(self._http.send(event) or b"")
+        await self.raw(self._bytes(event))
 
     async def raw(self, data: bytes) -> None:
         """Send bytes past HTTP."""

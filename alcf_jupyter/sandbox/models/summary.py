@@ -8,14 +8,15 @@ from collections import Counter
 from .said import Prompt, Said
 
 _NUMBERS = {
-    "one": 1, "a": 1, "a single": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6,
-    "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
+    "nine": 9, "ten": 10,
 }  # fmt: skip
 _HOW_MANY = re.compile(
-    r"\b(\d+|a single|one|two|three|four|five|six|seven|eight|nine|ten|a)\s+(?:\w+\s+)?"
+    r"\b(\d+|one|two|three|four|five|six|seven|eight|nine|ten)[\s-]+(?:\w+[\s-]+)?"
     r"(?:sentences?|bullet points?|key points?|points)\b",
     re.IGNORECASE,
 )
+_ONE = re.compile(r"\ba\s+(?:\w+\s+)?sentence\b", re.IGNORECASE)
 _TASK = re.compile(
     r"summar|sentence|tl;?dr|key points|main (?:idea|point|finding)|abstract of|shorten|in short"
     r"|what (?:is|does) (?:the|this) (?:text|paper|abstract|passage)",
@@ -80,7 +81,7 @@ def sentences_wanted(task: str) -> int | None:
     """Return how many sentences the task asks for, or None."""
     found = _HOW_MANY.search(task)
     if found is None:
-        return None
+        return 1 if _ONE.search(task) else None
     word = found[1].lower()
     return max(1, int(word)) if word.isdigit() else _NUMBERS[word]
 
