@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.connection.client import Client
     from alcf_jupyter.connection.session import client, connect, defaults, use
+    from alcf_jupyter.connection.waiting import wait_until_live
     from alcf_jupyter.errors import AlcfError
     from alcf_jupyter.frames.embeddings import embed, matrix
+    from alcf_jupyter.frames.models import models
     from alcf_jupyter.prompt.ask import chat, complete, stream
     from alcf_jupyter.prompt.reply import Reply
 
@@ -36,9 +38,11 @@ __all__ = [
     "embed",
     "load_ipython_extension",
     "matrix",
+    "models",
     "stream",
     "unload_ipython_extension",
     "use",
+    "wait_until_live",
 ]
 
 # where each public name lives; its module, and what that imports, is loaded at the first use
@@ -53,8 +57,10 @@ _HOMES = {
     "defaults": "connection.session",
     "embed": "frames.embeddings",
     "matrix": "frames.embeddings",
+    "models": "frames.models",
     "stream": "prompt.ask",
     "use": "connection.session",
+    "wait_until_live": "connection.waiting",
 }
 
 

@@ -14,6 +14,7 @@ import tenacity
 from alcf_jupyter.connection import queue
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.transport import MAX_ANSWER_BYTES
+from alcf_jupyter.connection.warmups import WarmUps
 from alcf_jupyter.errors import (
     AlcfError,
     NotLiveError,
@@ -127,6 +128,15 @@ def write_json(value: Any) -> bytes:
         ) from None
 
 
+def smallest(route: str) -> dict[str, Any]:
+    """Return the body of the smallest request of a kind: it starts a model, or tries one."""
+    if route == "embeddings":
+        return {"input": ["hi"], "encoding_format": "base64"}
+    if route == "completions":
+        return {"prompt": "hi", "max_tokens": 1}
+    return {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}
+
+
 class Caller:
     """Carries calls out on one service.
 
@@ -140,7 +150,9 @@ class Caller:
         self._transport = transport
         self._directory = directory
         self._profile = transport.profile
-        self._warm_ups = queue.WarmUps()
+        # the service's window is ten of its own polls; a stand-in's clock runs faster
+        window = limits.WARM_UP_WINDOW_SECONDS * self._profile.poll_seconds
+        self._warm_ups = WarmUps(self._profile.url, window / limits.JOBS_CACHE_SECONDS)
 
     async def chat(self, call: Call, emit: Emit) -> dialect.Answer:
         """Send a chat and return its answer."""
@@ -180,7 +192,7 @@ class Caller:
                 self._directory,
                 model,
                 call.wait,
-                warm_up=lambda cold: self._warm_up(call, cold),
+                warm_up=lambda cold: self.warm_up(call.route, cold),
                 tell=lambda words: emit(Status(words)),
             )
             try:
@@ -216,18 +228,14 @@ class Caller:
         # the queue says Live, but it is up to a minute old and the model itself says otherwise
         return replace(now, state=State.STARTING)
 
-    def _warm_up(self, call: Call, model: Model) -> None:
-        smallest: dict[str, Any] = {"messages": [{"role": "user", "content": "hi"}]}
-        if call.route == "embeddings":
-            smallest = {"input": "hi"}
-        elif call.route == "completions":
-            smallest = {"prompt": "hi"}
-        if call.route != "embeddings":
-            smallest["max_tokens"] = 1
-        body = write_json({"model": model.id, **smallest})
-        path = self._path(model, call.route)
+    def warm_up(self, route: str, model: Model) -> bool:
+        """Ask for `model` to be started, in the background; False if it was asked lately."""
+        body = write_json({"model": model.id, **smallest(route)})
+        path = self._path(model, route)
         patience = Deadline.after(limits.BLOCKING_SECONDS + 30)
-        self._warm_ups.start(model, lambda: self._transport.request("POST", path, patience, body))
+        return self._warm_ups.start(
+            model, lambda: self._transport.request("POST", path, patience, body)
+        )
 
     async def _tried(
         self, call: Call, model: Model, send: Callable[[Model], Awaitable[T]], emit: Emit

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.credentials import Credential
     from alcf_jupyter.connection.profiles import Profile
     from alcf_jupyter.progress import Observer
-    from alcf_jupyter.service.catalog import Catalog
+    from alcf_jupyter.service.catalog import Catalog, Model
     from alcf_jupyter.service.dialect import Answer, Piece, Vectors
 
     T = TypeVar("T")
@@ -99,6 +99,31 @@ class Client:
             Seconds, or words such as ``"30s"``.
         """
         return self._get(f"/{self.models().cluster(cluster).name}/jobs", timeout)
+
+    @property
+    def checked_at(self) -> float | None:
+        """``time.time()`` of the last look at the queue, None before the first."""
+        return self._directory.checked_at
+
+    def warm_up(self, model: Model) -> bool:
+        """Ask the service to start a model, without waiting for it.
+
+        Parameters
+        ----------
+        model
+            A model of the catalog.
+
+        Returns
+        -------
+        bool
+            False if it was asked already in the last ten minutes, by any kernel.
+        """
+        route = "embeddings" if model.looks_like_embedding else "chat/completions"
+
+        async def ask() -> bool:
+            return self._caller.warm_up(route, model)
+
+        return loop.run(ask())
 
     def whoami(self, timeout: str | float = READ_TIMEOUT) -> dict[str, Any]:
         """Return who the service takes you for.

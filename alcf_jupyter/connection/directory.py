@@ -103,7 +103,7 @@ class Directory:
 
     def _taught(self, model: Model) -> Model:
         lesson = self._lessons.get((model.cluster, model.id))
-        return replace(model, **lesson) if lesson else model
+        return replace(model, **lesson) if lesson else model  # type: ignore[arg-type]
 
     async def _refresh(self, deadline: Deadline, *, fresh: bool, cluster: str | None) -> None:
         now = time.monotonic()

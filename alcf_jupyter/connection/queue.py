@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING
 
 from alcf_jupyter.connection.deadline import words
 from alcf_jupyter.errors import (
-    AlcfError,
     DeadlineError,
     MaintenanceError,
     NoConnectionError,
     NotLiveError,
     ServiceError,
 )
-from alcf_jupyter.service import limits
 from alcf_jupyter.service.catalog import State
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from alcf_jupyter.connection.deadline import Deadline
     from alcf_jupyter.connection.directory import Directory
@@ -53,41 +51,6 @@ class Wait:
         """Note a state."""
         if not self.states or self.states[-1] != state:
             self.states.append(state)
-
-
-class WarmUps:
-    """Starts each model at most once in ten minutes: the gateway refuses a second request anyway.
-
-    Parameters
-    ----------
-    window
-        Seconds before a model may be asked to start again.
-    """
-
-    def __init__(self, window: float = limits.WARM_UP_WINDOW_SECONDS) -> None:
-        self._window = window
-        self._asked: dict[tuple[str, str], float] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def start(self, model: Model, send: Callable[[], Awaitable[object]]) -> bool:
-        """Send one request to `model` in the background, unless one was sent lately."""
-        key = (model.cluster, model.id)
-        now = time.monotonic()
-        if now - self._asked.get(key, float("-inf")) < self._window:
-            return False
-        self._asked[key] = now
-        task = asyncio.get_running_loop().create_task(_quietly(send))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return True
-
-
-async def _quietly(send: Callable[[], Awaitable[object]]) -> None:
-    """Send a request whose answer does not matter: it fails until the model is there."""
-    try:
-        await send()
-    except AlcfError:
-        return
 
 
 def line(model: Model, elapsed: float, free_nodes: int | None = None) -> str:

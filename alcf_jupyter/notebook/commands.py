@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.errors import AlcfError, UsageError, nearest
-from alcf_jupyter.notebook import options
+from alcf_jupyter.notebook import options, queueing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,12 +84,14 @@ def status(line: str) -> str:
 
 
 def help_(line: str) -> str:
-    """See the commands and options: ``%alcf help [alcf_chat | alcf_embed | use | connect]``."""
+    """See the commands and options: ``%alcf help [alcf_chat | alcf_embed | COMMAND]``."""
     parsers = {
         "alcf_chat": options.chat_parser,
         "alcf_embed": options.embed_parser,
         "use": options.use_parser,
         "connect": options.connect_parser,
+        "models": options.models_parser,
+        "wait": options.wait_parser,
     }
     topic = line.strip().lstrip("%").removeprefix("alcf ")
     if topic in parsers:
@@ -109,9 +111,11 @@ def help_(line: str) -> str:
     return "\n".join(f"{usage:<{width}}{words}" for usage, words in told)
 
 
-COMMANDS: dict[str, Callable[[str], str]] = {
+COMMANDS: dict[str, Callable[[str], Any]] = {
     "connect": connect,
+    "models": queueing.models,
     "use": use,
+    "wait": queueing.wait,
     "status": status,
     "help": help_,
 }

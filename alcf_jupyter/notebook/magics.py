@@ -42,21 +42,23 @@ class AlcfMagics(Magics):
 
     @no_var_expand
     @line_magic
-    def alcf(self, line: str) -> None:
+    def alcf(self, line: str) -> Any:
         """Connect, choose models, look at the state of things: ``%alcf help`` lists it all."""
         from alcf_jupyter.notebook import commands
 
         word, _, rest = line.strip().partition(" ")
-        run: Callable[[str], str] | None = commands.COMMANDS.get(word or "help")
+        run: Callable[[str], Any] | None = commands.COMMANDS.get(word or "help")
         if run is None:
             near = nearest(word, commands.COMMANDS)
             raise UsageError(
                 f"%alcf has no command {word!r}.",
                 do=f"Did you mean:  %alcf {near[0]}" if near else "See them all:  %alcf help",
             )
-        text = run(rest.strip())
-        if text:
-            print(text)  # noqa: T201 - a line of text is what it shows
+        shown = run(rest.strip())
+        if isinstance(shown, str):
+            print(shown)  # noqa: T201 - a line of text is what it shows
+            return None
+        return shown
 
     @no_var_expand
     @line_cell_magic

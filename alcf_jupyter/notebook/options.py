@@ -14,13 +14,24 @@ _TOKEN = re.compile(r"""\s*((?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"'])+|\S+)""")
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are two lines, the second one to type."""
+    """A parser whose errors are two lines, the second one to type.
 
-    def __init__(self, magic: str, description: str) -> None:
+    Parameters
+    ----------
+    magic
+        What is typed, such as ``%%alcf_chat``.
+    description
+        What it does, a sentence.
+    mixed
+        Whether options may also follow words; a prompt is left alone from its first word on.
+    """
+
+    def __init__(self, magic: str, description: str, *, mixed: bool = False) -> None:
         super().__init__(
             prog=magic, description=description, add_help=False, allow_abbrev=False, usage=None
         )
         self.magic = magic
+        self.mixed = mixed
         self.takes_value: dict[str, bool] = {}
 
     def option(self, *flags: str, **settings: Any) -> None:
@@ -44,8 +55,15 @@ class Parser(argparse.ArgumentParser):
             An option is unknown (the nearest is named), lacks its value or has a wrong one.
         """
         words: list[str] = []
+        plain: list[str] = []
         at = 0
-        while (token := _TOKEN.match(line, at)) and token[1].startswith("-") and token[1] != "-":
+        while token := _TOKEN.match(line, at):
+            if not token[1].startswith("-") or token[1] == "-":
+                if not self.mixed:
+                    break
+                plain.append(token[1])
+                at = token.end()
+                continue
             flag, _, given = token[1].partition("=")
             at = token.end()
             if flag == "--":
@@ -60,7 +78,7 @@ class Parser(argparse.ArgumentParser):
                         self.error(f"{flag} needs a value")
                     at, given = value.end(), value[1]
                 words[-1] = f"{flag}={_unquoted(given)}"
-        return self.parse_args(words), line[at:].strip()
+        return self.parse_args(words), " ".join([*plain, line[at:].strip()]).strip()
 
     def _joined(self, word: str) -> tuple[str, str]:
         """Read ``-n8`` as ``-n 8``, or raise for an option that does not exist."""
@@ -126,7 +144,9 @@ def embed_parser() -> Parser:
 
 def use_parser() -> Parser:
     """Return the parser of ``%alcf use``."""
-    parser = Parser("%alcf use", "Choose the model to use where none is named: MODEL [as ALIAS].")
+    parser = Parser(
+        "%alcf use", "Choose the model to use where none is named: MODEL [as NAME].", mixed=True
+    )
     parser.option("--chat", action="store_true", help="for chat cells (the default)")
     parser.option("--embed", action="store_true", help="for embed cells")
     return parser
@@ -134,9 +154,32 @@ def use_parser() -> Parser:
 
 def connect_parser() -> Parser:
     """Return the parser of ``%alcf connect``."""
-    parser = Parser("%alcf connect", "Choose the service: alcf, sandbox, or an address.")
+    parser = Parser(
+        "%alcf connect", "Choose the service: alcf, sandbox, or an address.", mixed=True
+    )
     parser.option("--proxy", help="proxy to use in place of the environment's")
     parser.option("--poll-seconds", type=float, help="pace of the queue, on this machine only")
+    return parser
+
+
+def models_parser() -> Parser:
+    """Return the parser of ``%alcf models``."""
+    parser = Parser("%alcf models", "Every model and its state.")
+    parser.option("--state", help="Live, Starting, Queued, Offline, ...")
+    parser.option("-c", "--cluster", help="sophia, metis, minerva, ...")
+    parser.option("--can", help="chat, embed, batch, see, tools or reason")
+    parser.option("--table", action="store_true", help="a table in place of the list to click")
+    return parser
+
+
+def wait_parser() -> Parser:
+    """Return the parser of ``%alcf wait``."""
+    parser = Parser(
+        "%alcf wait", "Wait until a model is Live, starting it if a request can.", mixed=True
+    )
+    parser.option("-c", "--cluster", help="sophia, metis, minerva, ...")
+    parser.option("--timeout", metavar="DURATION", help="give up after this long (30m)")
+    parser.option("--bg", action="store_true", help="wait while other cells run")
     return parser
 
 
