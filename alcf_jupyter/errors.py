@@ -15,6 +15,9 @@
     │   └── DeadlineError           the time given has passed
     ├── SignInError                 the service does not accept who you are
     │   ├── NotSignedInError
+    │   │   └── CodeRefusedError    Globus does not take the code that was pasted
+    │   ├── IdentityChangedError    signed in as somebody else than the store's owner
+    │   ├── TokenStoreError         the file of tokens cannot be used
     │   ├── TokenRefusedError       expired, revoked or not a token of this service
     │   ├── LoginRequiredError      only a new login helps
     │   ├── RestrictedError         signed in, but the account lacks a group
@@ -109,19 +112,47 @@ class DeadlineError(NoConnectionError):
 
 
 class SignInError(AlcfError):
-    """The service does not accept who you are."""
+    """The service does not accept who you are.
+
+    Attributes
+    ----------
+    remedy
+        ``"login"`` where signing in helps, ``"force"`` where only a new login does, else ``""``.
+    """
+
+    remedy = ""
 
 
 class NotSignedInError(SignInError):
     """There is no token to send."""
 
+    remedy = "login"
+
+
+class CodeRefusedError(NotSignedInError):
+    """Globus does not take the code: it is wrong, used, too old, or of another link."""
+
+    remedy = ""
+
+
+class IdentityChangedError(SignInError):
+    """The sign-in was as another identity than the one whose tokens are stored."""
+
+
+class TokenStoreError(SignInError):
+    """The file of tokens belongs to somebody else, or cannot be read or written."""
+
 
 class TokenRefusedError(SignInError):
     """The token is expired, revoked, or none of this service."""
 
+    remedy = "force"
+
 
 class LoginRequiredError(SignInError):
     """A policy of the service wants a new login; refreshing the token does not help."""
+
+    remedy = "force"
 
 
 class RestrictedError(SignInError):

@@ -16,6 +16,7 @@ from alcf_jupyter.service import limits
 ALCF_URL = "https://inference-api.alcf.anl.gov/resource_server"
 """Public base address of the gateway (ALCF user guide, 2026-08-19)."""
 
+_ALCF_ORIGIN = "https://inference-api.alcf.anl.gov"
 ALCF_PROXY = "http://proxy.alcf.anl.gov:3128"
 ENV_SERVICE = "ALCF_JUPYTER_SERVICE"
 
@@ -64,6 +65,18 @@ class Profile:
     def is_loopback(self) -> bool:
         """Whether it is on this machine."""
         return is_loopback(urlsplit(self.url).hostname or "")
+
+    @property
+    def is_alcf(self) -> bool:
+        """Whether what opens ALCF's service may be sent there.
+
+        That is ALCF's own host; and a gateway of this machine where the sign-in is one of this
+        machine, too, as in tests.
+        """
+        if self.url.startswith(f"{_ALCF_ORIGIN}/"):
+            return True
+        auth = urlsplit(os.environ.get("GLOBUS_SDK_SERVICE_URL_AUTH", "")).hostname or ""
+        return self.is_gateway and self.is_loopback and is_loopback(auth)
 
     def proxy_now(self) -> str | None:
         """Return the proxy to use, as the environment says at this moment; none for loopback."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from alcf_jupyter.connection import profiles
 from alcf_jupyter.connection.client import Client
-from alcf_jupyter.connection.credentials import Credential, for_alcf
+from alcf_jupyter.connection.credentials import Credential, SignIn
 from alcf_jupyter.errors import (
     ModelNotChosenError,
     NoConnectionError,
@@ -55,8 +55,8 @@ def connect(
 ) -> Client:
     """Choose the service to talk to, from now on and in the whole kernel.
 
-    Nothing is sent yet. The environment variable ``ALCF_JUPYTER_SERVICE`` wins over `target`, so
-    that a notebook can be run elsewhere as it is.
+    Nothing is sent yet, and nobody has to be signed in yet. The environment variable
+    ``ALCF_JUPYTER_SERVICE`` wins over `target`, so that a notebook can be run elsewhere as it is.
 
     Parameters
     ----------
@@ -81,8 +81,6 @@ def connect(
     ------
     UsageError
         `target` or an option cannot be used.
-    NotSignedInError
-        ALCF's service was asked for and there is no token.
     UnreachableError
         The sandbox did not start.
     """
@@ -97,10 +95,11 @@ def connect(
         )
     if profile.name == "sandbox":
         profile, credential = _sandbox(aliases, poll_seconds)
-    elif profile.name == "alcf":
-        credential = for_alcf(token)
+    elif token is None and profile.is_alcf:
+        credential = SignIn(proxy)
     else:
-        credential = Credential(token, "connect(token=…)" if token else "no token")
+        given = token.strip() if token else token
+        credential = Credential(given, "connect(token=…)" if token else "no token")
     _session.client = Client(profile, credential)
     return _session.client
 

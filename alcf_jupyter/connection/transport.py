@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+import weakref
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,9 +16,16 @@ import httpx
 from alcf_jupyter._version import __version__
 from alcf_jupyter.connection.pace import Pace
 from alcf_jupyter.connection.profiles import ALCF_PROXY
-from alcf_jupyter.errors import AnswerError, NotTheServiceError, UnreachableError, UsageError
+from alcf_jupyter.errors import (
+    AnswerError,
+    NotTheServiceError,
+    SignInError,
+    UnreachableError,
+    UsageError,
+)
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service import limits
+from alcf_jupyter.service.failures import failure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -85,11 +93,7 @@ class Transport:
     """
 
     def __init__(self, profile: Profile, credential: Credential) -> None:
-        if (
-            credential.header() is not None
-            and not profile.url.startswith("https://")
-            and not profile.is_loopback
-        ):
+        if credential.sends and not profile.url.startswith("https://") and not profile.is_loopback:
             raise UsageError(
                 f"A token is not sent to {profile.origin}: plain http can be read on the way.",
                 do="Use an https:// address.",
@@ -140,15 +144,9 @@ class Transport:
         timer = asyncio.timeout_at(deadline.at)
         try:
             async with timer:
-                await self._pace.turn()
-                response = await self._client().send(self._build(method, path, body), stream=True)
+                response = await self._signed(method, path, body)
                 try:
-                    self._check(response)
-                    yield Incoming(
-                        response.status_code,
-                        response.headers.get("content-type", ""),
-                        response.aiter_raw(),
-                    )
+                    yield _incoming(response)
                 finally:
                     await response.aclose()
         except httpx.HTTPError as error:
@@ -157,6 +155,42 @@ class Transport:
             if timer.expired():
                 raise deadline.error(f"waiting for {self.profile.origin}") from None
             raise
+
+    async def _signed(self, method: str, path: str, body: bytes | None) -> httpx.Response:
+        """Send with a token, and once more with another where the first has ended.
+
+        Nothing of the answer has been handed over by then, so a stream is sent again like anything
+        else. No 401 is returned: each is raised as the error it stands for.
+        """
+        for attempt in ("first", "last"):
+            request = self._build(method, path, body)
+            await self._authorize(request)
+            await self._pace.turn()
+            response = await self._client().send(request, stream=True)
+            try:
+                self._check(response)
+                if response.status_code != 401:
+                    return response
+                refused = await _incoming(response).read(_MAX_FAILURE_BYTES)
+            except BaseException:
+                await response.aclose()
+                raise
+            await response.aclose()
+            error = failure(401, refused.body, refused.content_type)
+            if not isinstance(error, SignInError):
+                raise error
+            if attempt == "last" or not await self._credential.renew(request, error):
+                raise self._credential.explain(error)
+        raise AssertionError  # pragma: no cover - the loop returns or raises
+
+    async def _authorize(self, request: httpx.Request) -> None:
+        if self._credential.only_alcf and not self.profile.is_alcf:
+            raise UsageError(
+                f"The token of your sign-in is not sent to {self.profile.origin}.",
+                why="It opens ALCF's service, and goes nowhere else.",
+                do="Connect with a token of that server:  alcf.connect(ADDRESS, token=…)",
+            )
+        await self._credential.sign(request)
 
     def _build(self, method: str, path: str, body: bytes | None) -> httpx.Request:
         url = self._origin.join(path)
@@ -174,9 +208,6 @@ class Transport:
         if body is not None:
             headers["Content-Type"] = "application/json"
         request = httpx.Request(method, url, headers=headers, content=body)
-        authorization = self._credential.header()
-        if authorization is not None:
-            request.headers["Authorization"] = authorization
         # no total here: the deadline holds for it, and a model may be silent for minutes
         request.extensions["timeout"] = httpx.Timeout(None, connect=CONNECT_SECONDS).as_dict()
         return request
@@ -194,6 +225,8 @@ class Transport:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._clients, self._loop = {}, loop
+            # a service that is connected to no more leaves no open connections behind
+            weakref.finalize(self, _close, self._clients, loop, os.getpid()).atexit = False
         proxy = self.profile.proxy_now()
         if proxy not in self._clients:
             try:
@@ -229,6 +262,20 @@ class Transport:
             why=why,
             do="To work without the service, on the local stand-in:  %alcf connect sandbox",
         )
+
+
+def _incoming(response: httpx.Response) -> Incoming:
+    kind = response.headers.get("content-type", "")
+    return Incoming(response.status_code, kind, response.aiter_raw())
+
+
+def _close(
+    clients: dict[str | None, httpx.AsyncClient], loop: asyncio.AbstractEventLoop, owner: int
+) -> None:
+    """Close connections on the loop that opened them; a forked child has none of its own."""
+    if os.getpid() == owner and loop.is_running():
+        for client in clients.values():
+            asyncio.run_coroutine_threadsafe(client.aclose(), loop)
 
 
 def _certificates() -> ssl.SSLContext:

@@ -1,0 +1,286 @@
+"""The files in which ALCF's sign-in tools keep tokens: read, repaired, and replaced whole.
+
+The form is that of globus-sdk's JSON token storage (format 2.0; 1.0 is read), so that a sign-in
+made here counts in those tools and the other way round. The SDK's own class neither locks nor
+replaces atomically, and importing it takes longer than reading the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import stat
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alcf_jupyter.connection.grant import Grant
+from alcf_jupyter.connection.secret import is_token
+from alcf_jupyter.errors import TokenStoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+LOCK_SECONDS = 30.0
+_TORN_TRIES = 5
+_TORN_PAUSE = 0.05
+_MAX_BYTES = 5_000_000
+_NAMESPACE = "DEFAULT"
+_FORMATS = ("1.0", "2.0")
+
+
+class TokenFile:
+    """One store of tokens, by service.
+
+    Parameters
+    ----------
+    path
+        Where it is, or would be.
+
+    Attributes
+    ----------
+    notes
+        What was repaired or found wrong, each a sentence for the user.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.notes: list[str] = []
+
+    def read(self) -> dict[str, Grant]:
+        """Return the grants by service; what cannot be used is told in `notes`, never raised."""
+        try:
+            document = self._load()
+        except TokenStoreError as error:
+            self._note(f"{error.what} {error.why}".strip())
+            return {}
+        except _DamagedError:
+            self._set_aside()
+            return {}
+        return {
+            name: Grant(entry)
+            for name, entry in _entries(document).items()
+            if isinstance(entry, dict) and is_token(entry.get("access_token"))
+        }
+
+    def save(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
+        """Put entries in, and leave everything else in the file as it is; call it `locked`.
+
+        Raises
+        ------
+        TokenStoreError
+            The file is not ours to write, or cannot be written; it is as it was.
+        """
+        document = self._document()
+        held = _entries(document)
+        for name, entry in entries.items():
+            held[name] = dict(entry)
+        self._write(document)
+
+    def remove(self, name: str | None) -> list[Grant]:
+        """Take out one service's entry, or with None all; return what was there; call it `locked`.
+
+        Raises
+        ------
+        TokenStoreError
+            As `save`.
+        """
+        if not self.path.exists():
+            return []
+        document = self._document()
+        held = _entries(document)
+        names = list(held) if name is None else [name] if name in held else []
+        gone = [held.pop(each) for each in names]
+        if gone:
+            self._write(document)
+        return [Grant(e) for e in gone if isinstance(e, dict) and is_token(e.get("access_token"))]
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other kernels of this package out; where a home has no locks, go on without.
+
+        A lock held longer than any refresh takes belongs to a process that hangs; what is at
+        stake is one refresh too many, so it is not waited for any longer.
+        """
+        self._own_folder(make=True)
+        lock = self.path.with_name(f"{self.path.name}.lock")
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        try:
+            handle = os.open(lock, flags, 0o600)
+        except OSError:
+            yield
+            return
+        try:
+            _flock(handle)
+            yield
+        finally:
+            os.close(handle)
+
+    def _document(self) -> dict[str, Any]:
+        """Return the whole file, to be changed and written back."""
+        try:
+            return self._load()
+        except _DamagedError:
+            self._set_aside(locked=True)
+            return _empty()
+
+    def _load(self) -> dict[str, Any]:
+        for attempt in range(_TORN_TRIES):
+            data = self._bytes()
+            if data is None:
+                return _empty()
+            try:
+                return self._checked(json.loads(data))
+            except (ValueError, RecursionError):
+                # another tool may be in the middle of writing: its writes are not atomic
+                time.sleep(_TORN_PAUSE if attempt < _TORN_TRIES - 1 else 0)
+        raise _DamagedError
+
+    def _checked(self, document: Any) -> dict[str, Any]:
+        form = document.get("format_version") if isinstance(document, dict) else None
+        if isinstance(form, str) and form not in _FORMATS:
+            raise TokenStoreError(
+                f"{self.path} has the unknown format {form[:20]!r}; a newer tool wrote it.",
+                do="Update:  pip install --upgrade alcf-jupyter",
+            )
+        if form == "1.0" and isinstance(document.get("by_rs"), dict):
+            document = _empty() | {"data": {_NAMESPACE: document["by_rs"]}}
+        if form is None or not isinstance(document.get("data"), dict):
+            raise ValueError
+        whole: dict[str, Any] = document
+        return whole
+
+    def _bytes(self) -> bytes | None:
+        """Return what is in the file, after a look at whose it is and who may read it."""
+        self._own_folder()
+        try:
+            if self.path.lstat().st_uid != _user():  # a link of another's could lead anywhere
+                raise self._not_ours()
+            handle = os.open(self.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise TokenStoreError(
+                f"{self.path} cannot be read: {error.strerror}.", do=f"ls -l {self.path}"
+            ) from None
+        with os.fdopen(handle, "rb") as file:
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode) or about.st_uid != _user():
+                raise self._not_ours()
+            if os.name == "posix" and about.st_mode & 0o077:
+                self._close_to_others(file.fileno(), about.st_mode & 0o777)
+            return file.read(_MAX_BYTES)
+
+    def _not_ours(self) -> TokenStoreError:
+        return TokenStoreError(
+            f"{self.path} belongs to another user or is no file; it is not used.",
+            do=f"Move it away:  mv {self.path} {self.path}.not-mine",
+        )
+
+    def _close_to_others(self, handle: int, mode: int) -> None:
+        try:
+            os.fchmod(handle, 0o600)
+        except OSError as error:
+            self._note(f"Others can read {self.path}, and that cannot be mended: {error.strerror}.")
+        else:
+            self._note(
+                f"{self.path} could be read by others (mode {mode:o}); now it is yours alone. "
+                "If somebody may have read it:  %alcf logout, then  %alcf login --force"
+            )
+
+    def _write(self, document: dict[str, Any]) -> None:
+        """Replace the file in one step, or leave it as it was."""
+        self._own_folder(make=True)
+        path = Path(os.path.realpath(self.path))  # behind a link of the user's own
+        temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
+        try:
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    json.dump(document, file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise TokenStoreError(
+                f"{path} cannot be written: {error.strerror}.",
+                why="What was in it is as it was.",
+                do=f"See what is wrong:  ls -ld {path.parent}; df -h {path.parent}",
+            ) from None
+
+    def _own_folder(self, *, make: bool = False) -> None:
+        """Let nobody else into the folder; homes are often open to others on ALCF's systems."""
+        folder = self.path.parent
+        with contextlib.suppress(OSError):
+            if make:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            about = folder.stat()
+            if os.name == "posix" and about.st_uid == _user() and about.st_mode & 0o077:
+                folder.chmod(0o700)
+
+    def _set_aside(self, *, locked: bool = False) -> None:
+        """Move a damaged file out of the way, under a name that tells when."""
+        with contextlib.nullcontext() if locked else self.locked():
+            try:
+                self._load()
+            except _DamagedError:
+                pass
+            except TokenStoreError:
+                return
+            else:
+                return  # another process has put it right
+            new = self.path.with_name(f"{self.path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+            try:
+                self.path.rename(new)
+            except OSError as error:
+                self._note(f"{self.path} is damaged and cannot be moved: {error.strerror}.")
+            else:
+                self._note(f"{self.path} was damaged; it is kept as {new.name}.")
+
+    def _note(self, sentence: str) -> None:
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+
+class _DamagedError(Exception):
+    """What is in the file is no token store, and stays so."""
+
+
+def _empty() -> dict[str, Any]:
+    from importlib.metadata import version
+
+    return {"data": {}, "format_version": "2.0", "globus-sdk.version": version("globus-sdk")}
+
+
+def _entries(document: dict[str, Any]) -> dict[str, Any]:
+    held = document["data"].get(_NAMESPACE)
+    entries: dict[str, Any] = held if isinstance(held, dict) else {}
+    document["data"][_NAMESPACE] = entries
+    return entries
+
+
+def _user() -> int:
+    return os.geteuid() if os.name == "posix" else 0
+
+
+def _flock(handle: int) -> None:
+    """Take the lock, unless the file system has none or its holder never lets go."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    end = time.monotonic() + LOCK_SECONDS
+    while time.monotonic() < end:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.02)
+        except OSError:  # a file system without locks
+            return
+        else:
+            return
