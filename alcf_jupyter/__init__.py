@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from alcf_jupyter.connection.client import Client
+    from alcf_jupyter.connection.sdk import openai
     from alcf_jupyter.connection.session import client, connect, defaults, use
     from alcf_jupyter.connection.waiting import wait_until_live
     from alcf_jupyter.errors import AlcfError
@@ -39,6 +40,7 @@ __all__ = [
     "load_ipython_extension",
     "matrix",
     "models",
+    "openai",
     "stream",
     "unload_ipython_extension",
     "use",
@@ -58,6 +60,7 @@ _HOMES = {
     "embed": "frames.embeddings",
     "matrix": "frames.embeddings",
     "models": "frames.models",
+    "openai": "connection.sdk",
     "stream": "prompt.ask",
     "use": "connection.session",
     "wait_until_live": "connection.waiting",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from alcf_jupyter.connection import loop
 from alcf_jupyter.connection.call import Caller, Status
@@ -13,6 +13,8 @@ from alcf_jupyter.connection.transport import Transport
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
     from typing import TypeVar
+
+    from openai import AsyncOpenAI, OpenAI
 
     from alcf_jupyter.connection.call import Call
     from alcf_jupyter.connection.credentials import Credential
@@ -43,9 +45,9 @@ class Client:
     def __init__(self, profile: Profile, credential: Credential) -> None:
         self.profile = profile
         self._credential = credential
-        transport = Transport(profile, credential)
-        self._directory = Directory(transport)
-        self._caller = Caller(transport, self._directory)
+        self._transport = Transport(profile, credential)
+        self._directory = Directory(self._transport)
+        self._caller = Caller(self._transport, self._directory)
 
     def __repr__(self) -> str:
         return f"<Client of {self.profile}>"
@@ -190,6 +192,28 @@ class Client:
             The whole of it. Where it is an error instead, ``call.reading`` holds what had come.
         """
         return loop.events(lambda emit: self._caller.stream(call, emit))
+
+    @overload
+    def openai(
+        self, cluster: str | None = ..., *, asynchronous: Literal[False] = ...
+    ) -> OpenAI: ...
+    @overload
+    def openai(self, cluster: str | None = ..., *, asynchronous: Literal[True]) -> AsyncOpenAI: ...
+    def openai(
+        self, cluster: str | None = None, *, asynchronous: bool = False
+    ) -> OpenAI | AsyncOpenAI:
+        """Return an OpenAI client for a cluster; see `openai` for what it does.
+
+        Parameters
+        ----------
+        cluster
+            Name of the cluster; the one with the most Live models where not given.
+        asynchronous
+            Return an ``AsyncOpenAI``.
+        """
+        from alcf_jupyter.connection import sdk
+
+        return sdk.bound(self._transport, self._directory, cluster, asynchronous=asynchronous)
 
     def _get(self, path: str, timeout: str | float) -> dict[str, Any]:
         answer = loop.run(self._directory.get(path, Deadline.after(timeout)))

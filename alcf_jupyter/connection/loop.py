@@ -8,6 +8,7 @@ wait on a queue.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import queue
 import threading
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from alcf_jupyter.errors import AlcfError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
     from concurrent.futures import Future
 
 T = TypeVar("T")
@@ -101,6 +102,41 @@ def events(
                 break
             yield event
         return future.result()
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised again
+        raise _without_frames(error) from None
+    finally:
+        future.cancel()
+
+
+async def events_for_loop(
+    start: Callable[[Callable[[E], None]], Coroutine[Any, Any, object]],
+) -> AsyncGenerator[E]:
+    """Run a coroutine on the loop and yield what it emits to a caller that runs on another loop.
+
+    Parameters
+    ----------
+    start
+        Makes the coroutine, given the function it emits with.
+
+    Yields
+    ------
+    E
+        What was emitted, in order. Closing the generator cancels the coroutine.
+    """
+    callers = asyncio.get_running_loop()
+    mailbox: asyncio.Queue[Any] = asyncio.Queue()
+
+    def post(event: object) -> None:
+        # a caller's loop that is closed has nobody left who waits
+        with contextlib.suppress(RuntimeError):
+            callers.call_soon_threadsafe(mailbox.put_nowait, event)
+
+    future = asyncio.run_coroutine_threadsafe(start(post), current())
+    future.add_done_callback(lambda _: post(_END))
+    try:
+        while (event := await mailbox.get()) is not _END:
+            yield event
+        future.result()
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised again
         raise _without_frames(error) from None
     finally:
