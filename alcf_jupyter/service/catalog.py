@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from alcf_jupyter.errors import UnknownClusterError, UnknownModelError, nearest
 from alcf_jupyter.plain import brief
@@ -26,6 +26,7 @@ class State(StrEnum):
     UNKNOWN = "Unknown"
 
 
+_MOST_WARNINGS = 20
 _READINESS = {state: rank for rank, state in enumerate(State)}
 
 
@@ -209,14 +210,17 @@ def join(
     if not listed_clusters:
         warnings.append("The service lists no clusters for this account.")
     for name, entry in listed_clusters.items():
+        if not _is_name(name):
+            warnings.append(f"A cluster's name could not be read: {brief(name, 60)!r}")
+            continue
         answer = jobs.get(name)
         free = _mapping(_mapping(answer).get("cluster_status")).get("free_nodes")
-        entries = list(_rows(answer, warnings))
+        entries = list(_rows(answer, warnings)) if isinstance(answer, dict) else []
         clusters.append(
             Cluster(
                 name=name,
                 up=up.get(name),
-                free_nodes=free if isinstance(free, int) and free >= 0 else None,
+                free_nodes=free if _is_count(free) else None,
                 # only clusters with a scheduler load a model because somebody asks for it
                 starts_on_request="free_nodes" in _mapping(_mapping(answer).get("cluster_status")),
             )
@@ -224,13 +228,13 @@ def join(
         rows = _best_rows(entries)
         told = _details(details or {}, name)
         for model in _listed_models(name, entry, warnings):
-            state, row = rows.get(model.id, (State.OFFLINE, {}))
-            if answer is None or not isinstance(answer, dict):
+            state, row = rows.get(model.id.casefold(), (State.OFFLINE, {}))
+            if not isinstance(answer, dict):
                 state = State.UNKNOWN
             if up.get(name) is False:
                 state = State.MAINTENANCE
             models.append(_told(_placed(model, state, row), told.get(model.id, {})))
-    return Catalog(tuple(clusters), tuple(models), tuple(warnings))
+    return Catalog(tuple(clusters), tuple(models), tuple(warnings[:_MOST_WARNINGS]))
 
 
 def from_openai(answer: Any, cluster: str = "") -> Catalog:
@@ -244,7 +248,16 @@ def from_openai(answer: Any, cluster: str = "") -> Catalog:
 
 
 def _is_named(row: Any) -> bool:
-    return isinstance(_mapping(row).get("id"), str)
+    return _is_name(_mapping(row).get("id"))
+
+
+def _is_name(value: Any) -> TypeGuard[str]:
+    """Tell whether this can be shown and typed as it is: names go into messages and addresses."""
+    return isinstance(value, str) and value != "" and brief(value) == value
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -256,23 +269,25 @@ def _list(value: Any) -> list[Any]:
 
 
 def _listed_models(cluster: str, entry: Any, warnings: list[str]) -> Iterator[Model]:
-    base = _mapping(entry).get("base_url")
-    if not isinstance(base, str) or not base.startswith("/") or base.startswith("//"):
-        warnings.append(f"The service lists cluster {brief(cluster, 60)!r} without an address.")
-        return
-    for framework, offer in _mapping(_mapping(entry).get("frameworks")).items():
+    base, frameworks = _mapping(entry).get("base_url"), _mapping(entry).get("frameworks")
+    if not isinstance(frameworks, dict):
+        warnings.append(f"What cluster {brief(cluster, 60)!r} serves could not be read.")
+    for framework, offer in _mapping(frameworks).items():
+        path = f"{base.rstrip('/')}/{framework}" if _is_name(base) else ""
+        if not _is_name(framework) or not path.startswith("/") or path.startswith("//"):
+            warnings.append(f"The service lists cluster {brief(cluster, 60)!r} without an address.")
+            continue
         endpoints = tuple(e for e in _list(_mapping(offer).get("endpoints")) if isinstance(e, str))
-        for model in _list(_mapping(offer).get("models")):
-            if isinstance(model, str) and model:
-                yield Model(
-                    id=model,
-                    cluster=cluster,
-                    framework=framework,
-                    path=f"{base.rstrip('/')}/{framework}",
-                    endpoints=endpoints,
-                    can_chat=_offered(endpoints, "chat/completions"),
-                    can_embed=_offered(endpoints, "embeddings"),
-                )
+        for model in dict.fromkeys(filter(_is_name, _list(_mapping(offer).get("models")))):
+            yield Model(
+                id=model,
+                cluster=cluster,
+                framework=framework,
+                path=path,
+                endpoints=endpoints,
+                can_chat=_offered(endpoints, "chat/completions"),
+                can_embed=_offered(endpoints, "embeddings"),
+            )
 
 
 def _offered(endpoints: tuple[str, ...], route: str) -> bool | None:
@@ -311,7 +326,7 @@ def _best_rows(
     best: dict[str, tuple[State, dict[str, Any]]] = {}
     for listed_in, row in rows:
         state = _state_of(listed_in, row)
-        for model in (name.strip() for name in row["Models"].split(",")):
+        for model in (name.strip().casefold() for name in row["Models"].split(",")):
             if model and (model not in best or _READINESS[state] < _READINESS[best[model][0]]):
                 best[model] = (state, row)
     return best
@@ -350,7 +365,7 @@ def _told(model: Model, row: dict[str, Any]) -> Model:
         reasons = bool(row["reasoning_parser"])
     return replace(
         model,
-        context=context if isinstance(context, int) and context > 0 else None,
+        context=context if _is_count(context) and context else None,
         can_see="image" in sees if isinstance(sees, list) else None,
         can_call_tools=tools if isinstance(tools, bool) else None,
         can_reason=reasons if isinstance(reasons, bool) else None,

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 FINISHED = frozenset({"stop", "tool_calls", "function_call", "end_turn"})
 """Finish reasons of a whole answer; ``length`` means cut off, any other is not trusted."""
 
+_CALLS = frozenset({"tool_calls", "function_call"})
+
 _AGAIN = "Run the cell again."
 _ERROR_ID = "chatcmpl-api-error"
 
@@ -66,6 +68,8 @@ class Answer:
     @property
     def complete(self) -> bool:
         """Whether this is a whole answer."""
+        if self.finish_reason in _CALLS:
+            return bool(self.tool_calls)
         return self.finish_reason in FINISHED and bool(
             self.text or self.tool_calls or not self.reasoning
         )
@@ -120,9 +124,11 @@ def read_chat(value: Any) -> Answer:
     message = choice.get("message")
     if not isinstance(message, dict):
         raise _no_answer("it has no message", value)
-    calls = message.get("tool_calls")
+    content, calls = message.get("content"), message.get("tool_calls")
+    if content is not None and not isinstance(content, str):
+        raise _no_answer("its text is not a string", value)
     answer = Answer(
-        _text(message, "content"),
+        content or "",
         _text(message, "reasoning_content") or _text(message, "reasoning"),
         _finish(choice),
         read_usage(value.get("usage")),
@@ -130,8 +136,7 @@ def read_chat(value: Any) -> Answer:
         str(value.get("model") or ""),
         str(value.get("id") or ""),
     )
-    silent = not isinstance(message.get("content"), str)
-    if silent and not answer.tool_calls and not answer.reasoning:
+    if content is None and not answer.tool_calls and not answer.reasoning:
         raise _no_answer("the model said nothing", value)
     return answer
 
@@ -215,6 +220,8 @@ class AnswerStream:
         self._thoughts: list[str] = []
         self._calls: dict[int, dict[str, Any]] = {}
         self._answer = Answer()
+        self.done = False
+        """Whether ``[DONE]`` has come: nothing follows it, not that the answer is whole."""
 
     @property
     def answer(self) -> Answer:
@@ -241,22 +248,16 @@ class AnswerStream:
             The event cannot be read.
         """
         if data == b"[DONE]":
+            self.done = True
             return None
         try:
             event = self._loads(data)
         except (ValueError, RecursionError):
             event = None
         if not isinstance(event, dict):
-            raise AnswerError(
-                "A piece of the stream could not be read.", why=brief(_decoded(data), 80), do=_AGAIN
-            )
+            raise _unreadable(data)
         choices = event.get("choices")
-        if (
-            "error" in event
-            or event.get("object") == "error"
-            or event.get("id") == _ERROR_ID
-            or not isinstance(choices, list)
-        ):
+        if _reports_failure(event) or not isinstance(choices, list):
             raise _stream_failure(event)
         if event.get("usage"):
             self._answer.usage = read_usage(event["usage"])
@@ -265,28 +266,29 @@ class AnswerStream:
             self._answer.model = str(event.get("model") or "")
         if not choices:
             return None
-        return self._choice(choices[0])
+        piece = self._choice(choices[0])
+        if piece is None:
+            raise _unreadable(data)  # passed over, it would be a hole that nobody sees
+        return piece if piece.text or piece.reasoning else None
 
     def _choice(self, choice: Any) -> Piece | None:
-        if not isinstance(choice, dict):
+        """Take the first choice of an event; None if it cannot be read."""
+        delta = choice.get("delta", choice) or {} if isinstance(choice, dict) else None
+        if not isinstance(delta, dict):
+            return None
+        text = delta.get("content") or delta.get("text") or ""
+        if not isinstance(text, str):
             return None
         if reason := choice.get("finish_reason"):
             self._answer.finish_reason = str(reason)
-        delta = choice.get("delta", choice)
-        if not isinstance(delta, dict):
-            return None
-        text = delta.get("content") or delta.get("text")
-        thought = delta.get("reasoning_content") or delta.get("reasoning")
+        thought = delta.get("reasoning_content") or delta.get("reasoning") or ""
         if calls := delta.get("tool_calls"):
             self._add_calls(calls)
-        if not isinstance(text, str):
-            text = ""
         if not isinstance(thought, str):
             thought = ""
-        if not text and not thought:
-            return None
-        self._texts.append(text)
-        self._thoughts.append(thought)
+        if text or thought:
+            self._texts.append(text)
+            self._thoughts.append(thought)
         return Piece(text, thought)
 
     def _add_calls(self, calls: Any) -> None:
@@ -323,8 +325,20 @@ class AnswerStream:
         return answer
 
 
-def _decoded(data: bytes) -> str:
-    return data[:400].decode("utf-8", "replace")
+def _unreadable(data: bytes) -> AnswerError:
+    return AnswerError(
+        "A piece of the stream could not be read.",
+        why=brief(data[:400].decode("utf-8", "replace"), 80),
+        do=_AGAIN,
+    )
+
+
+def _reports_failure(value: dict[str, Any]) -> bool:
+    return (
+        value.get("error") is not None
+        or value.get("object") == "error"
+        or value.get("id") == _ERROR_ID
+    )
 
 
 def _stream_failure(event: dict[str, Any]) -> StreamFailedError:
@@ -358,9 +372,10 @@ def _check(value: Any) -> None:
     """Raise unless `value` is a JSON object that reports no failure."""
     if not isinstance(value, dict):
         raise _no_answer("it is not an object", value)
-    if value.get("object") == "error" or value.get("error") or value.get("id") == _ERROR_ID:
-        shown = {**value, "choices": [_as_delta(c) for c in value.get("choices") or []]}
-        cause = _stream_failure(shown)
+    if _reports_failure(value):
+        choices = value.get("choices")
+        shown = [_as_delta(c) for c in choices] if isinstance(choices, list) else []
+        cause = _stream_failure({**value, "choices": shown})
         raise AnswerError(cause.what, why=cause.why, do=cause.do)
 
 
@@ -395,6 +410,13 @@ def _text(message: dict[str, Any], name: str) -> str:
 def _no_answer(why: str, value: Any) -> AnswerError:
     return AnswerError(
         f"What came with success is no answer: {why}.",
-        why=brief(json.dumps(value, default=str), 160),
+        why=brief(_shown(value), 160),
         do=_AGAIN,
     )
+
+
+def _shown(value: Any) -> str:
+    try:
+        return json.dumps(value, default=str)
+    except (ValueError, RecursionError):
+        return type(value).__name__

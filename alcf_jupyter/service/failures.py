@@ -7,7 +7,6 @@ traceback (Sophia) or in ``Upstream endpoint returned`` (Metis), and HTML from t
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from dataclasses import dataclass
@@ -54,6 +53,7 @@ class Report:
 def report(body: bytes, content_type: str = "") -> Report:
     """Read the body of a failure; anything at all may stand in it."""
     text = body[:1_000_000].decode("utf-8", "replace").strip()
+    content_type = content_type.casefold()
     if text[:1] in "{[\"'" and "html" not in content_type:
         try:
             return _from_json(json.loads(text))
@@ -145,10 +145,20 @@ def _of_gateway(status: int, told: Report) -> AlcfError:
     read = _BY_STATUS.get(status)
     if read is not None:
         return read(status, message, told.code)
+    if told.code == "batch_failed":
+        return RefusedError(
+            "The batch failed.",
+            why=_last_words(told.message),
+            do="Look at the input file and at the batch's log.",
+            status=status,
+            code=told.code,
+        )
     if 400 <= status < 500:
         return RefusedError(
             f"The service refused the request: {message}",
-            do="Change the option or text it names; the same request fails again.",
+            do=_DO.get(
+                told.code, "Change the option or text it names; the same request fails again."
+            ),
             status=status,
             code=told.code,
         )
@@ -168,16 +178,34 @@ def _of_gateway(status: int, told: Report) -> AlcfError:
     )
 
 
+_DO = {
+    "batch_ongoing": "Wait until the batch is done:  %alcf batches",
+    "quota_exceeded": "Wait until another batch is done:  %alcf batches",
+    "batch_unavailable": "Take a model that takes batches:  %alcf models",
+    "unsupported_endpoint": "Take a model that can do this:  %alcf models",
+}
+
+
+def _last_words(message: str) -> str:
+    """Return the end of a failed batch's log; the gateway sends it as the repr of a tuple."""
+    log = message[-20_000:].rsplit("', 400, <ASGIRequest", 1)[0]
+    lines = [line.strip() for line in log.replace("\\n", "\n").splitlines() if line.strip()]
+    return brief(" | ".join(lines[-3:]))
+
+
 def _identity(_status: int, message: str, _code: str) -> AlcfError:
     """Tell the gateway's 401s apart by their words; it uses 401 for permissions, too."""
     low = message.casefold()
+    # first: this one names the person, whose name or address may hold any of the words below
+    if "must authenticate with" in low:
+        return LoginRequiredError("The service wants a new sign-in.", why=message, do=_LOGIN)
     if "group" in low or "service account" in low:
         return RestrictedError(
             "Your account may not use this model or cluster.",
             why=message,
             do="Ask ALCF for access, or take a model from:  %alcf models",
         )
-    if "polic" in low or "high-assurance" in low or "must authenticate" in low:
+    if "polic" in low or "high-assurance" in low:
         return LoginRequiredError("The service wants a new sign-in.", why=message, do=_LOGIN)
     if "introspection" in low and "not active" not in low and "expired" not in low:
         return IdentityCheckError(
@@ -196,15 +224,27 @@ def _not_allowed(_status: int, message: str, _code: str) -> AlcfError:
     )
 
 
+_OF_A_MODEL = re.compile(r"\bmodel(?![a-z])", re.IGNORECASE)
+
+
 def _not_found(status: int, message: str, code: str) -> AlcfError:
-    if code == "endpoint_not_found" or "model" in code.casefold():
+    if code == "cluster_not_found":
+        return UnknownClusterError(message, do="See what there is:  %alcf models")
+    # plain OpenAI-compatible servers say it in words of their own
+    if code == "endpoint_not_found" or _OF_A_MODEL.search(f"{code} {message}"):
         return UnknownModelError(
             f"The service has no such model: {message}",
             why="It may also be one that your account's groups do not show you.",
             do="See what there is:  %alcf models",
         )
-    if code == "cluster_not_found":
-        return UnknownClusterError(message, do="See what there is:  %alcf models")
+    if code == "batch_not_found":
+        return RefusedError(
+            f"There is no such batch: {message}",
+            why="It may also belong to another of your linked identities.",
+            do="See your batches:  %alcf batches",
+            status=status,
+            code=code,
+        )
     return RefusedError(
         f"The service has no such route (HTTP {status}).",
         why=message,
@@ -297,30 +337,34 @@ _BY_STATUS: dict[int, Callable[[int, str, str], AlcfError]] = {
 }
 
 
-_SOPHIA = re.compile(
-    r"status code: (\d{3})\s*\n\s*Response text: (.*?)(?:\n\s*Response headers:|\Z)", re.DOTALL
-)
-_METIS = re.compile(r"Upstream endpoint returned (\d{3}): (b['\"].*)", re.DOTALL)
-_MESSAGE = re.compile(r'"message":\s*"((?:[^"\\]|\\.)*)')
+# bounded spaces: a body of line breaks alone would take such a pattern minutes
+_SOPHIA = re.compile(r"status code: (\d{3})\s{0,20}?\n\s{0,20}?Response text: ")
+_METIS = re.compile(r"Upstream endpoint returned (\d{3}): b['\"](.*)", re.DOTALL)
+_MESSAGE = re.compile(r'"message":\s{0,20}"((?:[^"\\]|\\.)*)')
+_ESCAPE = re.compile(r"\\(x[0-9a-f]{2}|.)", re.DOTALL)
 
 
 def _inner(message: str) -> tuple[int, str] | None:
     """Return the model server's own status and reason where the gateway wraps them."""
     message = message[:100_000]
     if found := _SOPHIA.search(message):
-        return int(found[1]), _inner_reason(found[2])
+        return int(found[1]), _inner_reason(message[found.end() :].split("Response headers:")[0])
     if found := _METIS.search(message):
-        return int(found[1]), _inner_reason(_bytes_of(found[2].rstrip(". \n")))
+        return int(found[1]), _inner_reason(_text_of(found[2].rstrip(". \n")[:-1]))
     return None
 
 
-def _bytes_of(shown: str) -> str:
-    """Undo the repr of a bytes value; it is cut at 256 bytes, so it may not be whole."""
-    try:
-        value = ast.literal_eval(shown)
-        return value.decode("utf-8", "replace") if isinstance(value, bytes) else shown
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return shown[2:]
+def _text_of(shown: str) -> str:
+    """Undo the repr of a bytes value, which holds the first 256 bytes of what was sent."""
+
+    def plain(escape: re.Match[str]) -> str:
+        code = escape[1]
+        if len(code) == 3:
+            return chr(int(code[1:], 16))
+        return {"n": "\n", "r": "\r", "t": "\t"}.get(code, code)
+
+    # each character stands for one byte now
+    return _ESCAPE.sub(plain, shown).encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def _inner_reason(text: str) -> str:

@@ -28,3 +28,34 @@ def thorough(number):
 def dice(salt):
     """A source of chance that gives the same every time, named in no other test."""
     return random.Random(f"{SEED} {salt}")
+
+
+PLAIN = [None, True, False, 0, 1, -1, 7, 1.5, 1e308, float("nan"), 10**25, "", " ", "x", "N/A"]
+PLAIN += ["é🙂", "\x1b[31mred", "\u202egpj.exe", "a\nb", "\x00", "\ud800", "y" * 5000, "error"]
+
+
+def strange(chance, names, depth=4):
+    """Any JSON value at all; objects take their keys from `names`, mostly."""
+    kind = chance.random()
+    if depth == 0 or kind < 0.35:
+        return chance.choice(PLAIN)
+    if kind < 0.55:
+        return [strange(chance, names, depth - 1) for _ in range(chance.randrange(4))]
+    keys = [chance.choice(names) for _ in range(chance.randrange(7))]
+    return {key: strange(chance, names, depth - 1) for key in keys}
+
+
+def bent(chance, value, names):
+    """Return `value` with one thing in it, at any depth, put in the place of another."""
+    if not isinstance(value, (dict, list)) or not value or chance.random() < 0.15:
+        return strange(chance, names, 2)
+    if isinstance(value, dict):
+        key = chance.choice(list(value))
+        changed = dict(value)
+        if chance.random() < 0.2:
+            del changed[key]
+        else:
+            changed[key] = bent(chance, value[key], names)
+        return changed
+    at = chance.randrange(len(value))
+    return [*value[:at], bent(chance, value[at], names), *value[at + 1 :]]
