@@ -1,0 +1,154 @@
+"""A notebook in a JupyterLab page, driven as a person would."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Locator, Page
+
+    from tests.ui.server import Server
+
+_PANEL = "window.jupyterapp.shell.currentWidget"
+# The toolbar says idle too early; running then asks for a kernel and waits forever.
+_READY = """path => {
+  const panel = window.jupyterapp?.shell?.currentWidget;
+  return panel?.context?.path === path && panel.context.isReady
+    && panel.sessionContext.session?.kernel?.status === 'idle'
+    && panel.content.widgets.length > 0;
+}"""
+_names = itertools.count(1)
+
+
+class NotebookPage:
+    """One open notebook.
+
+    Parameters
+    ----------
+    page
+        A Playwright page.
+    server
+        Where the notebook is.
+    """
+
+    def __init__(self, page: Page, server: Server) -> None:
+        self.page = page
+        self._server = server
+        self._runs = itertools.count(1)
+        self.path = ""
+
+    def open(self, cells: list[str | dict], name: str = "", timeout: float = 60) -> None:
+        """Open a new notebook and wait until its kernel is idle.
+
+        Parameters
+        ----------
+        cells
+            The sources of its code cells, or whole cells with their outputs.
+        name
+            The file's name.
+        timeout
+            Seconds.
+        """
+        self.path = name or f"test-{next(_names)}.ipynb"
+        self._server.write(self.path, cells)
+        self.reopen(timeout)
+
+    def reopen(self, timeout: float = 60) -> None:
+        """Load the page again from the file."""
+        address = f"{self._server.url}/lab/tree/{self.path}?reset&token={self._server.token}"
+        self.page.goto(address, wait_until="domcontentloaded")
+        self.page.wait_for_function(_READY, arg=self.path, timeout=timeout * 1000)
+
+    def start(self, index: int) -> int:
+        """Start a cell without waiting for it; return a number for `wait`."""
+        run = next(self._runs)
+        # Without void, evaluate would wait for the cell, with no time limit.
+        self.page.evaluate(
+            f"""([index, run]) => {{
+              const notebook = {_PANEL}.content;
+              notebook.deselectAll();
+              notebook.activeCellIndex = index;
+              window.__done = window.__done || {{}};
+              void window.jupyterapp.commands.execute('notebook:run-cell')
+                .finally(() => {{ window.__done[run] = true; }});
+            }}""",
+            [index, run],
+        )
+        return run
+
+    def wait(self, run: int, timeout: float = 60) -> None:
+        """Wait until a started cell is done."""
+        self.page.wait_for_function("run => window.__done[run]", arg=run, timeout=timeout * 1000)
+
+    def run(self, index: int = 0, timeout: float = 60) -> list[dict[str, Any]]:
+        """Run a cell, wait until it is done, and return its outputs."""
+        self.wait(self.start(index), timeout)
+        return self.outputs(index)
+
+    def outputs(self, index: int = 0) -> list[dict[str, Any]]:
+        """Return a cell's outputs as they would be saved."""
+        script = f"index => {_PANEL}.content.widgets[index].model.outputs.toJSON()"
+        return self.page.evaluate(script, index)
+
+    def cell(self, index: int = 0) -> Locator:
+        """Return a cell's element."""
+        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell").nth(index)
+
+    def output(self, index: int = 0) -> Locator:
+        """Return the element of a cell's outputs."""
+        return self.cell(index).locator(".jp-Cell-outputArea")
+
+    def settle(self, seconds: float = 0.5) -> None:
+        """Wait until fonts are there and, for so long, no math is being set."""
+        self.page.evaluate("document.fonts.ready.then(() => null)")
+        self.page.wait_for_timeout(seconds * 1000)
+
+    def type(self, index: int, text: str) -> None:
+        """Type into a cell, at its end."""
+        self.cell(index).locator(".cm-content").click()
+        self.page.keyboard.press("Control+End")
+        self.page.keyboard.type(text)
+
+    def click(self, label: str, index: int = 0) -> None:
+        """Click the button with this label in a cell's output."""
+        self.output(index).get_by_role("button", name=label).click()
+
+    def save(self, timeout: float = 20) -> None:
+        """Save the notebook to its file."""
+        self.page.evaluate("void window.jupyterapp.commands.execute('docmanager:save')")
+        clean = f"!{_PANEL}.context.model.dirty"
+        self.page.wait_for_function(clean, timeout=timeout * 1000)
+
+    def theme(self, name: str) -> None:
+        """Switch to the ``light`` or the ``dark`` theme."""
+        self.page.evaluate(
+            "theme => void window.jupyterapp.commands.execute('apputils:change-theme', {theme})",
+            "JupyterLab Dark" if name == "dark" else "JupyterLab Light",
+        )
+        light = "true" if name == "light" else "false"
+        script = "light => document.body.dataset.jpThemeLight === light"
+        self.page.wait_for_function(script, arg=light, timeout=20_000)
+
+    def screenshots(self, folder: Path, name: str, element: Locator | None = None) -> list[Path]:
+        """Take a picture in the light and one in the dark theme.
+
+        Parameters
+        ----------
+        folder
+            Where the pictures go.
+        name
+            What they show; the theme is added.
+        element
+            What is taken, if not the whole page.
+        """
+        paths = []
+        for theme in ("dark", "light"):
+            self.theme(theme)
+            self.settle(0.3)
+            path = folder / f"{name}-{theme}.png"
+            (element or self.page).screenshot(path=path)
+            paths.append(path)
+        return paths
