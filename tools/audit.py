@@ -35,8 +35,9 @@ def verdict(report: dict[str, Any]) -> tuple[list[str], bool]:
     if skipped:
         lines.append(f"NOT AUDITED: {len(skipped)} of {len(packages)} packages")
         lines.append(f"  for example: {skipped[0]['skip_reason']}")
-    asked = len(packages) - len(skipped)
-    lines.append(f"audited: {asked} packages, {'no vulnerability known' if sound else 'SEE ABOVE'}")
+    if asked := len(packages) - len(skipped):
+        found = "no vulnerability known" if sound else "SEE ABOVE"
+        lines.append(f"audited: {asked} packages, {found}")
     return lines, sound
 
 

@@ -20,6 +20,12 @@ def test_what_was_not_asked_is_counted():
     assert lines[-1] == "audited: 1 packages, no vulnerability known"
 
 
+def test_when_nothing_could_be_asked_nothing_is_called_sound():
+    lines, sound = verdict({"dependencies": [UNKNOWN]})
+    assert sound
+    assert not any("no vulnerability" in line for line in lines)
+
+
 def test_a_full_audit_says_so():
     assert verdict({"dependencies": [FINE]}) == (
         ["audited: 1 packages, no vulnerability known"],
