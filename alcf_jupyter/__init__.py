@@ -16,6 +16,7 @@ from alcf_jupyter._version import __version__
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from alcf_jupyter.connection.account import logout, whoami
     from alcf_jupyter.connection.client import Client
     from alcf_jupyter.connection.sdk import openai
     from alcf_jupyter.connection.session import client, connect, defaults, use
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from alcf_jupyter.errors import AlcfError
     from alcf_jupyter.frames.embeddings import embed, matrix
     from alcf_jupyter.frames.models import models
+    from alcf_jupyter.notebook.sign_in import login
     from alcf_jupyter.prompt.ask import chat, complete, stream
     from alcf_jupyter.prompt.reply import Reply
 
@@ -38,6 +40,8 @@ __all__ = [
     "defaults",
     "embed",
     "load_ipython_extension",
+    "login",
+    "logout",
     "matrix",
     "models",
     "openai",
@@ -45,6 +49,7 @@ __all__ = [
     "unload_ipython_extension",
     "use",
     "wait_until_live",
+    "whoami",
 ]
 
 # where each public name lives; its module, and what that imports, is loaded at the first use
@@ -58,12 +63,15 @@ _HOMES = {
     "connect": "connection.session",
     "defaults": "connection.session",
     "embed": "frames.embeddings",
+    "login": "notebook.sign_in",
+    "logout": "connection.account",
     "matrix": "frames.embeddings",
     "models": "frames.models",
     "openai": "connection.sdk",
     "stream": "prompt.ask",
     "use": "connection.session",
     "wait_until_live": "connection.waiting",
+    "whoami": "connection.account",
 }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alcf_jupyter._version import __version__
+from alcf_jupyter.cli import account
 from alcf_jupyter.errors import AlcfError
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
         default=Path("alcf-tutorials"),
         help="where to (default: alcf-tutorials); a file you changed is never overwritten",
     )
+
+    account.add_to(commands)
 
     doctor = commands.add_parser("doctor", help="versions, kernels, proxies, where it connects to")
     doctor.set_defaults(run=_doctor)

@@ -58,6 +58,11 @@ class Client:
         return self.profile.url
 
     @property
+    def credential(self) -> Credential:
+        """What requests are signed with; it shows no token."""
+        return self._credential
+
+    @property
     def signed_in_by(self) -> str:
         """Where the token comes from, in words; never the token."""
         return self._credential.source

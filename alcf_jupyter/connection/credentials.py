@@ -201,7 +201,7 @@ class SignIn(Credential):
         if token.kind == "environment":
             error.remedy = ""
             error.what = f"The service does not accept the token in {ENV_TOKEN}."
-            error.do = f"Set {ENV_TOKEN} to a new one, or sign in:  %env -u {ENV_TOKEN}"
+            error.do = f"Set {ENV_TOKEN} to a new one, or sign in:  %env {ENV_TOKEN}="
         elif token.kind == "account":
             error.remedy = ""
             error.what = f"The service does not accept the {token.source}."

@@ -72,7 +72,7 @@ def current() -> Application:
     own = os.environ.get(ENV_CLIENT, "").strip()
     if own and not re.fullmatch(r"[0-9a-fA-F-]{36}", own):
         raise UsageError(
-            f"{ENV_CLIENT} is no client id: {brief(own, 60)!r}.", do=f"%env -u {ENV_CLIENT}"
+            f"{ENV_CLIENT} is no client id: {brief(own, 60)!r}.", do=f"%env {ENV_CLIENT}="
         )
     return Application(
         "alcf_tokens",
@@ -100,7 +100,7 @@ def auth_url() -> str:
         raise UsageError(
             f"{ENV_AUTH_URL} names {brief(parts.hostname or url, 80)}, which is not Globus.",
             why="Nothing was sent there.",
-            do=f"Unset it:  %env -u {ENV_AUTH_URL}",
+            do=f"Unset it:  %env {ENV_AUTH_URL}=",
         )
     return url
 

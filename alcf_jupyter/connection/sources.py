@@ -37,11 +37,10 @@ ENV_SECRET = "GLOBUS_SERVICE_ACCOUNT_CLIENT_SECRET"  # noqa: S105 - the name of 
 EARLY_SECONDS = 300.0
 """A token that holds for less than this is refreshed before it is used."""
 
-THREE_WAYS = (
-    "Where nobody can click, do one of these before the notebook runs:\n"
-    "  alcf-jupyter login                  in a terminal, once\n"
-    f"  export {ENV_TOKEN}=…         a ready token\n"
-    f"  export {ENV_ACCOUNT}=… {ENV_SECRET}=…"
+WAYS = (
+    "Sign in:  %alcf login   or in a terminal:  alcf-jupyter login\n"
+    f"Unattended: set {ENV_TOKEN}, or {ENV_ACCOUNT} and _SECRET. "
+    "Without an account:  %alcf connect sandbox"
 )
 
 
@@ -105,7 +104,7 @@ def obtain(refused: Secret | None = None, proxy: str | None = None) -> Token:
         there, missing = (ENV_ACCOUNT, ENV_SECRET) if account else (ENV_SECRET, ENV_ACCOUNT)
         raise UsageError(
             f"{there} is set, but {missing} is not: a service account needs both.",
-            do=f"Set both, or none:  %env -u {there}",
+            do=f"Set both, or none:  %env {there}=",
         )
     reasons: list[str] = []
     for application in (globus.current(), globus.OLDER):
@@ -115,7 +114,7 @@ def obtain(refused: Secret | None = None, proxy: str | None = None) -> Token:
     raise NotSignedInError(
         "You are not signed in to the ALCF Inference Endpoints.",
         why=" ".join(reasons),
-        do="Sign in:  %alcf login   or try without an account:  %alcf connect sandbox",
+        do=WAYS,
     )
 
 

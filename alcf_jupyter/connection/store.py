@@ -21,7 +21,7 @@ from alcf_jupyter.connection.secret import is_token
 from alcf_jupyter.errors import TokenStoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 LOCK_SECONDS = 30.0
 _TORN_TRIES = 5
@@ -32,7 +32,7 @@ _FORMATS = ("1.0", "2.0")
 
 
 class TokenFile:
-    """One store of tokens, by service.
+    """One store of tokens, by service; an object is used by one thread.
 
     Parameters
     ----------
@@ -48,6 +48,7 @@ class TokenFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.notes: list[str] = []
+        self._locked = False
 
     def read(self) -> dict[str, Grant]:
         """Return the grants by service; what cannot be used is told in `notes`, never raised."""
@@ -79,23 +80,19 @@ class TokenFile:
             held[name] = dict(entry)
         self._write(document)
 
-    def remove(self, name: str | None) -> list[Grant]:
-        """Take out one service's entry, or with None all; return what was there; call it `locked`.
+    def remove(self, names: Iterable[str]) -> None:
+        """Take out services' entries; call it `locked`.
 
         Raises
         ------
         TokenStoreError
             As `save`.
         """
-        if not self.path.exists():
-            return []
         document = self._document()
         held = _entries(document)
-        names = list(held) if name is None else [name] if name in held else []
-        gone = [held.pop(each) for each in names]
-        if gone:
-            self._write(document)
-        return [Grant(e) for e in gone if isinstance(e, dict) and is_token(e.get("access_token"))]
+        for name in names:
+            held.pop(name, None)
+        self._write(document)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -104,6 +101,9 @@ class TokenFile:
         A lock held longer than any refresh takes belongs to a process that hangs; what is at
         stake is one refresh too many, so it is not waited for any longer.
         """
+        if self._locked:
+            yield
+            return
         self._own_folder(make=True)
         lock = self.path.with_name(f"{self.path.name}.lock")
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
@@ -114,8 +114,10 @@ class TokenFile:
             return
         try:
             _flock(handle)
+            self._locked = True
             yield
         finally:
+            self._locked = False
             os.close(handle)
 
     def _document(self) -> dict[str, Any]:
@@ -123,7 +125,7 @@ class TokenFile:
         try:
             return self._load()
         except _DamagedError:
-            self._set_aside(locked=True)
+            self._set_aside()
             return _empty()
 
     def _load(self) -> dict[str, Any]:
@@ -223,9 +225,9 @@ class TokenFile:
             if os.name == "posix" and about.st_uid == _user() and about.st_mode & 0o077:
                 folder.chmod(0o700)
 
-    def _set_aside(self, *, locked: bool = False) -> None:
+    def _set_aside(self) -> None:
         """Move a damaged file out of the way, under a name that tells when."""
-        with contextlib.nullcontext() if locked else self.locked():
+        with self.locked():
             try:
                 self._load()
             except _DamagedError:

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.errors import AlcfError, UsageError, nearest
-from alcf_jupyter.notebook import options, queueing
+from alcf_jupyter.notebook import options, queueing, signing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +90,8 @@ def help_(line: str) -> str:
         "alcf_embed": options.embed_parser,
         "use": options.use_parser,
         "connect": options.connect_parser,
+        "login": options.login_parser,
+        "logout": options.logout_parser,
         "models": options.models_parser,
         "wait": options.wait_parser,
     }
@@ -113,6 +115,9 @@ def help_(line: str) -> str:
 
 COMMANDS: dict[str, Callable[[str], Any]] = {
     "connect": connect,
+    "login": signing.login,
+    "logout": signing.logout,
+    "whoami": signing.whoami,
     "models": queueing.models,
     "use": use,
     "wait": queueing.wait,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from alcf_jupyter.errors import SignInError
+
 if TYPE_CHECKING:
-    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 
     from alcf_jupyter.notebook.magics import AlcfMagics
 
@@ -29,6 +31,7 @@ def load(shell: InteractiveShell) -> None:
     magics = AlcfMagics(shell)
     shell.register_magics(magics)
     shell.events.register("post_run_cell", magics.forget_shown)
+    shell.events.register("post_run_cell", offer_sign_in)
     _formatter(shell).for_type_by_name(*_REPLY, magics.show_reply)
     _loaded[id(shell)] = (magics, before)
 
@@ -44,11 +47,21 @@ def unload(shell: InteractiveShell) -> None:
         shell.magics_manager.magics[kind].update(before[kind])
     shell.magics_manager.registry.pop(type(magics).__name__, None)
     shell.events.unregister("post_run_cell", magics.forget_shown)
+    shell.events.unregister("post_run_cell", offer_sign_in)
     formatter = _formatter(shell)
     # by name until the first Reply was shown, by type from then on
     formatter.deferred_printers.pop(_REPLY, None)
     for kind_shown in [t for t in formatter.type_printers if (t.__module__, t.__name__) == _REPLY]:
         formatter.type_printers.pop(kind_shown)
+
+
+def offer_sign_in(result: ExecutionResult) -> None:
+    """Show the sign-in panel below a cell that failed for want of a sign-in."""
+    error = result.error_in_exec
+    if isinstance(error, SignInError) and error.remedy:
+        from alcf_jupyter.notebook.sign_in import offer
+
+        offer(error)
 
 
 def _formatter(shell: InteractiveShell) -> Any:

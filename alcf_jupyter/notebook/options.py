@@ -162,6 +162,21 @@ def connect_parser() -> Parser:
     return parser
 
 
+def login_parser() -> Parser:
+    """Return the parser of ``%alcf login``."""
+    parser = Parser("%alcf login", "Sign in with Globus; the tokens stay in your home directory.")
+    parser.option("--force", action="store_true", help="afresh, as a policy asks now and then")
+    parser.option("--text", action="store_true", help="a plain prompt, where no panel appears")
+    return parser
+
+
+def logout_parser() -> Parser:
+    """Return the parser of ``%alcf logout``."""
+    parser = Parser("%alcf logout", "Sign out of the ALCF Inference Endpoints.")
+    parser.option("--all", action="store_true", help="also of what else ALCF's tools hold")
+    return parser
+
+
 def models_parser() -> Parser:
     """Return the parser of ``%alcf models``."""
     parser = Parser("%alcf models", "Every model and its state.")

@@ -1,0 +1,153 @@
+"""The sign-in panel: a link to open, a field for the code that comes back, and how it went."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+from IPython.display import display
+
+from alcf_jupyter.connection import account
+from alcf_jupyter.errors import AlcfError
+from alcf_jupyter.notebook.sign_in import link_line
+from alcf_jupyter.notebook.text import escape_line
+
+if TYPE_CHECKING:
+    from alcf_jupyter.connection.client import Client
+    from alcf_jupyter.connection.login import LoginFlow
+
+_TITLE = "Sign in to the ALCF Inference Endpoints"
+_DONE = "Signed in to the ALCF Inference Endpoints."
+_HELP = "If no field appears below, type:  %alcf login --text"
+
+_shown: SignInPanel | None = None
+
+
+class SignInPanel(widgets.VBox):  # type: ignore[misc]
+    """Signs in with Globus.
+
+    Parameters
+    ----------
+    flow
+        The sign-in, whose link is shown.
+    client
+        Whose service is asked who signed in: only it knows what its policy wants.
+    """
+
+    def __init__(self, flow: LoginFlow, client: Client) -> None:
+        self._flow = flow
+        self._client = client
+        self._entered = False
+        self._field = widgets.Password(
+            description="Code",
+            placeholder="paste the code here",
+            continuous_update=False,  # half a code need not travel, nor be saved
+            layout=widgets.Layout(width="30em", max_width="100%"),
+        )
+        self._button = widgets.Button(
+            description="Sign in",
+            button_style="primary",
+            tooltip="Exchange the code for a sign-in",
+            layout=widgets.Layout(width="auto", min_width="7em"),
+        )
+        self._head = widgets.HTML(_instructions(flow))
+        self._row = widgets.HBox(
+            [self._field, self._button], layout=widgets.Layout(flex_flow="row wrap")
+        )
+        self._told = widgets.HTML(_status(""))
+        super().__init__([self._head, self._row, self._told])
+        self._button.on_click(lambda _button: self._submit())
+        self._field.on_msg(self._on_message)
+        self._field.observe(self._on_value, "value")
+
+    def __repr__(self) -> str:
+        return f"<{_DONE}>" if self._flow.done else f"<{_TITLE}: {self._flow.url}>"
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        """Add what is seen where widgets are not: the same link, or that it is done."""
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**options) or {}
+        return {**bundle, "text/plain": repr(self), "text/html": self.shadow()}
+
+    def shadow(self) -> str:
+        """Return what the panel shows, as plain HTML."""
+        return f"<p>{_DONE}</p>" if self._flow.done else _instructions(self._flow)
+
+    def retire(self) -> None:
+        """Give way to a newer panel of the same sign-in."""
+        if not self._flow.done:
+            self._row.layout.display = "none"
+            self._say("A newer panel of this notebook has taken over; its link is the same.")
+
+    def _on_message(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
+        """Take Enter; the value is sent only after it, unless the field was left before."""
+        if content.get("event") == "submit":
+            self._entered = not self._field.value
+            if self._field.value:
+                self._submit()
+
+    def _on_value(self, _change: object) -> None:
+        if self._entered and self._field.value:
+            self._submit()
+
+    def _submit(self) -> None:
+        code, self._entered = self._field.value, False
+        # before anything else: what stands in a field is saved with the notebook
+        self._field.value = ""
+        if self._flow.done:
+            return
+        self._disable(fields=True)
+        self._say("Signing in…")
+        try:
+            self._flow.finish(code)
+            self._client.credential.forget()
+            self._succeed()
+        except AlcfError as error:
+            self._say(str(error))
+        finally:
+            del code
+            self._disable(fields=False)
+
+    def _succeed(self) -> None:
+        self._head.value = f"<p><strong>{_DONE}</strong></p>"
+        self._row.layout.display = "none"
+        try:
+            told = str(account.of(self._client))
+        except AlcfError as error:
+            told = f"The service itself says:\n{error}"
+        self._say("\n".join([*self._notes(), told, "Run the cell again."]))
+
+    def _notes(self) -> list[str]:
+        return [f"Note: {note}" for note in self._flow.notes]
+
+    def _disable(self, *, fields: bool) -> None:
+        self._field.disabled = self._button.disabled = fields
+
+    def _say(self, words: str) -> None:
+        self._told.value = _status(words)
+
+
+def show(flow: LoginFlow, client: Client) -> SignInPanel:
+    """Show the panel, below a line of text with the same link; the one shown before retires."""
+    global _shown  # noqa: PLW0603 - one sign-in at a time is what a person does
+    if _shown is not None:
+        _shown.retire()
+    _shown = SignInPanel(flow, client)
+    print(f"{link_line(flow)}{_HELP}")  # noqa: T201 - it must not depend on rendering
+    display(_shown)  # type: ignore[no-untyped-call]
+    return _shown
+
+
+def _instructions(flow: LoginFlow) -> str:
+    return (
+        f"<p><strong>{_TITLE}</strong></p>"
+        "<ol style='margin:0 0 .5em 1.5em;padding:0'>"
+        f'<li><a href="{escape(flow.url)}" target="_blank" rel="noopener noreferrer">'
+        "Open the Globus sign-in page</a> and sign in with your ALCF or Argonne account.</li>"
+        "<li>Copy the code it shows, paste it below, and press Enter.</li></ol>"
+    )
+
+
+def _status(words: str) -> str:
+    lines = "<br>".join(escape_line(line, 500) for line in words.splitlines())
+    return f"<div role='status' aria-live='polite'>{lines}</div>"
