@@ -26,6 +26,7 @@ from alcf_jupyter.errors import (
     UnreachableError,
     UsageError,
 )
+from alcf_jupyter.plain import brief
 from alcf_jupyter.service import dialect, limits
 from alcf_jupyter.service.catalog import State
 from alcf_jupyter.service.failures import failure
@@ -122,9 +123,10 @@ def write_json(value: Any) -> bytes:
             "The text holds half a character (a lone surrogate), which cannot be sent.",
             do="Clean it first:  text.encode('utf-8', 'replace').decode()",
         ) from None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise UsageError(
-            f"A parameter cannot be sent: {error}", do="Use plain numbers, strings and lists."
+            f"A parameter cannot be sent: {brief(error)}",
+            do="Use plain numbers, strings and lists.",
         ) from None
 
 
@@ -217,7 +219,8 @@ class Caller:
     async def _after_refusal(self, call: Call, model: Model, error: AlcfError) -> Model:
         """Return the model to wait for if `error` means that it is not running; else raise it."""
         cause = error.failure if isinstance(error, StreamFailedError) else error
-        if not isinstance(cause, (NotLiveError, ServiceTimeoutError)):
+        shown = call.reading is not None and not call.reading.empty
+        if shown or not isinstance(cause, (NotLiveError, ServiceTimeoutError)):
             raise error
         known = await self._directory.catalog(call.deadline, fresh=True, cluster=model.cluster)
         now = known.find(model.id, model.cluster)
@@ -283,20 +286,30 @@ class Caller:
     async def _streamed(self, call: Call, model: Model, emit: Emit) -> dialect.Answer:
         body = write_json({"model": model.id, **call.body, "stream": True})
         call.reading = reading = dialect.AnswerStream(read_json)
+        call.first_seconds = None
         began = time.monotonic()
         path = self._path(model, call.route)
         async with self._transport.stream("POST", path, call.deadline, body) as incoming:
             if incoming.status != 200 or "event-stream" not in incoming.content_type:
-                return await _not_streamed(incoming, len(body))
+                answer = await _not_streamed(incoming, len(body))
+                call.first_seconds = call.total_seconds = time.monotonic() - began
+                emit(dialect.Piece(answer.text, answer.reasoning))
+                return answer
             events = EventReader()
             async for chunk in incoming.chunks:
+                pieces: list[dialect.Piece] = []
                 try:
-                    pieces = [p for data in events.feed(chunk) if (p := reading.feed(data))]
+                    for data in events.feed(chunk):
+                        if piece := reading.feed(data):
+                            pieces.append(piece)  # noqa: PERF401 - those before a failure count
                 finally:
                     call.total_seconds = time.monotonic() - began
-                if pieces:
-                    call.first_seconds = call.first_seconds or call.total_seconds
-                    emit(_joined(pieces))
+                    if pieces:
+                        call.first_seconds = call.first_seconds or call.total_seconds
+                        emit(_joined(pieces))
+                if reading.done:
+                    await incoming.drain()
+                    break
         return reading.end()
 
     def _path(self, model: Model, route: str) -> str:

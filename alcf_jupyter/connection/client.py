@@ -230,12 +230,9 @@ def _watched(
     observer: Observer | None,
 ) -> T:
     """Run a call to its end, telling `observer` how it is getting on."""
-    steps = loop.events(start)
-    while True:
-        try:
-            event = next(steps)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
+
+    def tell(event: object) -> None:
         if observer is not None and isinstance(event, Status):
             observer.status(event.words)
+
+    return loop.finish(loop.events(start), tell)

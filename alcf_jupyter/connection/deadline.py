@@ -27,7 +27,7 @@ def seconds(duration: str | float) -> float:
             total, at = total + float(part[1]) * _UNITS[part[2]], part.end()
         if at < len(text):
             total = 0.0
-    else:
+    elif isinstance(duration, (int, float)):
         total = float(duration)
     if not 0 < total < 1e9:
         raise UsageError(f"{duration!r} is not a duration.", do="Write it like:  --timeout 30m")

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from alcf_jupyter.connection.deadline import Deadline
-from alcf_jupyter.errors import AlcfError, NoConnectionError, SignInError
+from alcf_jupyter.connection.loop import Lock
+from alcf_jupyter.errors import AlcfError, NoConnectionError, RestrictedError, SignInError
 from alcf_jupyter.service import catalog, dialect
 from alcf_jupyter.service.failures import failure
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from alcf_jupyter.connection.transport import Transport
     from alcf_jupyter.service.catalog import Model
 
@@ -41,7 +46,7 @@ class Directory:
         self._jobs_at: dict[str, float] = {}
         self._details: dict[str, Any] = {}
         self._without_details: set[str] = set()
-        self._lock = asyncio.Lock()
+        self._lock = Lock()
         self._lessons: dict[tuple[str, str], dict[str, bool]] = {}
         self.checked_at: float | None = None
         """``time.time()`` of the last look at the queue, None before it."""
@@ -80,7 +85,7 @@ class Directory:
             The list of models could not be had. A queue or a detail that is missing only leaves
             what it would tell unknown.
         """
-        async with self._lock:
+        async with self._turn(deadline):
             if self._profile.is_gateway:
                 await self._refresh(deadline, fresh=fresh, cluster=cluster)
                 told = catalog.join(self._listed, self._jobs, self._details, self._status)
@@ -91,6 +96,20 @@ class Directory:
                 self._listed_at = time.monotonic()
                 self.known = catalog.from_openai(self._listed, self._profile.origin.split("://")[1])
             return self.known
+
+    @asynccontextmanager
+    async def _turn(self, deadline: Deadline) -> AsyncGenerator[None]:
+        """Keep others out; waiting for one of them counts, too."""
+        lock = self._lock.here()
+        try:
+            async with asyncio.timeout_at(deadline.at):
+                await lock.acquire()
+        except TimeoutError:
+            raise deadline.error("waiting for the list of models") from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def learn(self, model: Model, **can: bool) -> None:
         """Remember what an answer taught about a model, such as ``can_embed=False``.
@@ -110,8 +129,9 @@ class Directory:
         if now - self._listed_at > LIST_SECONDS:
             self._listed = await self.get("/list-endpoints", deadline)
             self._listed_at = now
-        clusters = (self._listed or {}).get("clusters") if isinstance(self._listed, dict) else {}
-        names = [name for name in clusters or {} if isinstance(name, str)]
+            self._without_details.clear()  # it may have been out for a moment only
+        clusters = self._listed.get("clusters") if isinstance(self._listed, dict) else None
+        names = list(clusters) if isinstance(clusters, dict) else []
         stale = [
             name
             for name in names
@@ -131,12 +151,12 @@ class Directory:
         self._status = await self._optional("/status", deadline)
 
     async def _fetch_jobs(self, name: str, deadline: Deadline) -> None:
-        self._jobs[name] = await self._optional(f"/{name}/jobs", deadline)
+        self._jobs[name] = await self._optional(f"/{quote(name, safe='')}/jobs", deadline)
         self._jobs_at[name] = time.monotonic()
         self.checked_at = time.time()
 
     async def _fetch_details(self, name: str, deadline: Deadline) -> None:
-        answer = await self._optional(f"/{name}/models", deadline)
+        answer = await self._optional(f"/{quote(name, safe='')}/models", deadline)
         if answer is None:
             self._without_details.add(name)
         else:
@@ -146,6 +166,8 @@ class Directory:
         """Return the answer, or None where the service has none; who one is must be known."""
         try:
             return await self.get(path, deadline)
+        except RestrictedError:
+            return None  # signed in, but not for this: the rest of the list holds
         except SignInError:
             raise
         except AlcfError as error:

@@ -50,19 +50,50 @@ def _forget() -> None:
 os.register_at_fork(after_in_child=_forget)
 
 
+class Lock:
+    """A lock of the loop's tasks; after a fork the child's loop finds it open."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = asyncio.Lock()
+
+    def here(self) -> asyncio.Lock:
+        """Return the lock of the loop that runs."""
+        running = asyncio.get_running_loop()
+        if self._loop is not running:
+            self._loop, self._lock = running, asyncio.Lock()
+        return self._lock
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run `work` on the loop and return its result; an interrupt cancels it."""
 
     async def silent(_emit: Callable[[None], None]) -> T:
         return await work
 
-    steps = events(silent)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
+    return finish(events(silent))
+
+
+def finish(steps: Generator[E | None, None, T], take: Callable[[E], object] | None = None) -> T:
+    """Run what `events` returned to its end and return the result.
+
+    Parameters
+    ----------
+    steps
+        Closed in any case: an interrupt that falls between two of its steps, or an error of
+        `take`, ends the work, too, and not only when the traceback is forgotten.
+    take
+        Given each thing that is emitted.
+    """
+    with contextlib.closing(steps):
+        while True:
+            try:
+                event = next(steps)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            if event is not None and take is not None:
+                take(event)
 
 
 def events(

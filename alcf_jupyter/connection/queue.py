@@ -108,6 +108,7 @@ async def until_live(
         The time has passed; the message names the state.
     """
     began, deadline = time.monotonic(), wait.deadline
+    startable = False
     try:
         while model.state not in READY:
             wait.saw(model.state)
@@ -117,8 +118,10 @@ async def until_live(
                     f"{model.cluster} is under maintenance.",
                     do="Take another cluster with -c, or look again later:  %alcf status",
                 )
+            # once told is told: a look at the queue that fails does not take it back
+            startable = startable or cluster.starts_on_request
             if model.state in (State.OFFLINE, State.STOPPED):
-                if not cluster.starts_on_request:
+                if not startable:
                     raise not_live(model, directory.known)
                 warm_up(model)
             pause = directory.poll_seconds * random.uniform(1.0, 1.1)  # noqa: S311 - jitter

@@ -6,7 +6,7 @@ import asyncio
 import os
 import ssl
 import weakref
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from alcf_jupyter._version import __version__
-from alcf_jupyter.connection.pace import Pace
+from alcf_jupyter.connection import pace
 from alcf_jupyter.connection.profiles import ALCF_PROXY
 from alcf_jupyter.errors import (
     AnswerError,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.profiles import Profile
 
 CONNECT_SECONDS = 10.0
+DRAIN_SECONDS = 0.25
 MAX_ANSWER_BYTES = 32_000_000
 _MAX_FAILURE_BYTES = 1_000_000
 _CONNECTIONS = 128
@@ -58,7 +59,7 @@ class Incoming:
     chunks: AsyncIterator[bytes]
 
     async def read(self, limit: int = MAX_ANSWER_BYTES) -> Response:
-        """Read the rest.
+        """Read the rest; of a refusal no more than tells why.
 
         Raises
         ------
@@ -68,12 +69,24 @@ class Incoming:
         body = bytearray()
         async for chunk in self.chunks:
             body += chunk
+            if self.status != 200 and len(body) > _MAX_FAILURE_BYTES:
+                break
             if len(body) > limit:
                 raise AnswerError(
                     f"The answer is longer than {limit:,} bytes; it was not read further.",
                     do="Ask for less in one request.",
                 )
         return Response(self.status, self.content_type, bytes(body))
+
+    async def drain(self) -> None:
+        """Read on to the end for a moment, so that the connection can be used again.
+
+        For an answer that is whole already: what the connection does from here on is no matter.
+        """
+        with suppress(TimeoutError, httpx.HTTPError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                async for _ in self.chunks:
+                    pass
 
 
 class Transport:
@@ -100,8 +113,14 @@ class Transport:
             )
         self.profile = profile
         self._credential = credential
-        self._origin = httpx.URL(profile.origin)
-        self._pace = Pace(profile.requests_per_second)
+        try:
+            self._origin = httpx.URL(profile.origin)
+        except httpx.InvalidURL as error:
+            raise UsageError(
+                f"That address cannot be used: {brief(error, 120)}",
+                do="Type:  alcf.connect('https://host/v1', token=…)",
+            ) from None
+        self._pace = pace.of(profile.origin, profile.requests_per_second)
         self._clients: dict[str | None, httpx.AsyncClient] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -171,7 +190,7 @@ class Transport:
                 self._check(response)
                 if response.status_code != 401:
                     return response
-                refused = await _incoming(response).read(_MAX_FAILURE_BYTES)
+                refused = await _incoming(response).read()
             except BaseException:
                 await response.aclose()
                 raise
@@ -193,10 +212,18 @@ class Transport:
         await self._credential.sign(request)
 
     def _build(self, method: str, path: str, body: bytes | None) -> httpx.Request:
-        url = self._origin.join(path)
-        if (url.scheme, url.netloc) != (self._origin.scheme, self._origin.netloc):
+        try:
+            url = self._origin.join(path)
+        except (httpx.InvalidURL, ValueError):
+            url = None
+        origin = self._origin
+        if url is None or (url.scheme, url.netloc, url.userinfo) != (
+            origin.scheme,
+            origin.netloc,
+            b"",
+        ):
             raise NotTheServiceError(
-                f"The service names an address on another host: {brief(url, 120)}",
+                f"The service names an address on another host: {brief(path, 120)}",
                 do="Nothing was sent there. Look at the address:  %alcf status",
             )
         headers = {
@@ -239,7 +266,7 @@ class Transport:
                         max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS
                     ),
                 )
-            except (ValueError, httpx.InvalidURL) as error:
+            except (ValueError, ImportError, httpx.InvalidURL) as error:
                 raise UsageError(
                     f"The proxy cannot be used: {brief(error, 120)}",
                     do="Look at the variables http_proxy and https_proxy.",
@@ -265,7 +292,7 @@ class Transport:
 
 
 def _incoming(response: httpx.Response) -> Incoming:
-    kind = response.headers.get("content-type", "")
+    kind = response.headers.get("content-type", "").casefold()
     return Incoming(response.status_code, kind, response.aiter_raw())
 
 
@@ -283,5 +310,12 @@ def _certificates() -> ssl.SSLContext:
     file = os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE")
     folder = os.environ.get("SSL_CERT_DIR")
     if file or folder:
-        return ssl.create_default_context(cafile=file, capath=folder)
+        try:
+            return ssl.create_default_context(cafile=file, capath=folder)
+        except OSError as error:
+            raise UsageError(
+                f"The certificates of {brief(file or folder, 120)} cannot be read.",
+                why=brief(error.strerror or error),
+                do="Look at the variables SSL_CERT_FILE, SSL_CERT_DIR and REQUESTS_CA_BUNDLE.",
+            ) from None
     return httpx.create_ssl_context(trust_env=False)
