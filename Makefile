@@ -48,6 +48,8 @@ lock: ## resolve the dependencies again, for every supported Python
 	@$(PYTHON) -m venv build/lock
 	@build/lock/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
 	@$(COMPILE) --extra test --no-emit-package alcf-jupyter --output-file $(LOCK) pyproject.toml
+	@$(COMPILE) --no-emit-package alcf-jupyter --output-file requirements/openai2.txt \
+		pyproject.toml requirements/openai2.in
 	@echo pip-audit | $(COMPILE) --output-file requirements/audit.txt -
 
 clean: ## remove the environment and everything built

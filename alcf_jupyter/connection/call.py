@@ -315,7 +315,7 @@ class Caller:
     def _path(self, model: Model, route: str) -> str:
         if self._profile.is_gateway:
             return f"{model.path}/v1/{route}"
-        return f"{self._profile.path}/{route}"
+        return f"{model.path or self._profile.path}/{route}"
 
 
 async def _not_streamed(incoming: Incoming, sent_bytes: int) -> dialect.Answer:

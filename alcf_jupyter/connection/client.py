@@ -8,10 +8,11 @@ from alcf_jupyter.connection import loop
 from alcf_jupyter.connection.call import Caller, Status
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.directory import Directory
+from alcf_jupyter.connection.many import ManyChats
 from alcf_jupyter.connection.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator
+    from collections.abc import Callable, Coroutine, Generator, Sequence
     from typing import TypeVar
 
     from openai import AsyncOpenAI, OpenAI
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.call import Call
     from alcf_jupyter.connection.credentials import Credential
     from alcf_jupyter.connection.profiles import Profile
+    from alcf_jupyter.errors import AlcfError
     from alcf_jupyter.progress import Observer
     from alcf_jupyter.service.catalog import Catalog, Model
     from alcf_jupyter.service.dialect import Answer, Piece, Vectors
@@ -40,14 +42,21 @@ class Client:
         The service.
     credential
         What is sent to it; it cannot be read back.
+    way
+        The transport and the directory, where they are not the usual ones.
     """
 
-    def __init__(self, profile: Profile, credential: Credential) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        credential: Credential,
+        way: tuple[Transport, Directory] | None = None,
+    ) -> None:
         self.profile = profile
         self._credential = credential
-        self._transport = Transport(profile, credential)
-        self._directory = Directory(self._transport)
+        self._transport, self._directory = way or _way(profile, credential)
         self._caller = Caller(self._transport, self._directory)
+        self._many = ManyChats(self._transport, self._directory, self._caller)
 
     def __repr__(self) -> str:
         return f"<Client of {self.profile}>"
@@ -154,6 +163,22 @@ class Client:
         """
         return _watched(lambda emit: self._caller.chat(call, emit), observer)
 
+    def chat_many(
+        self, calls: Sequence[Call], observer: Observer | None = None
+    ) -> list[Answer | AlcfError]:
+        """Send chats and return for each its answer, or the error it failed with, in order.
+
+        Direct Metis endpoints take them in one request; elsewhere they are sent one by one.
+
+        Parameters
+        ----------
+        calls
+            What to send, to whom, and until when.
+        observer
+            Told how the queue is.
+        """
+        return _watched(lambda emit: self._many.send(calls, emit), observer)
+
     def complete(self, call: Call, observer: Observer | None = None) -> Answer:
         """Send a text to be continued and return its answer.
 
@@ -223,6 +248,11 @@ class Client:
     def _get(self, path: str, timeout: str | float) -> dict[str, Any]:
         answer = loop.run(self._directory.get(path, Deadline.after(timeout)))
         return answer if isinstance(answer, dict) else {}
+
+
+def _way(profile: Profile, credential: Credential) -> tuple[Transport, Directory]:
+    transport = Transport(profile, credential)
+    return transport, Directory(transport)
 
 
 def _watched(

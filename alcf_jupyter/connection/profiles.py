@@ -28,7 +28,7 @@ class Profile:
     Attributes
     ----------
     name
-        ``"alcf"``, ``"sandbox"``, ``"gateway"`` or ``"openai"``.
+        ``"alcf"``, ``"sandbox"``, ``"gateway"``, ``"openai"``, or ``"metis"`` for direct endpoints.
     url
         Base address without a slash at its end; a gateway's ends in ``/resource_server``.
     requests_per_second
@@ -39,7 +39,7 @@ class Profile:
         Proxy to use in place of what the environment says.
     """
 
-    name: Literal["alcf", "sandbox", "gateway", "openai"]
+    name: Literal["alcf", "sandbox", "gateway", "openai", "metis"]
     url: str
     requests_per_second: float | None = None
     poll_seconds: float = limits.JOBS_CACHE_SECONDS
@@ -48,7 +48,12 @@ class Profile:
     @property
     def is_gateway(self) -> bool:
         """Whether it speaks the gateway's dialect (clusters, jobs, batches)."""
-        return self.name != "openai"
+        return self.name not in ("openai", "metis")
+
+    @property
+    def takes_arrays(self) -> bool:
+        """Whether an array of chats may be sent in one request."""
+        return self.name == "metis"
 
     @property
     def origin(self) -> str:

@@ -97,7 +97,7 @@ def bound(
 def _base(transport: Transport, directory: Directory, cluster: str | None) -> tuple[str, str]:
     """Return the path that requests start with, and the cluster's name (none on other servers)."""
     profile = transport.profile
-    if not profile.is_gateway:
+    if profile.name == "openai":
         return profile.path, ""
     known = loop.run(directory.catalog(Deadline.after(_LOOK_UP)))
     name = known.cluster(cluster).name if cluster else _liveliest(known)
@@ -109,7 +109,8 @@ def _base(transport: Transport, directory: Directory, cluster: str | None) -> tu
             do="See what there is:  %alcf models",
         )
     # a cluster may have small frameworks beside the one that chats
-    return f"{max(dict.fromkeys(paths), key=paths.count)}/v1", name
+    path = max(dict.fromkeys(paths), key=paths.count)
+    return (f"{path}/v1" if profile.is_gateway else path), name
 
 
 def _liveliest(known: Catalog) -> str:

@@ -181,6 +181,9 @@ class SyncTransport(httpx.BaseTransport):
             head = next(event for event in events if event is not None)
         except AlcfError as error:
             raise sdk_errors.of(error, request) from error
+        except BaseException:
+            events.close()
+            raise
         headers = {"content-type": getattr(head, "content_type", "")}
         return httpx.Response(200, headers=headers, stream=_SyncBody(events, request))
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from alcf_jupyter.connection import profiles
+from alcf_jupyter.connection import endpoint_file, profiles
 from alcf_jupyter.connection.client import Client
 from alcf_jupyter.connection.credentials import Credential, SignIn
 from alcf_jupyter.errors import (
@@ -62,7 +63,8 @@ def connect(
     ----------
     target
         ``"alcf"`` (the default), ``"sandbox"`` (the local stand-in, started on the spot), the
-        address of any OpenAI-compatible server, or of a gateway (ending in ``/resource_server``).
+        address of any OpenAI-compatible server, or of a gateway (ending in ``/resource_server``),
+        or the file of a direct Metis endpoint, or a pattern for several such files.
     token
         A ready token. Another host than ALCF's is sent no other token than this one.
     proxy
@@ -87,6 +89,9 @@ def connect(
     asked = profiles.from_environment()
     _session.overridden = target if asked and target and target != asked else None
     target = asked or target or "alcf"
+    if endpoint_file.is_meant(target):
+        _session.client = _endpoints(target, token, proxy)
+        return _session.client
     profile = profiles.resolve(target, proxy=proxy, poll_seconds=poll_seconds)
     if aliases and profile.name != "sandbox":
         raise UsageError(
@@ -102,6 +107,26 @@ def connect(
         credential = Credential(given, "connect(token=…)" if token else "no token")
     _session.client = Client(profile, credential)
     return _session.client
+
+
+def _endpoints(target: str, token: str | None, proxy: str | None) -> Client:
+    from alcf_jupyter.connection.endpoints import EndpointDirectory, Endpoints
+
+    if token is not None:
+        raise UsageError(
+            "The files of Metis endpoints hold their keys; token= is for other services.",
+            do=f"Leave token out:  alcf.connect({target!r})",
+        )
+    endpoints = Endpoints(endpoint_file.find(target), proxy)
+    for file in endpoints.files:
+        if file.open_to_others:
+            warnings.warn(
+                f"Other users can get at {file.path}, which holds a key; type:  "
+                f"!chmod 600 {file.path}",
+                stacklevel=3,
+            )
+    way = (endpoints, EndpointDirectory(endpoints))
+    return Client(endpoints.profile, endpoints.credential, way)
 
 
 def _sandbox(
