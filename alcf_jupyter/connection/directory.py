@@ -11,7 +11,13 @@ from urllib.parse import quote
 
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.loop import Lock
-from alcf_jupyter.errors import AlcfError, NoConnectionError, RestrictedError, SignInError
+from alcf_jupyter.errors import (
+    AlcfError,
+    NoConnectionError,
+    RestrictedError,
+    SignInError,
+    UsageError,
+)
 from alcf_jupyter.service import catalog, dialect
 from alcf_jupyter.service.failures import failure
 
@@ -171,6 +177,7 @@ class Directory:
         except SignInError:
             raise
         except AlcfError as error:
-            if isinstance(error, NoConnectionError) and not self._profile.is_gateway:
+            lost = isinstance(error, NoConnectionError) and not self._profile.is_gateway
+            if lost or type(error) is UsageError:  # a proxy or certificates that cannot be used
                 raise
             return None
