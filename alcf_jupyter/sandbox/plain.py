@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from .answers import STREAM, Answer, DetailError
@@ -98,6 +97,4 @@ def error(
     """Return an error in OpenAI's shape."""
     kind = "invalid_request_error" if status < 500 else "server_error"
     told = {"message": message, "type": kind, "param": parameter, "code": code}
-    return Answer(
-        status, content=json.dumps({"error": told}).encode(), content_type="application/json"
-    )
+    return Answer(status, {"error": told}, content_type="application/json")

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import hmac
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import h11
 
@@ -25,6 +25,8 @@ from .routes import CONTROL, OPEN, PLAIN, Route, find
 from .wire import TooMuchError, Wire
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from .faults import Fault, Occasion
     from .request_log import Entry
     from .requests import Request
@@ -41,7 +43,7 @@ class Server:
         self.service = service
         self.port = service.settings.port
         self._listener: asyncio.Server | None = None
-        self._pause: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         service.stop_listening = self._stop_for
 
     @property
@@ -52,7 +54,7 @@ class Server:
     async def start(self) -> None:
         """Begin to listen; port 0 means any free one."""
         self._listener = await asyncio.start_server(
-            self._connection, "127.0.0.1", self.port, backlog=_BACKLOG
+            self._accept, "127.0.0.1", self.port, backlog=_BACKLOG
         )
         self.port = self._listener.sockets[0].getsockname()[1]
 
@@ -67,7 +69,16 @@ class Server:
             await asyncio.sleep(seconds)
             await self.start()
 
-        self._pause = asyncio.create_task(pause())
+        self._run(pause())
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own: asyncio reports one of its own as an error when the program ends.
+        self._run(self._connection(reader, writer))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         wire = Wire(reader, writer)
@@ -82,7 +93,7 @@ class Server:
         except (OSError, TimeoutError, h11.ProtocolError):
             pass  # the client left, or does not speak HTTP
         finally:
-            await wire.close()
+            wire.close()
 
     async def _exchange(self, wire: Wire, request: Request) -> None:
         """Answer one request, and give up when the client leaves."""

@@ -149,11 +149,9 @@ class Wire:
         self.broken = True
         self._writer.close()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close the connection."""
         self._writer.close()
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
 
 
 def _request(head: h11.Request, body: bytes) -> Request:

@@ -87,6 +87,7 @@ def sandbox(_shared):
     _shared.control("DELETE", "/faults")
     _shared.control("DELETE", "/log")
     _shared.control("POST", "/clock", {"speed": 60})
+    _shared.control("POST", "/state", {"model": "sandbox/queued", "state": "Queued"})
     return _shared
 
 

@@ -75,6 +75,7 @@ def _write_inputs(root):
 def _ask_all(sandbox):
     ids = {}
     begun = set()
+    nobody = httpx.Client(timeout=20)
     for exchange in EXCHANGES:
         name = exchange["name"]
         for phase, states in PHASES.items():
@@ -83,11 +84,12 @@ def _ask_all(sandbox):
                 for state in states:
                     sandbox.control("POST", "/state", state)
         _prepare(sandbox, name)
-        answer = _ask(sandbox, exchange, ids)
+        answer = _ask(nobody, sandbox.url, exchange, ids)
         yield name, answer
         if name.startswith("batch create") and answer[0] == 200:
             recorded = json.loads(exchange["response"]["body"])["batch_id"]
             ids[recorded] = json.loads(answer[2][0])["batch_id"]
+    nobody.close()
 
 
 def _prepare(sandbox, name):
@@ -106,7 +108,7 @@ def _prepare(sandbox, name):
         sandbox.control("POST", "/limits", {"tokens_per_user": 10})
 
 
-def _ask(sandbox, exchange, ids):
+def _ask(client, base, exchange, ids):
     """Return the status, the content type, and the parts in which the body came."""
     asked = exchange["request"]
     path = asked["path"]
@@ -116,11 +118,8 @@ def _ask(sandbox, exchange, ids):
     if exchange["name"] == "whoami without Bearer":
         headers = {"Authorization": "Token good-token"}
     content = _content(exchange["name"], asked["body"])
-    url = f"{sandbox.url}{path}"
-    with (
-        httpx.Client(timeout=20) as client,
-        client.stream(asked["method"], url, content=content, headers=headers) as answer,
-    ):
+    url = f"{base}{path}"
+    with client.stream(asked["method"], url, content=content, headers=headers) as answer:
         parts = [part.decode() for part in answer.iter_raw()]
         if answer.headers["content-type"] != "text/event-stream":
             parts = ["".join(parts)]

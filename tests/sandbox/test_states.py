@@ -30,6 +30,7 @@ def word(sandbox, model=COLD, cluster="sophia"):
 
 
 def test_cold_start(cold):
+    cold.control("POST", "/clock", {"speed": 300})
     assert word(cold) is None
     refused = cold.chat("hi", model=COLD)
     assert (refused.status_code, refused.json()["error"]["code"]) == (408, "request_timeout")
