@@ -84,6 +84,16 @@ def _parser() -> argparse.ArgumentParser:
 
     account.add_to(commands)
 
+    kernel = commands.add_parser(
+        "install-kernel", help="offer this environment in Jupyter, with the proxy written in"
+    )
+    kernel.set_defaults(run=_install_kernel)
+    kernel.add_argument("--name", default="alcf", help="name of the kernel (default: alcf)")
+    kernel.add_argument("--display-name", help="what Jupyter shows (default: Python (alcf))")
+    kernel.add_argument(
+        "--proxy", help="proxy to write in (default: that of the environment, then the site's)"
+    )
+
     doctor = commands.add_parser("doctor", help="versions, kernels, proxies, where it connects to")
     doctor.set_defaults(run=_doctor)
     return parser
@@ -119,6 +129,14 @@ def _tutorials(options: argparse.Namespace) -> int:
     print(f"{len(copied.written)} copied, {len(copied.same)} already there: {options.folder}")
     if copied.kept:
         print("Rename or delete a kept file and run this again to get ours.")
+    return 0
+
+
+def _install_kernel(options: argparse.Namespace) -> int:
+    from alcf_jupyter.cli import kernel
+
+    told = kernel.install(options.name, options.display_name, options.proxy)
+    print("\n".join(told))
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import getproxies_environment
 
+from alcf_jupyter.connection import site_file
 from alcf_jupyter.errors import UsageError, nearest
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service import limits
@@ -84,7 +85,10 @@ class Profile:
         return self.is_gateway and self.is_loopback and is_loopback(auth)
 
     def proxy_now(self) -> str | None:
-        """Return the proxy to use, as the environment says at this moment; none for loopback."""
+        """Return the proxy to use at this moment: the environment's, then the site's.
+
+        There is none for addresses of this machine, whatever is set.
+        """
         if self.is_loopback:
             return None
         if self.proxy is not None:
@@ -93,7 +97,8 @@ class Profile:
         proxies = getproxies_environment()
         if _bypassed(parts.hostname or "", proxies.get("no", "")):
             return None
-        return proxies.get(parts.scheme) or proxies.get("all")
+        named = proxies.get(parts.scheme) or proxies.get("all")
+        return named or (site_file.read().proxy if parts.scheme == "https" else None)
 
     def __str__(self) -> str:
         names = {
@@ -145,7 +150,7 @@ def resolve(
         near = nearest(target, ["alcf", "sandbox"])
         raise UsageError(
             f"Cannot connect to {brief(target, 80)!r}.",
-            why="It takes alcf, sandbox, or an address that starts with http:// or https://.",
+            why="It takes alcf, sandbox, an http:// or https:// address, or an endpoint's file.",
             do=f"Type:  %alcf connect {near[0] if near else 'alcf'}",
         )
     if poll_seconds is None:

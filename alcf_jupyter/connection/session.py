@@ -7,7 +7,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from alcf_jupyter.connection import endpoint_file, profiles
+from alcf_jupyter.connection import endpoint_file, profiles, site_file
 from alcf_jupyter.connection.client import Client
 from alcf_jupyter.connection.credentials import Credential, SignIn
 from alcf_jupyter.errors import (
@@ -68,7 +68,7 @@ def connect(
     token
         A ready token. Another host than ALCF's is sent no other token than this one.
     proxy
-        Proxy to use in place of what the environment says; ``""`` for none.
+        Proxy to use in place of what the environment and the site say; ``""`` for none.
     poll_seconds
         How often the queue is looked at, for services on this machine only.
     aliases
@@ -101,7 +101,7 @@ def connect(
     if profile.name == "sandbox":
         profile, credential = _sandbox(aliases, poll_seconds)
     elif token is None and profile.is_alcf:
-        credential = SignIn(proxy)
+        credential = SignIn(site_file.read().proxy if proxy is None else proxy)
     else:
         given = token.strip() if token else token
         credential = Credential(given, "connect(token=…)" if token else "no token")
@@ -188,9 +188,10 @@ def use(
 
 def defaults() -> dict[str, str | None]:
     """Return the models in use where none is named: ``{"chat": …, "embed": …}``."""
+    sites = site_file.read().models
     return {
-        "chat": _session.chat or os.environ.get(ENV_CHAT) or None,
-        "embed": _session.embed or os.environ.get(ENV_EMBED) or None,
+        "chat": _session.chat or os.environ.get(ENV_CHAT) or sites.get("chat"),
+        "embed": _session.embed or os.environ.get(ENV_EMBED) or sites.get("embed"),
     }
 
 
