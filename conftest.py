@@ -12,6 +12,8 @@ from tools.environment import clean
 if TYPE_CHECKING:
     import pytest
 
+pytest_plugins = ["tests.signing"]
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Clean the process before anything is collected: fixtures do not run for notebook cells."""

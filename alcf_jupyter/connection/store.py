@@ -167,10 +167,11 @@ class TokenFile:
             raise TokenStoreError(
                 f"{self.path} cannot be read: {error.strerror}.", do=f"ls -l {self.path}"
             ) from None
+        about = os.fstat(handle)
+        if not stat.S_ISREG(about.st_mode) or about.st_uid != _user():
+            os.close(handle)
+            raise self._not_ours()
         with os.fdopen(handle, "rb") as file:
-            about = os.fstat(file.fileno())
-            if not stat.S_ISREG(about.st_mode) or about.st_uid != _user():
-                raise self._not_ours()
             if os.name == "posix" and about.st_mode & 0o077:
                 self._close_to_others(file.fileno(), about.st_mode & 0o777)
             return file.read(_MAX_BYTES)
