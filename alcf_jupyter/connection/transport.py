@@ -184,8 +184,12 @@ class Transport:
         for attempt in ("first", "last"):
             request = self._build(method, path, body)
             await self._authorize(request)
-            await self._pace.turn()
-            response = await self._client().send(request, stream=True)
+            turn = await self._pace.turn()
+            request.extensions["trace"] = turn.trace
+            try:
+                response = await self._client().send(request, stream=True)
+            finally:
+                turn.ends()
             try:
                 self._check(response)
                 if response.status_code != 401:

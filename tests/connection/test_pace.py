@@ -1,0 +1,151 @@
+"""Never more than ten requests in any second, 9.2 in the long run, and none held back in vain."""
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from alcf_jupyter.connection import pace
+from alcf_jupyter.connection.pace import Pace
+from alcf_jupyter.service.limits import REQUESTS_PER_SECOND
+from tests.connection.faultserver import Gateway, client_of, serving, whole
+
+
+async def turns(limit, count):
+    """The times of `count` turns that are asked for all at once."""
+    times = []
+
+    async def one():
+        (await limit.turn()).leaves()
+        times.append(time.monotonic())
+
+    await asyncio.gather(*(one() for _ in range(count)))
+    return times
+
+
+def most_in(times, seconds):
+    times = sorted(times)
+    return max(sum(start <= t < start + seconds for t in times) for start in times)
+
+
+def test_a_burst_then_a_steady_pace():
+    limit, began = Pace(92.0), time.monotonic()
+    times = asyncio.run(turns(limit, 250))
+    assert sum(t - began < 0.05 for t in times) >= 50, "a burst goes at once"
+    assert most_in(times, 1.0) <= 92
+    assert max(times) - began >= 2 * 92 / 92.0 - 0.01
+    assert max(times) - began < 4
+
+
+def test_the_service_s_own_pace_seen_from_the_server():
+    with serving() as server:
+        client = client_of(server.url)
+        for _ in range(23):
+            client.whoami()
+        arrived = [request.at for request in server.requests]
+    # a busy machine may be late in reading what was sent in time
+    assert most_in(arrived, 0.95) <= 10
+    assert arrived[9] - arrived[0] < 0.9, "the first ten go at once"
+    assert arrived[-1] - arrived[0] >= 20 / REQUESTS_PER_SECOND - 0.05
+
+
+def test_a_turn_counts_from_when_its_request_left():
+    """A first request that makes its connection arrives late; the eleventh must not catch up."""
+
+    async def story():
+        limit = Pace(20.0)
+        slow = [await limit.turn() for _ in range(20)]
+        late = asyncio.create_task(turns(limit, 1))
+        await asyncio.sleep(0.4)
+        for turn in slow:
+            turn.leaves()
+        left = time.monotonic()
+        return (await late)[0] - left
+
+    assert asyncio.run(story()) >= 1.0
+
+
+def test_an_answer_that_takes_long_does_not_hold_the_turn():
+    def slowly(peer, _request):
+        time.sleep(0.5)
+        peer.send(whole({"username": "alice"}))
+
+    with serving(Gateway(routes={"/whoami": slowly})) as server:
+        client = client_of(server.url)
+        with ThreadPoolExecutor(10) as pool:
+            list(pool.map(lambda _: client.whoami(), range(10)))
+        began = time.monotonic()
+        client.whoami()
+        assert time.monotonic() - began < 1.45
+
+
+def test_a_request_that_hangs_holds_its_turn_for_a_while_only(monkeypatch):
+    monkeypatch.setattr(pace, "_SENDING_SECONDS", 0.3)
+
+    async def story():
+        limit, began = Pace(10.0), time.monotonic()
+        for _ in range(10):
+            await limit.turn()
+        await limit.turn()
+        return time.monotonic() - began
+
+    assert 1.2 < asyncio.run(story()) < 2.5
+
+
+def test_all_clients_of_an_address_keep_one_pace():
+    with serving() as server:
+        clients = [client_of(server.url) for _ in range(3)]
+        for _ in range(4):
+            for client in clients:
+                client.whoami()
+        arrived = [request.at for request in server.requests]
+    assert len(arrived) == 12
+    assert most_in(arrived, 1.0) <= 10
+    assert pace.of("http://a", 9.2) is pace.of("http://a", 9.2)
+    assert pace.of("http://a", 9.2) is not pace.of("http://b", 9.2)
+
+
+def test_requests_that_are_given_up_take_no_turn():
+    async def story():
+        limit = Pace(10.0)
+        waiting = [asyncio.create_task(turns(limit, 1)) for _ in range(500)]
+        await asyncio.sleep(0.05)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        began = time.monotonic()
+        await limit.turn()
+        return time.monotonic() - began
+
+    assert asyncio.run(story()) < 1.5
+
+
+def test_who_waits_first_goes_first():
+    async def story():
+        limit, order = Pace(50.0), []
+
+        async def one(number):
+            (await limit.turn()).leaves()
+            order.append(number)
+
+        await asyncio.gather(*(one(number) for number in range(80)))
+        return order
+
+    assert asyncio.run(story()) == list(range(80))
+
+
+@pytest.mark.parametrize("per_second", [None, 0])
+def test_no_limit(per_second):
+    limit, began = Pace(per_second), time.monotonic()
+    asyncio.run(turns(limit, 2000))
+    assert time.monotonic() - began < 1
+
+
+def test_a_plain_server_has_no_pace():
+    with serving() as server:
+        client = client_of(server.plain, token=None)
+        for _ in range(30):
+            client.models(fresh=True)
+        arrived = [request.at for request in server.requests]
+    assert most_in(arrived, 1.0) > 12
