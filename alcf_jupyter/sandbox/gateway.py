@@ -26,6 +26,19 @@ async def status(service: Service, _request: Request) -> Answer:
     return Answer(payload={one.name: not one.notice for one in clusters if not one.groups})
 
 
+async def openapi(_service: Service, _request: Request) -> Answer:
+    """GET /openapi.json: the gateway's own description of its routes, as far as paths go."""
+    from .routes import CONTROL, PLAIN, PREFIX, ROUTES
+
+    paths: dict[str, dict[str, Any]] = {}
+    for route in ROUTES:
+        if route.face not in (PLAIN, CONTROL):
+            path = PREFIX + route.template
+            paths.setdefault(path, {})[route.method.lower()] = {"responses": {"200": {}}}
+    info = {"title": "Sandbox of the ALCF inference gateway", "version": "1"}
+    return Answer(payload={"openapi": "3.1.0", "info": info, "paths": paths})
+
+
 async def whoami(_service: Service, request: Request) -> Answer:
     """GET /whoami."""
     return Answer(payload=request.caller().whoami())

@@ -27,10 +27,9 @@ FIRST_DATA_SECONDS = 30.0
 UPSTREAM_SECONDS = 120.0
 
 
-async def infer(
-    service: Service, request: Request, cluster: str, framework: str, route: str
-) -> Answer:
+async def infer(service: Service, request: Request, cluster: str, framework: str) -> Answer:
     """POST /{cluster}/{framework}/v1/{route}."""
+    route = request.inference_route()
     body = checked(route, request.json())
     if route in ("responses", "messages") and body.get("stream"):
         raise GatewayError("unsupported_endpoint", _NO_STREAM[route])

@@ -32,10 +32,11 @@ async def list_models(service: Service, request: Request) -> Answer:
     return Answer(payload={"object": "list", "data": listed})
 
 
-async def infer_plainly(service: Service, request: Request, route: str) -> Answer:
+async def infer_plainly(service: Service, request: Request) -> Answer:
     """POST /v1/{route}; a JSON array of requests is answered with an array, as SambaStack does."""
     if (refusal := _refusal(service, request)) is not None:
         return refusal
+    route = request.inference_route()
     try:
         body = request.json(limit=None)
     except DetailError:

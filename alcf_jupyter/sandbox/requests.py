@@ -72,6 +72,10 @@ class Request:
         model = body.get("model") if isinstance(body, dict) else None
         return model if isinstance(model, str) else None
 
+    def inference_route(self) -> str:
+        """Return what stands behind /v1/ in the path."""
+        return self.path.partition("/v1/")[2]
+
     def wants_stream(self) -> bool:
         """Tell whether the body asks for a stream."""
         body = self.peek()

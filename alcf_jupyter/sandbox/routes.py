@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
     Handler = Callable[..., Awaitable[Answer]]
 
+PREFIX = "/resource_server"
 GATEWAY = "gateway"
 OPEN = "open"
 PLAIN = "plain"
 CONTROL = "control"
 
-_INFERENCE = "(?P<route>chat/completions|completions|embeddings|responses|messages)"
-_PLAIN_ROUTES = "(?P<route>chat/completions|completions|embeddings)"
+# The routes of inference differ in nothing but their name.
+_INFERENCE = ("chat/completions", "completions", "embeddings", "responses", "messages")
+_PLAIN_INFERENCE = ("chat/completions", "completions", "embeddings")
 
 
 @dataclass(frozen=True)
@@ -37,26 +39,28 @@ class Route:
     path: re.Pattern[str]
     handler: Handler
     face: str
+    template: str
 
 
 def _routes(face: str, prefix: str, *listed: tuple[str, str, Handler]) -> list[Route]:
     made = []
     for method, path, handler in listed:
         pattern = re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", prefix + path)
-        made.append(Route(method, re.compile(pattern), handler, face))
+        made.append(Route(method, re.compile(pattern), handler, face, path))
     return made
 
 
 ROUTES = [
     *_routes(
         OPEN,
-        "/resource_server",
+        PREFIX,
         ("GET", "/health", gateway.health),
         ("GET", "/status", gateway.status),
+        ("GET", "/openapi.json", gateway.openapi),
     ),
     *_routes(
         GATEWAY,
-        "/resource_server",
+        PREFIX,
         ("GET", "/whoami", gateway.whoami),
         ("GET", "/list-endpoints", gateway.list_endpoints),
         ("GET", "/v1/batches", batches.list_batches),
@@ -68,13 +72,13 @@ ROUTES = [
         ("GET", "/{cluster}/jobs", gateway.cluster_jobs),
         ("GET", "/{cluster}/models", gateway.cluster_models),
         ("POST", "/{cluster}/{framework}/v1/batches", batches.create_batch),
-        ("POST", f"/{{cluster}}/{{framework}}/v1/{_INFERENCE}", infer),
+        *(("POST", f"/{{cluster}}/{{framework}}/v1/{name}", infer) for name in _INFERENCE),
     ),
     *_routes(
         PLAIN,
         "/v1",
         ("GET", "/models", plain.list_models),
-        ("POST", f"/{_PLAIN_ROUTES}", plain.infer_plainly),
+        *(("POST", f"/{name}", plain.infer_plainly) for name in _PLAIN_INFERENCE),
     ),
     *_routes(
         CONTROL,

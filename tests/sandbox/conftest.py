@@ -76,9 +76,13 @@ def start():
 def _shared(tmp_path_factory):
     root = tmp_path_factory.mktemp("batches")
     tokens = [f"--token={role}-token={role}" for role in ("good", "bob", "premium", "expired")]
-    with running("--no-rate-limit", "--seed=1", f"--batch-root={root}", *tokens) as sandbox:
+    options = ("--no-rate-limit", "--seed=1", f"--batch-root={root}", *tokens)
+    errors = root / "errors"
+    with errors.open("w") as err, running(*options, stderr=err) as sandbox:
         sandbox.root = root
         yield sandbox
+    # Whatever it does not expect it writes here, with a traceback.
+    assert errors.read_text("utf-8") == ""
 
 
 @pytest.fixture

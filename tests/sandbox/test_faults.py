@@ -357,5 +357,9 @@ def test_unknown_fault_in_a_header_is_said(sandbox):
 
 
 def test_faults_need_a_good_token_first(sandbox):
-    headers = {"X-Sandbox-Fault": "gzip-bomb", "Authorization": "Bearer nobody"}
+    headers = {"X-Sandbox-Fault": "proxy-502", "Authorization": "Bearer nobody"}
     assert sandbox.get("/whoami", headers=headers).status_code == 401
+    assert sandbox.get("/status", headers=headers).status_code == 200
+    assert httpx.get(f"{sandbox.url}/status", headers=headers).status_code == 200
+    del headers["Authorization"]
+    assert sandbox.get("/status", headers=headers).status_code == 502

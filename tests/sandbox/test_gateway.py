@@ -16,6 +16,12 @@ def test_health_and_status_need_no_token(sandbox):
         assert answer.headers["content-type"] == "application/json; charset=utf-8"
 
 
+def test_openapi_needs_no_token(sandbox):
+    paths = httpx.get(f"{sandbox.url}/openapi.json").json()["paths"]
+    assert "post" in paths["/resource_server/{cluster}/{framework}/v1/chat/completions"]
+    assert "/sandbox/log" not in paths
+
+
 def test_list_endpoints(sandbox):
     clusters = sandbox.get("/list-endpoints").json()["clusters"]
     vllm = clusters["sophia"]["frameworks"]["vllm"]
