@@ -111,7 +111,6 @@ class AlcfMagics(Magics):
         return space
 
     def _ask(self, prompt: str, chosen: Namespace) -> Reply:
-        from alcf_jupyter.connection.call import Status
         from alcf_jupyter.prompt import ask
 
         display = self._display(quiet=chosen.quiet, live=not chosen.no_stream)
@@ -128,6 +127,16 @@ class AlcfMagics(Magics):
             return self._finished(reply, display)
         events = ask.replying(prompt, **settings)
         try:
+            return self._finished(self._followed(events, display), display)
+        except (AnswerError, AnswerInterrupted) as stop:
+            self._keep_partial(stop.reply, display, chosen.out)
+            raise
+
+    def _followed(self, events: Any, display: AnswerDisplay | TerminalDisplay) -> Reply:
+        """Show what happens, and return the reply."""
+        from alcf_jupyter.connection.call import Status
+
+        try:
             while True:
                 event = next(events)
                 if event is None:
@@ -137,9 +146,13 @@ class AlcfMagics(Magics):
                 else:
                     display.piece(event.text, event.reasoning)
         except StopIteration as stop:
-            return self._finished(stop.value, display)
-        except (AnswerError, AnswerInterrupted) as stop:
-            self._keep_partial(stop.reply, display, chosen.out)
+            reply: Reply = stop.value
+            return reply
+        except AnswerInterrupted:
+            raise
+        except KeyboardInterrupt as stop:
+            # it struck while a piece was being shown: let the call end itself, and tell what came
+            events.throw(stop)
             raise
 
     def _finished(self, reply: Reply, display: AnswerDisplay | TerminalDisplay) -> Reply:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def label(model: Model) -> str:
     """Return a model on one line of plain text, its state first."""
-    return f"{model.state!s:<13} {one_line(model.id, 80)}  @ {one_line(model.cluster, 30)}"
+    return f"{model.state} · {one_line(model.id, 80)} @ {one_line(model.cluster, 30)}"
 
 
 def table(models: Sequence[Model], more: int = 0) -> str:
@@ -55,7 +55,8 @@ def details(model: Model, cluster: Cluster | None) -> str:
         for name, value in told.items()
         if value
     )
-    return f"<b>{escape_line(model.id)}</b><table>{rows}</table>"
+    name = f"<b>{escape_line(model.id)}</b>"
+    return f'<div style="line-height:1.5">{name}<table>{rows}</table></div>'
 
 
 def queue_note(model: Model) -> str:

@@ -57,8 +57,9 @@ class ModelPicker(widgets.VBox):  # type: ignore[misc]
         can: str | None = None,
     ) -> None:
         self._client = client
-        self._fixed = {"cluster": cluster, "can": can}
+        self._cluster, self._can = cluster, can
         self._shown: list[Model] = []
+        self._message = ""
         self._used = time.monotonic()
         self._wake = threading.Event()
         self._following: threading.Thread | None = None
@@ -75,7 +76,9 @@ class ModelPicker(widgets.VBox):  # type: ignore[misc]
             ],
             style={"button_width": "6em"},
         )
-        self._search = widgets.Text(
+        # JupyterLab 4.6 takes the arrow keys away from a list that has the focus, but not from a
+        # field: so the field offers the same models, and the keyboard alone is enough
+        self._search = widgets.Combobox(
             description="Search", placeholder="part of a name", continuous_update=True
         )
         self._list = widgets.Select(
@@ -104,6 +107,7 @@ class ModelPicker(widgets.VBox):  # type: ignore[misc]
         self._filter.observe(self._on_use, "value")
         self._search.observe(self._on_use, "value")
         self._list.observe(self._on_pick, "value")
+        self._say("")
         self._redraw()
         self._follow()
 
@@ -180,7 +184,7 @@ class ModelPicker(widgets.VBox):  # type: ignore[misc]
 
     def _refresh(self, _button: object) -> None:
         self._touch()
-        self._say("Looking…")
+        self._say("")
         self._wake.set()
 
     def _starts(self, model: Model) -> bool:
@@ -204,7 +208,7 @@ class ModelPicker(widgets.VBox):  # type: ignore[misc]
 
     def _look(self) -> None:
         while time.monotonic() - self._used < FOLLOWED_SECONDS:
-            asked = self._wake.wait(self._client.profile.poll_seconds)
+            self._wake.wait(self._client.profile.poll_seconds)
             self._wake.clear()
             if time.monotonic() - self._used >= FOLLOWED_SECONDS:
                 break
@@ -214,16 +218,20 @@ class ModelPicker(widgets.VBox):  # type: ignore[misc]
                 self._say(error.what)
                 continue
             self._redraw()
-            if asked:
-                self._say("")
+            self._tell()
         self._say("The states are no longer followed; Refresh looks again.")
 
     def _redraw(self) -> None:
         """Show the models as they are known; only what has changed is sent to the browser."""
         word = None if self._filter.value == "All" else self._filter.value
         before = self.chosen
-        found = select(self._client.known, state=word, text=self._search.value, **self._fixed)
+        fits = select(self._client.known, state=word, cluster=self._cluster, can=self._can)
+        text = self._search.value.strip()
+        found = [m for m in fits if text.casefold() in facts.label(m).casefold()]
         labels = [facts.label(model) for model in found]
+        offered = tuple(facts.label(model) for model in fits)
+        if self._search.options != offered:
+            self._search.options = offered
         self._shown = found
         if list(self._list.options) != labels:
             self._list.options = labels
@@ -248,10 +256,15 @@ class ModelPicker(widgets.VBox):  # type: ignore[misc]
         self._say_html(escape_line(words, 400))
 
     def _say_html(self, html: str) -> None:
+        self._message = html
+        self._tell()
+
+    def _tell(self) -> None:
+        """Show when the states were last looked at, and what was last said."""
         at = self._client.checked_at
         clock = time.strftime("%H:%M:%S", time.localtime(at)) if at else ""
         checked = f"<span style='opacity:.75'>Last checked {clock}.</span> " if clock else ""
-        text = f"<div role='status'>{checked}{html}</div>"
+        text = f"<div role='status'>{checked}{self._message}</div>"
         if self._told.value != text:
             self._told.value = text
 

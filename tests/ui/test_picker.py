@@ -1,0 +1,104 @@
+"""The model picker in a real JupyterLab: states move, the list is filtered, a model is chosen."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+SET_UP = "%load_ext alcf_jupyter\n%alcf connect sandbox"
+
+
+@pytest.fixture
+def picker(notebook):
+    notebook.open(
+        [SET_UP, "%alcf models", "alcf_now = __import__('alcf_jupyter').defaults()\nalcf_now"]
+    )
+    notebook.run(0)
+    notebook.run(1)
+    notebook.output(1).locator("select").wait_for()
+    return notebook
+
+
+def rows(notebook):
+    # the widget shows spaces as no-break spaces
+    found = notebook.output(1).locator("select option").all_inner_texts()
+    return [row.replace("\xa0", " ") for row in found]
+
+
+def pick(notebook, name):
+    at = next(i for i, row in enumerate(rows(notebook)) if name in row)
+    notebook.output(1).locator("select").select_option(index=at)
+
+
+def test_it_lists_every_model_with_its_state(picker, pictures, record):
+    shown = rows(picker)
+    assert any(row.startswith("Live") and "sandbox/echo" in row for row in shown)
+    assert any(row.startswith("Offline") and "sandbox/cold" in row for row in shown)
+    assert any(row.startswith("Queued") and "sandbox/queued" in row for row in shown)
+    pick(picker, "sandbox/queued")
+    picker.output(1).get_by_text("Estimated start").wait_for()
+    picker.screenshots(pictures, "picker")
+    assert record.quiet
+
+
+def test_filter_and_search(picker):
+    picker.click("Offline", 1)
+    picker.page.wait_for_function(
+        "() => [...document.querySelectorAll('.jp-OutputArea select option')].every("
+        "o => o.text.startsWith('Offline'))"
+    )
+    assert rows(picker)
+    picker.click("All", 1)
+    search = picker.output(1).get_by_placeholder("part of a name")
+    search.fill("embed")
+    picker.page.wait_for_function(
+        "() => [...document.querySelectorAll('.jp-OutputArea select option')].every("
+        "o => o.text.includes('embed'))"
+    )
+    assert len(rows(picker)) == 2
+
+
+def test_choosing_sets_the_default_and_shows_the_line(picker):
+    pick(picker, "sandbox/summary")
+    picker.click("Use for chat", 1)
+    picker.output(1).get_by_text("%alcf use sandbox/summary").wait_for()
+    pick(picker, "sandbox/embed @")
+    picker.click("Use for embeddings", 1)
+    picker.output(1).get_by_text("%alcf use --embed sandbox/embed").wait_for()
+    (shown,) = picker.run(2)
+    assert "'chat': 'sandbox/summary'" in shown["data"]["text/plain"]
+    assert "'embed': 'sandbox/embed'" in shown["data"]["text/plain"]
+
+
+def test_warm_up_moves_the_states_on_screen(picker, pictures):
+    pick(picker, "sandbox/cold")
+    picker.click("Warm it up", 1)
+    picker.output(1).get_by_text("was asked to start").wait_for()
+    for state in ("Starting", "Live"):
+        picker.page.wait_for_function(
+            "state => [...document.querySelectorAll('.jp-OutputArea select option')].some("
+            "o => o.text.startsWith(state) && o.text.includes('sandbox/cold'))",
+            arg=state,
+            timeout=30_000,
+        )
+    picker.screenshots(pictures, "picker-warm")
+
+
+def test_the_keyboard_is_enough(picker):
+    search = picker.output(1).get_by_placeholder("part of a name")
+    search.focus()
+    picker.page.keyboard.type("summary")
+    one = "() => document.querySelectorAll('.jp-OutputArea select option').length === 1"
+    picker.page.wait_for_function(one)
+    for _ in range(2):  # past the list, whose first model is selected, to the first button
+        picker.page.keyboard.press("Tab")
+    picker.page.keyboard.press("Enter")
+    picker.output(1).get_by_text("%alcf use sandbox/summary").wait_for()
+
+
+def test_the_saved_notebook_shows_a_table(picker):
+    picker.save()
+    (saved,) = picker.outputs(1)
+    assert "<table>" in saved["data"]["text/html"]
+    assert saved["data"]["text/plain"].startswith("<model picker: ")
