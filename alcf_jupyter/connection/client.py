@@ -10,6 +10,7 @@ from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.directory import Directory
 from alcf_jupyter.connection.many import ManyChats
 from alcf_jupyter.connection.transport import Transport
+from alcf_jupyter.connection.who import Who
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Sequence
@@ -56,6 +57,7 @@ class Client:
         self._credential = credential
         self._transport, self._directory = way or _way(profile, credential)
         self._caller = Caller(self._transport, self._directory)
+        self._who = Who(profile, self._directory, credential)
         self._many = ManyChats(self._transport, self._directory, self._caller)
 
     def __repr__(self) -> str:
@@ -151,6 +153,20 @@ class Client:
         """
         return self._get("/whoami", timeout)
 
+    def who(self) -> str:
+        """Return who the service takes you for in words, ``""`` where it cannot be had just now."""
+        return loop.run(self._who.words())
+
+    def add_who(self, error: AlcfError) -> None:
+        """Add to an error who the service takes you for, where that may be its cause.
+
+        Parameters
+        ----------
+        error
+            An error that was not raised by one of these methods, which do so themselves.
+        """
+        loop.run(self._who.add_to(error))
+
     def chat(self, call: Call, observer: Observer | None = None) -> Answer:
         """Send a chat and return its answer, all at once.
 
@@ -161,7 +177,7 @@ class Client:
         observer
             Told how the queue is.
         """
-        return _watched(lambda emit: self._caller.chat(call, emit), observer)
+        return _watched(lambda emit: self._who.told(self._caller.chat(call, emit)), observer)
 
     def chat_many(
         self, calls: Sequence[Call], observer: Observer | None = None
@@ -189,7 +205,7 @@ class Client:
         observer
             Told how the queue is.
         """
-        return _watched(lambda emit: self._caller.complete(call, emit), observer)
+        return _watched(lambda emit: self._who.told(self._caller.complete(call, emit)), observer)
 
     def embed(self, call: Call, observer: Observer | None = None) -> Vectors:
         """Send texts and return an embedding for each, as they came.
@@ -201,7 +217,7 @@ class Client:
         observer
             Told how the queue is.
         """
-        return _watched(lambda emit: self._caller.embed(call, emit), observer)
+        return _watched(lambda emit: self._who.told(self._caller.embed(call, emit)), observer)
 
     def stream(self, call: Call) -> Generator[Piece | Status | None, None, Answer]:
         """Send a chat and yield its answer as it arrives.
@@ -221,7 +237,7 @@ class Client:
         Answer
             The whole of it. Where it is an error instead, ``call.reading`` holds what had come.
         """
-        return loop.events(lambda emit: self._caller.stream(call, emit))
+        return loop.events(lambda emit: self._who.told(self._caller.stream(call, emit)))
 
     @overload
     def openai(
@@ -246,7 +262,7 @@ class Client:
         return sdk.bound(self._transport, self._directory, cluster, asynchronous=asynchronous)
 
     def _get(self, path: str, timeout: str | float) -> dict[str, Any]:
-        answer = loop.run(self._directory.get(path, Deadline.after(timeout)))
+        answer = loop.run(self._who.told(self._directory.get(path, Deadline.after(timeout))))
         return answer if isinstance(answer, dict) else {}
 
 

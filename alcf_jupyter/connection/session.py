@@ -13,6 +13,7 @@ from alcf_jupyter.connection.credentials import Credential, SignIn
 from alcf_jupyter.errors import (
     ModelNotChosenError,
     NoConnectionError,
+    UnknownModelError,
     UsageError,
 )
 from alcf_jupyter.service import limits
@@ -198,8 +199,12 @@ def defaults() -> dict[str, str | None]:
 def _checked(name: str) -> str:
     """Return the model's id as the service spells it, or as given where it cannot be asked now."""
     name = _session.aliases.get(name, name)
+    talk = client()
     try:
-        return client().models().find(name).id
+        return talk.models().find(name).id
+    except UnknownModelError as error:
+        talk.add_who(error)
+        raise
     except NoConnectionError:
         return name
 

@@ -84,22 +84,14 @@ def status(line: str) -> str:
 
 
 def help_(line: str) -> str:
-    """See the commands and options: ``%alcf help [alcf_chat | alcf_embed | COMMAND]``."""
-    parsers = {
-        "alcf_chat": options.chat_parser,
-        "alcf_embed": options.embed_parser,
-        "use": options.use_parser,
-        "connect": options.connect_parser,
-        "login": options.login_parser,
-        "logout": options.logout_parser,
-        "models": options.models_parser,
-        "wait": options.wait_parser,
-    }
+    """See the commands, options and contacts: ``%alcf help [alcf_chat | COMMAND | contacts]``."""
     topic = line.strip().lstrip("%").removeprefix("alcf ")
-    if topic in parsers:
-        return parsers[topic]().format_help().strip()
+    if topic in _PARSERS:
+        return _PARSERS[topic]().format_help().strip()
+    if topic == "contacts":
+        return _contacts()
     if topic:
-        near = nearest(topic, parsers)
+        near = nearest(topic, TOPICS)
         raise UsageError(
             f"There is no help on {topic!r}.",
             do=f"Did you mean:  %alcf help {near[0]}" if near else "Type:  %alcf help",
@@ -126,6 +118,35 @@ COMMANDS: dict[str, Callable[[str], Any]] = {
 }
 
 
+_PARSERS = {
+    "alcf_chat": options.chat_parser,
+    "alcf_embed": options.embed_parser,
+    "use": options.use_parser,
+    "connect": options.connect_parser,
+    "login": options.login_parser,
+    "logout": options.logout_parser,
+    "models": options.models_parser,
+    "wait": options.wait_parser,
+}
+TOPICS = (*_PARSERS, "contacts")
+"""What ``%alcf help`` knows about."""
+
+
+def _contacts() -> str:
+    """Return whom to write to; a site may set addresses of its own."""
+    from alcf_jupyter.connection import site_file
+    from alcf_jupyter.service import support
+
+    addresses = support.contacts(site_file.read().contacts)
+    by_address: dict[str, list[str]] = {}
+    for subject, address in addresses.items():
+        by_address.setdefault(address, []).append(support.SUBJECTS[subject])
+    lines = []
+    for address, subjects in by_address.items():
+        lines += [address, *(f"  for {subject}" for subject in subjects)]
+    return "\n".join([*lines, f"The service itself: {WEB_INTERFACE} · {STATUS_PAGE}"])
+
+
 def _summary(client: Client) -> str:
     """Say what there is, or why it could not be asked for: connecting itself sends nothing."""
     try:
@@ -134,6 +155,8 @@ def _summary(client: Client) -> str:
         return str(error)
     if not client.profile.is_gateway:
         return f"{len(known.models)} models." if known.models else "It does not list its models."
+    if not known.models:
+        return f"It shows you no models. {_other_identity(client)}".strip()
     names = ", ".join(cluster.name for cluster in known.clusters)
     live = sum(model.state == "Live" for model in known.models)
     return f"{len(known.models)} models on {names}; {live} are Live."
@@ -149,13 +172,13 @@ def _defaults() -> str:
 
 
 def _who(client: Client) -> str:
-    try:
-        told = client.whoami(timeout="10s")
-    except AlcfError as error:
-        return error.what
-    from alcf_jupyter.plain import brief
+    from alcf_jupyter.connection import account
 
-    return f"{brief(told.get('name') or '?', 60)} ({brief(told.get('username') or '?', 60)})"
+    try:
+        who = account.of(client)
+    except AlcfError as error:
+        return f"{error.what} {error.do}".replace("\n", " ")
+    return str(who).removeprefix("Signed in as ").replace("\n", "\n           ")
 
 
 def _clusters(client: Client) -> list[str]:
@@ -165,13 +188,19 @@ def _clusters(client: Client) -> list[str]:
         known = client.models(timeout="20s")
     except AlcfError as error:
         return str(error).splitlines()
-    lines = []
+    lines = [] if known.models else ["No models.", _other_identity(client)]
     for cluster in known.clusters:
         states = Counter(str(m.state) for m in known.models if m.cluster == cluster.name)
         counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
         down = " (maintenance)" if cluster.up is False else ""
         lines.append(f"{brief(cluster.name, 20):<11}{counts or 'no models'}{down}")
     return lines + [f"Note: {brief(warning, 120)}" for warning in known.warnings]
+
+
+def _other_identity(client: Client) -> str:
+    """Say who one is, where there is nothing to see for that reason perhaps."""
+    who = client.who()
+    return f"You are signed in as {who}; another of your identities may see them." if who else ""
 
 
 def _without_password(proxy: str) -> str:

@@ -198,7 +198,12 @@ def _identity(_status: int, message: str, _code: str) -> AlcfError:
     low = message.casefold()
     # first: this one names the person, whose name or address may hold any of the words below
     if "must authenticate with" in low:
-        return LoginRequiredError("The service wants a new sign-in.", why=message, do=_LOGIN)
+        return LoginRequiredError(
+            "You are signed in through an identity provider that the service does not take.",
+            why=message,
+            do="Log out at https://app.globus.org/logout, then sign in with your ALCF or Argonne "
+            "account:  %alcf login --force",
+        )
     if "group" in low or "service account" in low:
         return RestrictedError(
             "Your account may not use this model or cluster.",
@@ -206,13 +211,19 @@ def _identity(_status: int, message: str, _code: str) -> AlcfError:
             do="Ask ALCF for access, or take a model from:  %alcf models",
         )
     if "polic" in low or "high-assurance" in low:
-        return LoginRequiredError("The service wants a new sign-in.", why=message, do=_LOGIN)
+        return LoginRequiredError(
+            "The service wants a new sign-in: the last one is too old for its policy.",
+            why=message,
+            do=_LOGIN,
+        )
     if "introspection" in low and "not active" not in low and "expired" not in low:
         return IdentityCheckError(
             "The service could not check your token just now.",
             why=message,
             do="Wait a minute and run the cell again.",
         )
+    if "expired" in low:
+        return TokenRefusedError("The access token has expired.", why=message, do=_LOGIN)
     return TokenRefusedError("The service does not accept the token.", why=message, do=_LOGIN)
 
 

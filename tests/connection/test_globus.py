@@ -18,8 +18,10 @@ from alcf_jupyter.errors import (
     IdentityCheckError,
     LoginRequiredError,
     NotSignedInError,
+    RestrictedError,
     TokenRefusedError,
     TokenStoreError,
+    UnknownModelError,
     UnreachableError,
 )
 from tests.globus_auth import ALICE, BOB, CURRENT, GATEWAY, OLDER, POLICY, SCOPE, store_path
@@ -448,3 +450,34 @@ def test_login_does_not_write_into_a_store_that_is_not_ours(auth, monkeypatch):
         flow.finish(code)
     assert store_path().read_bytes() == before
     assert set(auth.issued[since:]) <= auth.revoked
+
+
+def test_a_refusal_says_who_one_is_signed_in_as(auth, client):
+    sign_in(auth)
+    with pytest.raises(UnknownModelError) as caught:
+        client.embed(_call("sandbox/no-such-model"))
+    assert "You are signed in as Alice Example (alice@anl.gov)." in str(caught.value)
+    with pytest.raises(UnknownModelError, match=r"signed in as Alice Example"):
+        alcf_jupyter.use("sandbox/no-such-model")
+    auth.identity = BOB
+    alcf_jupyter.logout(everything=True)
+    sign_in(auth)
+    with pytest.raises(UnknownModelError, match=r"signed in as Bob Example"):
+        client.chat(_call("sandbox/no-such-model"))
+
+
+def test_a_model_of_another_group_says_who_one_is_signed_in_as(auth, alcf, client):
+    sign_in(auth)
+    only = {"match": {"route": "/chat/"}, "times": 1}
+    alcf.control("POST", "/faults", {"fault": "group-restricted", **only})
+    with pytest.raises(RestrictedError, match=r"(?s)group.*signed in as Alice Example") as caught:
+        client.chat(_call("sandbox/echo"))
+    assert caught.value.remedy == ""
+
+
+def _call(model):
+    from alcf_jupyter.connection.call import Call
+    from alcf_jupyter.connection.deadline import Deadline
+
+    body = {"messages": [{"role": "user", "content": "hi"}], "input": ["hi"]}
+    return Call("chat/completions", model, None, body, Deadline.after(10))
