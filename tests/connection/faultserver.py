@@ -9,8 +9,10 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from alcf_jupyter.connection.call import Call
 from alcf_jupyter.connection.client import Client
 from alcf_jupyter.connection.credentials import Credential
+from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.profiles import resolve
 
 TOKEN = "canary-token-d41d8cd98f00b204"
@@ -329,3 +331,25 @@ def client_of(url, token=TOKEN, poll_seconds=0.05, **options):
     seconds = poll_seconds if "/resource_server" in url else None
     credential = Credential(token, "the test" if token else "no token")
     return Client(resolve(url, poll_seconds=seconds, **options), credential)
+
+
+def ask(timeout="10s", model="m", **body):
+    return Call(
+        "chat/completions",
+        model,
+        None,
+        {"messages": [{"role": "user", "content": "hi"}], **body},
+        Deadline.after(timeout),
+    )
+
+
+def texts(steps):
+    """Run a stream to its end: the pieces of text it gave, and its answer."""
+    found = []
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as stop:
+            return found, stop.value
+        if step is not None and hasattr(step, "text"):
+            found.append(step.text)

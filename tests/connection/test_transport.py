@@ -9,7 +9,6 @@ import tracemalloc
 import pytest
 
 from alcf_jupyter.connection import loop
-from alcf_jupyter.connection.call import Call
 from alcf_jupyter.connection.client import Client
 from alcf_jupyter.connection.credentials import Credential
 from alcf_jupyter.connection.deadline import Deadline
@@ -29,6 +28,7 @@ from tests.connection.faultserver import (
     DONE,
     TOKEN,
     Gateway,
+    ask,
     chat_answer,
     chunked,
     client_of,
@@ -36,30 +36,9 @@ from tests.connection.faultserver import (
     head,
     serving,
     stream_head,
+    texts,
     whole,
 )
-
-
-def ask(timeout="10s", model="m", **body):
-    return Call(
-        "chat/completions",
-        model,
-        None,
-        {"messages": [{"role": "user", "content": "hi"}], **body},
-        Deadline.after(timeout),
-    )
-
-
-def texts(steps):
-    """Run a stream to its end: the pieces of text it gave, and its answer."""
-    found = []
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as stop:
-            return found, stop.value
-        if step is not None and hasattr(step, "text"):
-            found.append(step.text)
 
 
 def answering(script):
