@@ -39,12 +39,11 @@ def test_secrets_differ(start, sandbox):
 
 
 def test_starts_quickly(start):
-    took = []
-    for _ in range(3):
-        begin = time.monotonic()
-        with start():
-            took.append(time.monotonic() - begin)
-    assert min(took) < 1.0, took  # 0.3 s on a machine of its own
+    # Processor time, which does not depend on what else the machine does.
+    with start() as sandbox:
+        spent = Path(f"/proc/{sandbox.process.pid}/stat").read_text().rpartition(")")[2].split()
+    ticks = int(spent[11]) + int(spent[12])
+    assert ticks / os.sysconf("SC_CLK_TCK") < 0.8
 
 
 def test_dies_with_an_owner_that_is_killed():

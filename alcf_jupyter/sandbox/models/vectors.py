@@ -24,6 +24,8 @@ _WORD_WEIGHT = 6
 _PAIR_WEIGHT = 4
 _LETTERS_WEIGHT = 1
 _GROUP = 4
+# A feature stands in several places, so that a short text fills its vector as a model would.
+_PLACES = 8
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _MIX2 = np.uint64(0xBF58476D1CE4E5B9)
 _BASE = np.uint64(1_000_003)
@@ -52,9 +54,11 @@ def _embed_one(text: str, dimensions: int) -> NDArray[np.float32]:
     if not len(keys):
         # An empty text has a direction too: a vector of zeros could not be normalised.
         keys, weights = np.zeros(1, dtype=np.uint64), np.ones(1, dtype=np.int64)
-    signs = 1 - 2 * ((keys >> np.uint64(40)) & np.uint64(1)).astype(np.int64)
     sums = np.zeros(dimensions, dtype=np.int64)
-    np.add.at(sums, (keys % np.uint64(dimensions)).astype(np.intp), signs * weights)
+    for _ in range(_PLACES):
+        signs = 1 - 2 * ((keys >> np.uint64(40)) & np.uint64(1)).astype(np.int64)
+        np.add.at(sums, (keys % np.uint64(dimensions)).astype(np.intp), signs * weights)
+        keys = _mixed(keys)
     if not sums.any():
         sums[int(keys[0] % np.uint64(dimensions))] = 1
     length = float(int((sums * sums).sum())) ** 0.5
@@ -68,11 +72,17 @@ def _features(
     """Return the distinct features, well mixed, each with its integer weight."""
     keys, counts = np.unique(hashes, return_counts=True)
     with np.errstate(over="ignore"):
-        keys = (keys + np.uint64(salt)) * _MIX
-        keys = (keys ^ (keys >> np.uint64(31))) * _MIX2
-        keys ^= keys >> np.uint64(29)
+        keys = keys + np.uint64(salt)
+    keys = _mixed(keys)
     # The square root of the count: a word said nine times weighs three times as much, not nine.
     return keys, np.floor(np.sqrt(counts * 256.0)).astype(np.int64) * weight
+
+
+def _mixed(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    with np.errstate(over="ignore"):
+        keys = keys * _MIX
+        keys = (keys ^ (keys >> np.uint64(31))) * _MIX2
+    return keys ^ (keys >> np.uint64(29))
 
 
 def _letter_groups(text: str) -> NDArray[np.uint64]:

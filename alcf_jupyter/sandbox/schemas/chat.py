@@ -19,7 +19,7 @@ from .base import (
     check_bias,
     part_of,
 )
-from .messages import Message
+from .messages import Message  # noqa: TC001  # pydantic reads the annotations
 
 
 class Effort(StrEnum):
