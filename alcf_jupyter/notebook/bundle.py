@@ -51,7 +51,8 @@ def answer_bundle(
     if reasoning.strip():
         from alcf_jupyter.notebook.render import to_html
 
-        html = f"<details><summary>Reasoning</summary>{to_html(reasoning)}</details>\n{html}"
+        folded = f"<summary>Reasoning</summary>{to_html(reasoning)}"
+        html = f'<details style="{QUIET}">{folded}</details>\n{html}'
     if note:
         html += f'<p role="note"><strong>{escape_line(note, 1000)}</strong></p>\n'
         plain = f"{plain}\n\n{one_line(note, 1000)}".lstrip()
@@ -79,7 +80,7 @@ def unfenced(text: str) -> str:
 
 
 def _body(text: str, fmt: Format) -> tuple[str, str]:
-    from alcf_jupyter.notebook.render import plain_html, to_html
+    from alcf_jupyter.notebook.render import CODE, plain_html, to_html
 
     plain = clean(text)
     if fmt == "markdown":
@@ -89,7 +90,7 @@ def _body(text: str, fmt: Format) -> tuple[str, str]:
     plain = unfenced(plain)
     if fmt == "json":
         plain = _indented(plain)
-    return f"<pre><code>{quote(plain, quote=False)}</code></pre>\n", plain
+    return f"{CODE}<code>{quote(plain, quote=False)}</code></pre>\n", plain
 
 
 def _indented(text: str) -> str:

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from alcf_jupyter.notebook.bundle import QUIET, Format, answer_bundle
-from alcf_jupyter.notebook.text import escape_line, one_line
+from alcf_jupyter.notebook.text import clean, escape, escape_line, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -189,10 +189,8 @@ class AnswerDisplay:
             return self._answer() + status
         if not self._reasoning:
             return status
-        from alcf_jupyter.notebook.render import plain_html
-
-        end = self.reasoning[-_REASONING_SHOWN:]
-        return f'{status}<div style="{QUIET}">{plain_html(end)}</div>'
+        end = escape(clean(self.reasoning[-_REASONING_SHOWN:]))
+        return f'{status}<div style="{QUIET};white-space:pre-wrap">{end}</div>'
 
     def _answer(self) -> str:
         if self._fmt != "markdown":

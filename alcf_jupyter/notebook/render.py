@@ -12,8 +12,10 @@ from alcf_jupyter.notebook.text import clean, drop_invisible, escape_line
 if TYPE_CHECKING:
     import nh3
 
-__all__ = ["clean", "escape_line", "plain_html", "to_html"]
+__all__ = ["CODE", "clean", "escape_line", "plain_html", "to_html"]
 
+CODE: Final = "<pre style=word-break:normal>"
+"""What opens a block of code."""
 _LONGEST: Final = 100_000
 _TAGS: Final = """
     a blockquote br code em h1 h2 h3 h4 h5 h6 hr li ol p pre s span strong
@@ -68,7 +70,8 @@ def plain_html(text: str) -> str:
         One ``pre`` element, in which JupyterLab does not look for formulas.
     """
     # HTML drops a line end right after the tag, so the text's own first one must be the second.
-    return f'<pre style="white-space:pre-wrap">\n{quote(clean(text), quote=False)}</pre>\n'
+    style = "margin:0;white-space:pre-wrap;word-break:normal"
+    return f"<pre style={style}>\n{quote(clean(text), quote=False)}</pre>\n"
 
 
 def sanitize(html: str) -> str:
@@ -86,7 +89,9 @@ def sanitize(html: str) -> str:
     """
     # Entities such as &#x202e; are characters by now.
     safe = _cleaner().clean(drop_invisible(html))
-    # JupyterLab's style sheet overrides the attribute, so it becomes a style after the check.
+    # Two things that JupyterLab does to outputs, undone after the check: it overrides the cells'
+    # attribute, and breaks lines of code within words.
+    safe = safe.replace("<pre>", CODE)
     return _CELL.sub(r"<\1 style=text-align:\2>", safe)
 
 

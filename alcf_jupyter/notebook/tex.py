@@ -24,29 +24,29 @@ _COMMAND_NAMES: Final = """
     emptyset varnothing forall exists nexists neg lnot top bot angle measuredangle sphericalangle
     triangle square Box blacksquare lozenge blacklozenge diamond Diamond bigstar star ast circ
     bullet prime backprime flat natural sharp clubsuit diamondsuit heartsuit spadesuit surd degree
-    dagger ddagger dag ddag checkmark copyright circledR maltese S P yen pounds
+    dagger ddagger checkmark circledR maltese S yen
 
     sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh coth exp ln log lg det dim ker hom
     deg arg gcd max min sup inf lim limsup liminf varlimsup varliminf injlim projlim Pr
     operatorname mathop mathbin mathrel mathord mathopen mathclose mathpunct mathinner
     bmod pmod mod pod
 
-    sum prod coprod int iint iiint iiiint oint oiint intop bigcup bigcap bigsqcup bigvee bigwedge
-    bigoplus bigotimes bigodot biguplus limits nolimits displaylimits substack sideset
+    sum prod coprod int iint iiint iiiint oint intop bigcup bigcap bigsqcup bigvee bigwedge
+    bigoplus bigotimes bigodot biguplus limits nolimits substack sideset
     frac dfrac tfrac cfrac binom dbinom tbinom choose over atop sqrt root of
     left right middle big Big bigg Bigg bigl Bigl biggl Biggl bigr Bigr biggr Biggr bigm Bigm biggm
     Biggm langle rangle lfloor rfloor lceil rceil lvert rvert lVert rVert vert Vert lbrace rbrace
     lbrack rbrack lgroup rgroup lmoustache rmoustache ulcorner urcorner llcorner lrcorner backslash
     bra ket braket Bra Ket Braket
 
-    hat widehat check widecheck tilde widetilde acute grave dot ddot dddot ddddot breve bar vec
+    hat widehat check tilde widetilde acute grave dot ddot dddot ddddot breve bar vec
     mathring overline underline overbrace underbrace overbracket underbracket overparen underparen
     overset underset stackrel stackbin overrightarrow overleftarrow overleftrightarrow
     underrightarrow underleftarrow underleftrightarrow xrightarrow xleftarrow xleftrightarrow
     xRightarrow xLeftarrow xLeftrightarrow xmapsto boxed cancel bcancel xcancel not
     mathbf mathrm mathit mathsf mathtt mathcal mathscr mathfrak mathbb boldsymbol
     pmb symbf symrm symit bf rm it sf tt cal scr frak text textbf textit textrm textsf texttt
-    textnormal textup mbox hbox emph displaystyle textstyle scriptstyle scriptscriptstyle
+    textnormal textup mbox hbox displaystyle textstyle scriptstyle scriptscriptstyle
 
     pm mp times div cdot cap cup uplus sqcap sqcup vee wedge land lor setminus smallsetminus wr
     amalg oplus ominus otimes oslash odot bigcirc bigtriangleup bigtriangledown triangleleft
@@ -70,10 +70,10 @@ _COMMAND_NAMES: Final = """
     leadsto rightsquigarrow curvearrowleft curvearrowright circlearrowleft circlearrowright
     twoheadleftarrow twoheadrightarrow leftleftarrows rightrightarrows leftrightarrows
     rightleftarrows upuparrows downdownarrows dashleftarrow dashrightarrow multimap
-    dots ldots cdots vdots ddots dotsb dotsc dotsi dotsm dotso hdots
+    dots ldots cdots vdots ddots dotsb dotsc dotsi dotsm dotso
 
-    quad qquad enspace thinspace medspace thickspace negthinspace nobreakspace space hfill
-    begin end hline cr nonumber notag phantom hphantom vphantom mathstrut strut allowbreak
+    quad qquad enspace thinspace negthinspace nobreakspace space hfill
+    begin end hline cr nonumber notag phantom hphantom vphantom mathstrut strut
     ce pu
 """
 _ENVIRONMENT_NAMES: Final = """

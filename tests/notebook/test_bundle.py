@@ -12,7 +12,8 @@ def test_answer_note_and_footer_are_all_there():
     bundle = answer_bundle("*a* $5", "m @ c · 3 in", "Incomplete: it ended", "first *this*")
     assert bundle["text/plain"] == "*a* $5\n\nIncomplete: it ended\n\nm @ c · 3 in"
     assert bundle["text/html"] == (
-        "<details><summary>Reasoning</summary><p>first <em>this</em></p>\n</details>\n"
+        '<details style="opacity:.75;font-size:.9em">'
+        "<summary>Reasoning</summary><p>first <em>this</em></p>\n</details>\n"
         "<p><em>a</em> <span>$</span>5</p>\n"
         '<p role="note"><strong>Incomplete: it ended</strong></p>\n'
         '<div style="opacity:.75;font-size:.9em">m @ c · 3 in</div>\n'

@@ -53,8 +53,10 @@ def record(context):
 
 @pytest.fixture
 def notebook(context, record, lab):  # noqa: ARG001 (recorded from the start)
-    """Give a page that notebooks can be opened in."""
-    return NotebookPage(context.new_page(), lab)
+    """Give a page that a notebook can be opened in."""
+    opened = NotebookPage(context.new_page(), lab)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -56,6 +56,10 @@ class NotebookPage:
         self._server.write(self.path, cells)
         self.reopen(timeout)
 
+    def close(self) -> None:
+        """Stop the kernel."""
+        self._server.close(self.path)
+
     def reopen(self, timeout: float = 60) -> None:
         """Load the page again from the file."""
         address = f"{self._server.url}/lab/tree/{self.path}?reset&token={self._server.token}"

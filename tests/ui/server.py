@@ -60,6 +60,12 @@ class Server:
         nbformat.write(notebook, path)
         return path
 
+    def close(self, *names: str) -> None:
+        """Stop the kernels of these notebooks."""
+        for session in json.loads(_call(self, "sessions")):
+            if session["path"] in names:
+                _call(self, f"sessions/{session['id']}", "DELETE")
+
 
 @contextlib.contextmanager
 def jupyterlab(home: Path, *, environ: dict[str, str] | None = None) -> Iterator[Server]:
