@@ -21,6 +21,7 @@ def load(shell: InteractiveShell) -> None:
     """Register the magics and the display of a Reply; a second call changes nothing."""
     if id(shell) in _loaded:
         return
+    from alcf_jupyter.notebook.completion import matcher
     from alcf_jupyter.notebook.magics import AlcfMagics
 
     registered = shell.magics_manager.magics
@@ -33,6 +34,7 @@ def load(shell: InteractiveShell) -> None:
     shell.events.register("post_run_cell", magics.forget_shown)
     shell.events.register("post_run_cell", offer_sign_in)
     _formatter(shell).for_type_by_name(*_REPLY, magics.show_reply)
+    shell.Completer.custom_matchers.append(matcher)
     _loaded[id(shell)] = (magics, before)
 
 
@@ -40,6 +42,8 @@ def unload(shell: InteractiveShell) -> None:
     """Take out what `load` put in, and put back the magics it stood in for."""
     if id(shell) not in _loaded:
         return
+    from alcf_jupyter.notebook.completion import matcher
+
     magics, before = _loaded.pop(id(shell))
     for kind, names in _MAGICS.items():
         for name in names:
@@ -48,6 +52,8 @@ def unload(shell: InteractiveShell) -> None:
     shell.magics_manager.registry.pop(type(magics).__name__, None)
     shell.events.unregister("post_run_cell", magics.forget_shown)
     shell.events.unregister("post_run_cell", offer_sign_in)
+    if matcher in shell.Completer.custom_matchers:
+        shell.Completer.custom_matchers.remove(matcher)
     formatter = _formatter(shell)
     # by name until the first Reply was shown, by type from then on
     formatter.deferred_printers.pop(_REPLY, None)

@@ -1,0 +1,224 @@
+"""Tab completion of the magics: commands, options and their values, clusters and models by state.
+
+Everything offered is in memory. What was never fetched is not offered, rather than waited for.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.completer import SimpleCompletion, context_matcher
+
+from alcf_jupyter.notebook import options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from IPython.core.completer import CompletionContext, SimpleMatcherResult
+
+    from alcf_jupyter.connection.session import Session
+    from alcf_jupyter.notebook.options import Parser
+    from alcf_jupyter.service.catalog import Model
+
+_MAGIC = re.compile(r"\s*(?:[\w\s,.\[\]'\"]+=\s*)?(%%?)(alcf(?:_chat|_embed)?)\s+(.*)", re.DOTALL)
+_WORD = re.compile(r"""\s*((?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"'])+)""")
+_SKILLS = ("chat", "embed", "batch", "see", "tools", "reason")
+_DURATIONS = ("1m", "5m", "30m", "2h")
+
+
+@dataclass(slots=True)
+class _Typed:
+    """What stands on the line before the cursor.
+
+    Attributes
+    ----------
+    given
+        The options that have a value, and those that take none.
+    words
+        What is no option.
+    expecting
+        The option whose value comes next.
+    fragment
+        The word at the cursor, as far as it is typed.
+    """
+
+    fragment: str
+    given: dict[str, str] = field(default_factory=dict)
+    words: list[str] = field(default_factory=list)
+    expecting: str | None = None
+
+
+@context_matcher(identifier="alcf_jupyter")  # type: ignore[untyped-decorator]
+def matcher(context: CompletionContext) -> SimpleMatcherResult:
+    """Complete a line of ``%alcf``, ``%alcf_chat``, ``%%alcf_chat`` or their like."""
+    typed = _MAGIC.fullmatch(context.text_until_cursor)
+    if typed is None or (typed[1] == "%%" and context.cursor_line > 0):
+        return {"completions": []}
+    fragment, found = _complete(typed[2], typed[3])
+    return {
+        "completions": list(found),
+        "matched_fragment": fragment,
+        "suppress": True,
+        "ordered": True,
+    }
+
+
+def _complete(magic: str, line: str) -> tuple[str, Iterable[SimpleCompletion]]:
+    if magic == "alcf":
+        from alcf_jupyter.notebook.commands import COMMANDS
+
+        command, space, rest = line.partition(" ")
+        if not space:
+            told = [SimpleCompletion(name, type="command") for name in COMMANDS]
+            return line, _starting(told, line)
+        make = getattr(options, f"{command}_parser", None)
+        parser = make() if make else options.Parser(f"%alcf {command}", "", mixed=True)
+        return _arguments(parser, rest.lstrip(), command)
+    parser = options.chat_parser() if magic == "alcf_chat" else options.embed_parser()
+    return _arguments(parser, line, magic)
+
+
+def _arguments(parser: Parser, line: str, command: str) -> tuple[str, Iterable[SimpleCompletion]]:
+    typed = _read(parser, line)
+    flag, equals, value = typed.fragment.partition("=")
+    if typed.expecting is None and equals and parser.takes_value.get(flag):
+        typed.expecting, typed.fragment = flag, value
+    if typed.expecting is not None:
+        return typed.fragment, _values(parser, typed, command)
+    if typed.words and (not parser.mixed or "'" in line or '"' in line):
+        return typed.fragment, ()  # the text has begun: it is not ours to complete
+    if typed.fragment.startswith("-"):
+        return typed.fragment, _flags(parser, typed)
+    found = list(_positional(command, typed))
+    if not typed.fragment:
+        found += _flags(parser, typed)
+    return typed.fragment, found
+
+
+def _read(parser: Parser, line: str) -> _Typed:
+    fragment = line.rsplit(maxsplit=1)[-1] if line.strip() and not line[-1].isspace() else ""
+    typed = _Typed(fragment)
+    head = line[: len(line) - len(fragment)]
+    if head.count('"') % 2 or head.count("'") % 2:
+        typed.words.append(head)  # within quotes
+        return typed
+    for word in _WORD.findall(head):
+        if typed.expecting is not None:
+            typed.given[typed.expecting] = word.strip("\"'")
+            typed.expecting = None
+            continue
+        flag, _, value = word.partition("=")
+        if (typed.words and not parser.mixed) or flag not in parser.takes_value:
+            typed.words.append(word)
+        elif value or not parser.takes_value[flag]:
+            typed.given[flag] = value.strip("\"'")
+        else:
+            typed.expecting = flag
+    return typed
+
+
+def _flags(parser: Parser, typed: _Typed) -> Iterator[SimpleCompletion]:
+    for action in parser._actions:  # noqa: SLF001 - argparse lists them nowhere else
+        once = type(action).__name__ != "_AppendAction"
+        if once and any(flag in typed.given for flag in action.option_strings):
+            continue
+        for flag in sorted(action.option_strings, key=len, reverse=True):
+            if flag.startswith(typed.fragment):
+                yield SimpleCompletion(flag, type="option")
+                if not typed.fragment:
+                    break  # one spelling of each is enough to choose from
+
+
+def _values(parser: Parser, typed: _Typed, command: str) -> Iterable[SimpleCompletion]:
+    flag = typed.expecting or ""
+    action = parser._option_string_actions[flag]  # noqa: SLF001 - as above
+    if action.choices:
+        return _starting(_plain(action.choices, "value"), typed.fragment)
+    if action.dest == "model":
+        return _models(typed, embedding=command == "alcf_embed")
+    if action.dest == "cluster":
+        return _clusters(typed)
+    told: dict[str, Iterable[str]] = {"can": _SKILLS, "timeout": _DURATIONS}
+    if action.dest == "state":
+        from alcf_jupyter.service.catalog import State
+
+        told["state"] = [str(state) for state in State]
+    return _starting(_plain(told.get(action.dest, ()), "value"), typed.fragment)
+
+
+def _positional(command: str, typed: _Typed) -> Iterable[SimpleCompletion]:
+    if command in ("use", "wait"):
+        if not typed.words:
+            return _models(typed, embedding="--embed" in typed.given)
+        wants_as = command == "use" and len(typed.words) == 1
+        return _starting(_plain(["as"] if wants_as else [], "word"), typed.fragment)
+    if typed.words:
+        return ()
+    if command == "connect":
+        return _starting(_plain(["alcf", "sandbox"], "service"), typed.fragment)
+    if command == "help":
+        from alcf_jupyter.notebook.commands import TOPICS
+
+        return _starting(_plain(TOPICS, "topic"), typed.fragment)
+    return ()
+
+
+def _plain(words: Iterable[Any], kind: str) -> list[SimpleCompletion]:
+    return [SimpleCompletion(str(word), type=kind) for word in words]
+
+
+def _starting(found: Iterable[SimpleCompletion], fragment: str) -> list[SimpleCompletion]:
+    return [one for one in found if one.text.casefold().startswith(fragment.casefold())]
+
+
+def _session() -> Session | None:
+    """Return the session, if there is one: to look at it must not make one."""
+    module = sys.modules.get("alcf_jupyter.connection.session")
+    return module.current() if module else None
+
+
+def _known() -> tuple[Model, ...]:
+    session = _session()
+    return session.client.known.models if session and session.client else ()
+
+
+def _models(typed: _Typed, *, embedding: bool) -> Iterator[SimpleCompletion]:
+    """Yield aliases, then models: those that fit the cluster and the cell, the readiest first."""
+    session, seen = _session(), set()
+    fragment = typed.fragment.casefold()
+    for alias in sorted(session.aliases if session else ()):
+        if alias.casefold().startswith(fragment):
+            yield SimpleCompletion(alias, type="alias")
+    cluster = (typed.given.get("-c") or typed.given.get("--cluster") or "").casefold()
+    from alcf_jupyter.service.catalog import State
+
+    ranks = {state: rank for rank, state in enumerate(State)}
+    here = [m for m in _known() if cluster in ("", m.cluster.casefold())]
+    for model in sorted(
+        here,
+        key=lambda m: (
+            not m.id.casefold().startswith(fragment),
+            m.looks_like_embedding != embedding,
+            ranks[m.state],
+            m.id,
+        ),
+    ):
+        if fragment in model.id.casefold() and model.id not in seen:
+            seen.add(model.id)
+            where = "" if cluster else f" on {model.cluster}"
+            yield SimpleCompletion(model.id, type=f"{model.state}{where}")
+
+
+def _clusters(typed: _Typed) -> Iterator[SimpleCompletion]:
+    """Yield clusters with how many models are Live; with ``-m``, those that serve the model."""
+    model = typed.given.get("-m") or typed.given.get("--model")
+    live: dict[str, int] = {}
+    for known in _known():
+        if model is None or known.id.casefold() == model.casefold():
+            live[known.cluster] = live.get(known.cluster, 0) + (known.state == "Live")
+    for cluster, count in live.items():
+        if cluster.casefold().startswith(typed.fragment.casefold()):
+            yield SimpleCompletion(cluster, type=f"{count} Live")
