@@ -25,7 +25,7 @@ _PAIR_WEIGHT = 4
 _LETTERS_WEIGHT = 1
 _GROUP = 4
 # A feature stands in several places, so that a short text fills its vector as a model would.
-_PLACES = 4
+_PLACES = 12
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _MIX2 = np.uint64(0xBF58476D1CE4E5B9)
 _BASE = np.uint64(1_000_003)
