@@ -13,6 +13,7 @@ import tenacity
 
 from alcf_jupyter.connection import queue
 from alcf_jupyter.connection.deadline import Deadline
+from alcf_jupyter.connection.meter import Meter
 from alcf_jupyter.connection.transport import MAX_ANSWER_BYTES
 from alcf_jupyter.connection.warmups import WarmUps
 from alcf_jupyter.errors import (
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.transport import Incoming, Transport
     from alcf_jupyter.service.catalog import Model
 
-T = TypeVar("T")
+T = TypeVar("T", dialect.Answer, dialect.Vectors)
 
 BYTES_PER_VECTOR = 200_000
 """An 8,192-d embedding written out in decimal numbers takes about this much."""
@@ -154,6 +155,7 @@ class Caller:
         self._profile = transport.profile
         # the service's window is ten of its own polls; a stand-in's clock runs faster
         window = limits.WARM_UP_WINDOW_SECONDS * self._profile.poll_seconds
+        self.meter = Meter()
         self._warm_ups = WarmUps(self._profile.url, window / limits.JOBS_CACHE_SECONDS)
 
     async def chat(self, call: Call, emit: Emit) -> dialect.Answer:
@@ -209,6 +211,7 @@ class Caller:
                 model = await self._after_refusal(call, model, error)
             else:
                 self._learn(call, model, able=True)
+                self.meter.add(model, answer.usage)
                 return answer
 
     def _learn(self, call: Call, model: Model, *, able: bool) -> None:

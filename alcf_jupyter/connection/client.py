@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.connection.call import Call
     from alcf_jupyter.connection.credentials import Credential
+    from alcf_jupyter.connection.meter import Meter
     from alcf_jupyter.connection.profiles import Profile
     from alcf_jupyter.errors import AlcfError
     from alcf_jupyter.progress import Observer
@@ -117,6 +118,11 @@ class Client:
             Seconds, or words such as ``"30s"``.
         """
         return self._get(f"/{self.models().cluster(cluster).name}/jobs", timeout)
+
+    @property
+    def meter(self) -> Meter:
+        """What this kernel has asked of the service."""
+        return self._caller.meter
 
     @property
     def checked_at(self) -> float | None:

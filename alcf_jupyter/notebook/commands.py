@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.errors import AlcfError, UsageError, nearest
-from alcf_jupyter.notebook import options, queueing, signing
+from alcf_jupyter.notebook import options, queueing, signing, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from alcf_jupyter.connection.client import Client
-
-WEB_INTERFACE = "https://inference.alcf.anl.gov"
-STATUS_PAGE = "https://metis.alcf.anl.gov/status"
 
 
 def connect(line: str) -> str:
@@ -51,7 +47,7 @@ def use(line: str) -> str:
         words.pop()
     if len(words) != 1:
         if not words:
-            return _defaults()
+            return status.lines(status.defaults())
         raise UsageError(
             "%alcf use takes one model.", do="Type:  %alcf use MODEL  or  %alcf use MODEL as NAME"
         )
@@ -62,25 +58,6 @@ def use(line: str) -> str:
     now = session.use(**kinds, alias=alias)
     kind, cells = ("embed", "embed cells") if chosen.embed else ("chat", "chat cells")
     return f"{now[kind]} answers {cells}" + (f", and is called {alias}." if alias else ".")
-
-
-def status(line: str) -> str:
-    """See the service, who you are and the models: ``%alcf status``."""
-    from alcf_jupyter.connection import session
-
-    if line:
-        raise UsageError("%alcf status takes no options.", do="Type:  %alcf status")
-    client = session.client()
-    lines = [f"Service    {client.profile} ({client.url})"]
-    proxy = client.profile.proxy_now()
-    lines.append(f"Proxy      {_without_password(proxy) if proxy else 'none'}")
-    if client.profile.is_gateway:
-        lines.append(f"Signed in  {_who(client)}")
-    lines.append(_defaults())
-    lines += _clusters(client)
-    if client.profile.name == "alcf":
-        lines.append(f"More       {WEB_INTERFACE} · {STATUS_PAGE}")
-    return "\n".join(lines)
 
 
 def help_(line: str) -> str:
@@ -113,7 +90,7 @@ COMMANDS: dict[str, Callable[[str], Any]] = {
     "models": queueing.models,
     "use": use,
     "wait": queueing.wait,
-    "status": status,
+    "status": status.status,
     "help": help_,
 }
 
@@ -144,7 +121,7 @@ def _contacts() -> str:
     lines = []
     for address, subjects in by_address.items():
         lines += [address, *(f"  for {subject}" for subject in subjects)]
-    return "\n".join([*lines, f"The service itself: {WEB_INTERFACE} · {STATUS_PAGE}"])
+    return "\n".join([*lines, f"The service itself: {status.WEB_INTERFACE} · {status.STATUS_PAGE}"])
 
 
 def _summary(client: Client) -> str:
@@ -162,53 +139,10 @@ def _summary(client: Client) -> str:
     return f"{len(known.models)} models on {names}; {live} are Live."
 
 
-def _defaults() -> str:
-    from alcf_jupyter.connection import session
-
-    now = session.defaults()
-    lines = [f"Model      {now['chat'] or 'none chosen'} (chat)"]
-    lines.append(f"           {now['embed'] or 'none chosen'} (embedding)")
-    return "\n".join(lines)
-
-
-def _who(client: Client) -> str:
-    from alcf_jupyter.connection import account
-
-    try:
-        who = account.of(client)
-    except AlcfError as error:
-        return f"{error.what} {error.do}".replace("\n", " ")
-    return str(who).removeprefix("Signed in as ").replace("\n", "\n           ")
-
-
-def _clusters(client: Client) -> list[str]:
-    from alcf_jupyter.plain import brief
-
-    try:
-        known = client.models(timeout="20s")
-    except AlcfError as error:
-        return str(error).splitlines()
-    lines = [] if known.models else ["No models.", _other_identity(client)]
-    for cluster in known.clusters:
-        states = Counter(str(m.state) for m in known.models if m.cluster == cluster.name)
-        counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-        down = " (maintenance)" if cluster.up is False else ""
-        lines.append(f"{brief(cluster.name, 20):<11}{counts or 'no models'}{down}")
-    return lines + [f"Note: {brief(warning, 120)}" for warning in known.warnings]
-
-
 def _other_identity(client: Client) -> str:
     """Say who one is, where there is nothing to see for that reason perhaps."""
     who = client.who()
     return f"You are signed in as {who}; another of your identities may see them." if who else ""
-
-
-def _without_password(proxy: str) -> str:
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(proxy)
-    host = parts.hostname or ""
-    return f"{parts.scheme}://{host}:{parts.port}" if parts.port else f"{parts.scheme}://{host}"
 
 
 def _unused_variables() -> list[str]:

@@ -273,7 +273,7 @@ def test_the_same_cells_run_on_an_openai_server(notebook):
 
 def test_status_and_help_say_what_there_is(notebook):
     shown = notebook.run("%alcf status").only("stream")["text"]
-    for word in ("sandbox", "Sandbox User", "none chosen", "sophia", "Live"):
+    for word in ("sandbox", "Sandbox User", "no model chosen", "sophia", "Live"):
         assert word in shown
     shown = notebook.run("%alcf help").only("stream")["text"]
     for word in ("%%alcf_chat", "%%alcf_embed", "%alcf connect", "%alcf use", "%alcf status"):

@@ -1,0 +1,49 @@
+"""What this kernel has asked of a service: requests and tokens, in all and lately."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from alcf_jupyter.service.catalog import Model
+    from alcf_jupyter.service.dialect import Usage
+
+WINDOW_SECONDS = 60.0
+"""The service counts tokens in windows of this length."""
+
+
+@dataclass(slots=True)
+class Count:
+    """What one model was asked: answers, tokens in and tokens out."""
+
+    answers: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Meter:
+    """Counts answers and their tokens, by model."""
+
+    def __init__(self) -> None:
+        self.by_model: dict[tuple[str, str], Count] = {}
+        self._lately: deque[tuple[float, str, int]] = deque(maxlen=100_000)
+
+    def add(self, model: Model, usage: Usage) -> None:
+        """Count an answer of `model`; tokens that the service does not tell count as none."""
+        count = self.by_model.setdefault((model.cluster, model.id), Count())
+        count.answers += 1
+        count.prompt_tokens += usage.prompt_tokens or 0
+        count.completion_tokens += usage.completion_tokens or 0
+        tokens = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+        self._lately.append((time.monotonic(), model.id, tokens))
+
+    def lately(self, model: str | None = None) -> tuple[int, int]:
+        """Return the answers and the tokens of the last minute, of `model` or of all."""
+        since = time.monotonic() - WINDOW_SECONDS
+        found = [
+            tokens for at, name, tokens in self._lately if at > since and model in (None, name)
+        ]
+        return len(found), sum(found)
