@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _AGAIN = "Run the cell again; if it goes on, look at:  %alcf status"
+_AGAIN_OR_ASK = "Run the cell again; if it goes on, quote the id:  %alcf help contacts"
 _LOGIN = "Sign in again:  %alcf login --force"
 
 
@@ -167,7 +168,7 @@ def _of_gateway(status: int, told: Report) -> AlcfError:
         return ServerFailureError(
             f"The service failed (HTTP {status}).",
             why=why,
-            do=_AGAIN,
+            do=_AGAIN_OR_ASK if told.error_id else _AGAIN,
             status=status,
             code=told.code,
         )
@@ -204,23 +205,25 @@ def _identity(_status: int, message: str, _code: str) -> AlcfError:
             do="Log out at https://app.globus.org/logout, then sign in with your ALCF or Argonne "
             "account:  %alcf login --force",
         )
+    # an outage at Globus may name groups or a token, too, and is neither's fault
+    asks_globus = "introspect" in low and "not active" not in low and "expired" not in low
+    if asks_globus or "could not recover" in low:
+        return IdentityCheckError(
+            "The service could not check your token just now.",
+            why=message,
+            do="Wait a minute and run the cell again.",
+        )
     if "group" in low or "service account" in low:
         return RestrictedError(
             "Your account may not use this model or cluster.",
             why=message,
-            do="Ask ALCF for access, or take a model from:  %alcf models",
+            do="Take another model (%alcf models), or ask for access:  %alcf help contacts",
         )
     if "polic" in low or "high-assurance" in low:
         return LoginRequiredError(
             "The service wants a new sign-in: the last one is too old for its policy.",
             why=message,
             do=_LOGIN,
-        )
-    if "introspection" in low and "not active" not in low and "expired" not in low:
-        return IdentityCheckError(
-            "The service could not check your token just now.",
-            why=message,
-            do="Wait a minute and run the cell again.",
         )
     if "expired" in low:
         return TokenRefusedError("The access token has expired.", why=message, do=_LOGIN)
