@@ -17,6 +17,8 @@ from .settings import Settings, read_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+FAREWELL_SECONDS = 2.0
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
@@ -68,6 +70,10 @@ async def serve(settings: Settings, *, with_owner: bool) -> None:
     if with_owner:
         await _end_of_input()
         server.stop()
+        # What is under way may take its leave, but not keep the owner's machine busy.
+        forced = threading.Timer(FAREWELL_SECONDS, os._exit, (0,))
+        forced.daemon = True
+        forced.start()
     else:
         await asyncio.Event().wait()
 

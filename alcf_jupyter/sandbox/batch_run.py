@@ -63,7 +63,8 @@ async def run(service: Service, batch: Batch) -> dict[str, Any]:
         )
     except (OSError, OutsideError, UnicodeDecodeError, ValueError) as wrong:
         raise FailedError(_traceback(f"{type(wrong).__name__}: {wrong}")) from None
-    lines = [line for line in text.splitlines() if line.strip()]
+    # Not splitlines: a text in a request may hold other characters that end a line.
+    lines = [line for line in text.split("\n") if line.strip()]
     size = service.settings.batch_chunk_lines
     if batch.fault == "batch-fails":
         size = max(1, -(-len(lines) // 2))

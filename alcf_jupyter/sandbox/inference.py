@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import TYPE_CHECKING, Any
 
-from .answers import STREAM, Answer, GatewayError, internal_error
+from .answers import DONE, STREAM, Answer, GatewayError, frame, internal_error
 from .catalog import COMPUTE, LIVE, METIS, UNREACHABLE, Cluster, Model, slug
 from .model_server import DiedError
 from .models import Refused
-from .relay import TIMED_OUT, compute_relay, direct_relay
+from .relay import FIRST_DATA_SECONDS, TIMED_OUT, compute_relay, direct_relay
 from .schemas import checked
 from .stopwatch import Stopwatch
 from .upstream import direct_error, traceback_of
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from .service import Service
 
 BLOCK_SECONDS = 300.0
-FIRST_DATA_SECONDS = 30.0
 UPSTREAM_SECONDS = 120.0
 
 
@@ -78,7 +76,7 @@ def look_up(
 # -- Sophia: Globus Compute
 
 
-async def _compute(  # a request is all of these
+async def _compute(
     service: Service,
     person: Person,
     cluster: Cluster,
@@ -140,8 +138,8 @@ async def _compute_stream(
     service: Service, model: Model, route: str, body: dict[str, Any]
 ) -> AsyncIterator[bytes]:
     if not await service.lifecycle.wait_until_live(model, FIRST_DATA_SECONDS):
-        yield b"data: " + json.dumps(TIMED_OUT).encode() + b"\n\n"
-        yield b"data: [DONE]\n\n"
+        yield frame(TIMED_OUT)
+        yield DONE
         return
     pieces = service.model_server.stream(route, model, body)
     async for sent in compute_relay(pieces, service.clock):
@@ -151,7 +149,7 @@ async def _compute_stream(
 # -- Metis, Minerva: another server's API
 
 
-async def _direct(  # a request is all of these
+async def _direct(
     service: Service,
     person: Person,
     cluster: Cluster,

@@ -71,7 +71,8 @@ def _basics(cluster: Cluster, models: str, framework: str) -> dict[str, str]:
 
 
 def _shown(service: Service, model: Model) -> str:
-    return model.jobs_say or service.lifecycle.state(model)
+    state = service.lifecycle.state(model)
+    return model.jobs_say or state
 
 
 def _fill_sophia(

@@ -46,7 +46,8 @@ class Request:
         if limit is not None and len(self.body) > limit:
             raise BodyTooLargeError
         try:
-            self.parsed = json.loads(self.body)
+            if self.parsed is None:
+                self.parsed = json.loads(self.body)
         except (ValueError, RecursionError):
             raise DetailError(400, "Cannot parse request body") from None
         return self.parsed

@@ -102,14 +102,13 @@ class Server:
         try:
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            wire.broken = wire.broken or not work.done()
+            work.cancel()
             gone.cancel()
-            if not work.done():
-                wire.broken = True
-                work.cancel()
-            with contextlib.suppress(asyncio.CancelledError, OSError):
-                await gone
-        with contextlib.suppress(asyncio.CancelledError):
-            await work
+        # Waited for, not awaited: that would take the end of this task for the end of theirs.
+        await asyncio.wait({work, gone})
+        if not work.cancelled():
+            work.result()
 
     async def _answer(self, wire: Wire, request: Request) -> None:
         found = find(request.method, request.path)

@@ -72,8 +72,9 @@ class Wire:
 
     async def wait_until_gone(self) -> None:
         """Return when the client closes its end; what it sends meanwhile is kept."""
-        while data := await self._reader.read(65_536):
-            self._ahead += data
+        with contextlib.suppress(OSError):
+            while data := await self._reader.read(65_536):
+                self._ahead += data
 
     async def send(self, answer: Answer) -> None:
         """Send a whole answer, or a stream frame by frame as its frames come."""

@@ -70,6 +70,7 @@ def on_disk(sandbox, path):
 
 def test_a_batch_from_file_to_results(batches):
     lines = [line(n) for n in range(6)]
+    lines[1] = lines[1].replace("row 1", "row\u2028 1\x85")
     lines[2] = line(2, max_tokens=100_000)
     lines[3] = line(3, url="/v1/bogus")
     batch = submit(batches, [*lines, ""], "good")
@@ -80,7 +81,7 @@ def test_a_batch_from_file_to_results(batches):
     stem = rf"{FOLDER}/good_echo_{batch}/good_\d{{8}}_\d{{6}}"
     assert re.fullmatch(rf"{stem}\.results\.jsonl", told["results_file"])
     assert re.fullmatch(rf"{stem}\.progress\.json", told["progress_file"])
-    written = on_disk(batches, told["results_file"]).read_text("utf-8").splitlines()
+    written = on_disk(batches, told["results_file"]).read_text("utf-8").strip().split("\n")
     rows = [json.loads(one) for one in written]
     assert [row["custom_id"] for row in rows] == [f"req-{n}" for n in range(6)]
     assert ": " not in written[0].split("content")[0], "compact"

@@ -73,6 +73,24 @@ def _refused(port):
     return False
 
 
+def test_ends_at_once_though_busy(start, tmp_path):
+    lines = [
+        json.dumps({"custom_id": str(n), "method": "POST", "url": "/v1/embeddings",
+                    "body": {"model": "sandbox/embed", "input": ["word " * 2000] * 20}})
+        for n in range(400)
+    ]  # fmt: skip
+    (tmp_path / "in.jsonl").write_text("\n".join(lines), "utf-8")
+    with start(f"--batch-root={tmp_path}") as sandbox:
+        sandbox.control("POST", "/limits", {"batch_seconds": 0})
+        body = {"model": "sandbox/embed", "input_file": "/in.jsonl", "output_folder_path": "/"}
+        assert sandbox.post("/sophia/vllm/v1/batches", body).status_code == 200
+        time.sleep(0.5)
+        begin = time.monotonic()
+        sandbox.process.stdin.close()
+        sandbox.process.wait(10)
+        assert time.monotonic() - begin < 5
+
+
 def test_listens_on_no_other_address(sandbox):
     # Every address of 127/8 is this machine; only the one it is bound to answers.
     with pytest.raises(OSError, match="refused"):
