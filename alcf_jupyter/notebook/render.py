@@ -23,6 +23,7 @@ _TAGS: Final = """
 """
 _ATTRIBUTES: Final = {"a": {"href"}, "ol": {"start"}}
 _ALIGN: Final = {"align": {"left", "center", "right"}}
+_LINK: Final = re.compile(r"https?://|mailto:", re.IGNORECASE)
 _CELL: Final = re.compile(r'<(t[dh]) align="(left|center|right)">')
 
 
@@ -106,5 +107,11 @@ def _cleaner() -> nh3.Cleaner:
         tag_attribute_values={"td": _ALIGN, "th": _ALIGN},
         set_tag_attribute_values={"a": {"target": "_blank"}},
         url_schemes={"http", "https", "mailto"},
+        attribute_filter=_absolute,
         link_rel="noopener noreferrer",
     )
+
+
+def _absolute(_tag: str, name: str, value: str) -> str | None:
+    # A relative address would lead to the Jupyter server, which knows the reader.
+    return value if name != "href" or _LINK.match(value) else None

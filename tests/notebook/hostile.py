@@ -93,6 +93,7 @@ LINKS = [
     "[x](https:\\\\evil.invalid)",
     "[x](http:evil)",
     "[x](about:blank)",
+    "[x]() [y](<>) [z][]\n\n[z]: <>",
     f"[x](blob:{HOST}/1)",
     f"[x](view-source:{HOST})",
     f"[x](filesystem:{HOST}/temporary/x)",
