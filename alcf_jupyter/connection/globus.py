@@ -77,12 +77,12 @@ def current() -> Application:
     return Application(
         "alcf_tokens",
         own or "7f3e61f5-e0de-4e8f-9150-0a62c65dda63",
-        "the sign-in shared with alcf-tokens",
+        "alcf-tokens store",
     )
 
 
 OLDER = Application(
-    "inference_app", "58fdd3bc-e1c3-4ce5-80ea-8d6b87cfb944", "inference_auth_token.py"
+    "inference_app", "58fdd3bc-e1c3-4ce5-80ea-8d6b87cfb944", "inference_auth_token.py store"
 )
 
 

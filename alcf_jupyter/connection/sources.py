@@ -38,9 +38,8 @@ EARLY_SECONDS = 300.0
 """A token that holds for less than this is refreshed before it is used."""
 
 WAYS = (
-    "Sign in:  %alcf login   or in a terminal:  alcf-jupyter login\n"
-    f"Unattended: set {ENV_TOKEN}, or {ENV_ACCOUNT} and _SECRET. "
-    "Without an account:  %alcf connect sandbox"
+    "Sign in:  %alcf login   (in a terminal:  alcf-jupyter login)   No account:  %alcf connect "
+    f"sandbox\nUnattended: set {ENV_TOKEN}, or {ENV_ACCOUNT} and _SECRET."
 )
 
 
@@ -146,7 +145,7 @@ def _from_store(
     try:
         grant = file.read().get(globus.RESOURCE_SERVER)
         if grant is not None and globus.SCOPE not in grant.scopes:
-            reasons.append(f"The token of {application.source} is not for this service.")
+            reasons.append(f"The token in the {application.source} is not for this service.")
             return None
         if grant is None or _usable(grant, refused):
             return _token(grant, application)
@@ -156,7 +155,7 @@ def _from_store(
             if grant is None or _usable(grant, refused):
                 return _token(grant, application)
             if grant.refresh is None:
-                reasons.append(f"The token of {application.source} has ended.")
+                reasons.append(f"The token in the {application.source} has ended.")
                 return None
             return _token(_refreshed(grant, application, file, refused, proxy), application)
     except _EndedError as ended:
@@ -197,7 +196,7 @@ def _refresh(
 ) -> dict[str, dict[str, Any]]:
     """Return the entries of a refreshed token, to be stored."""
     ended = NotSignedInError(
-        f"The sign-in of {application.source} has ended: Globus does not refresh it any more."
+        f"The sign-in in the {application.source} has ended: Globus does not refresh it any more."
     )
     if grant.refresh is None:
         raise ended

@@ -81,7 +81,7 @@ def offer(error: object) -> None:
     from alcf_jupyter.notebook.widgets.sign_in import show
 
     client = _client()
-    show(_open(client, force=error.remedy == "force"), client)
+    show(_open(client, force=error.remedy == "force"), client, again=True)
 
 
 def _client() -> Client:

@@ -33,14 +33,25 @@ class SignInPanel(widgets.VBox):  # type: ignore[misc]
         The sign-in, whose link is shown.
     client
         Whose service is asked who signed in: only it knows what its policy wants.
+    again
+        Whether a cell waits to be run again.
+
+    Attributes
+    ----------
+    handle
+        Of the output it is shown in, whose plain form changes with it.
     """
 
-    def __init__(self, flow: LoginFlow, client: Client) -> None:
+    handle: Any = None
+
+    def __init__(self, flow: LoginFlow, client: Client, *, again: bool = False) -> None:
         self._flow = flow
         self._client = client
+        self._again = again
         self._entered = False
         self._field = widgets.Password(
             description="Code",
+            style={"description_width": "auto"},
             placeholder="paste the code here",
             continuous_update=False,  # half a code need not travel, nor be saved
             layout=widgets.Layout(width="30em", max_width="100%"),
@@ -109,13 +120,15 @@ class SignInPanel(widgets.VBox):  # type: ignore[misc]
             self._disable(fields=False)
 
     def _succeed(self) -> None:
-        self._head.value = f"<p><strong>{_DONE}</strong></p>"
+        self._head.value = f"<p style='margin:0'><strong>{_DONE}</strong></p>"
         self._row.layout.display = "none"
         try:
             told = str(account.of(self._client))
         except AlcfError as error:
             told = f"The service itself says:\n{error}"
-        self._say("\n".join([*self._notes(), told, "Run the cell again."]))
+        self._say("\n".join([*self._notes(), told, "Run the cell again." if self._again else ""]))
+        if self.handle is not None:
+            self.handle.update(self)
 
     def _notes(self) -> list[str]:
         return [f"Note: {note}" for note in self._flow.notes]
@@ -127,22 +140,31 @@ class SignInPanel(widgets.VBox):  # type: ignore[misc]
         self._told.value = _status(words)
 
 
-def show(flow: LoginFlow, client: Client) -> SignInPanel:
-    """Show the panel, below a line of text with the same link; the one shown before retires."""
+def show(flow: LoginFlow, client: Client, *, again: bool = False) -> SignInPanel:
+    """Show the panel, below a line of text with the same link; the one shown before retires.
+
+    Parameters
+    ----------
+    flow, client
+        As for `SignInPanel`.
+    again
+        Whether a cell waits to be run again.
+    """
     global _shown  # noqa: PLW0603 - one sign-in at a time is what a person does
     if _shown is not None:
         _shown.retire()
-    _shown = SignInPanel(flow, client)
+    _shown = SignInPanel(flow, client, again=again)
     print(f"{link_line(flow)}{_HELP}")  # noqa: T201 - it must not depend on rendering
-    display(_shown)  # type: ignore[no-untyped-call]
+    _shown.handle = display(_shown, display_id=True)  # type: ignore[no-untyped-call]
     return _shown
 
 
 def _instructions(flow: LoginFlow) -> str:
     return (
-        f"<p><strong>{_TITLE}</strong></p>"
-        "<ol style='margin:0 0 .5em 1.5em;padding:0'>"
-        f'<li><a href="{escape(flow.url)}" target="_blank" rel="noopener noreferrer">'
+        f"<p style='margin:0'><strong>{_TITLE}</strong></p>"
+        "<ol style='margin:.3em 0 .3em 1.5em;padding:0;line-height:1.5'>"
+        f'<li><a href="{escape(flow.url)}" target="_blank" rel="noopener noreferrer" '
+        'style="color:var(--jp-content-link-color,revert);text-decoration:underline">'
         "Open the Globus sign-in page</a> and sign in with your ALCF or Argonne account.</li>"
         "<li>Copy the code it shows, paste it below, and press Enter.</li></ol>"
     )
@@ -150,4 +172,4 @@ def _instructions(flow: LoginFlow) -> str:
 
 def _status(words: str) -> str:
     lines = "<br>".join(escape_line(line, 500) for line in words.splitlines())
-    return f"<div role='status' aria-live='polite'>{lines}</div>"
+    return f"<div role='status' aria-live='polite' style='line-height:1.5'>{lines}</div>"

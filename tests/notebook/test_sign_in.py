@@ -1,0 +1,250 @@
+"""Signing in from a real kernel: with a panel, with a prompt, and where nobody can be asked."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.globus_auth import POLICY, store_path
+from tests.notebook.test_magics import Notebook
+
+LOAD = "%load_ext alcf_jupyter\nimport alcf_jupyter as alcf"
+CHAT = "%%alcf_chat -m sandbox/echo\nHello"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+# what the browser sends when a code was typed and Enter was pressed
+TYPED = """
+from alcf_jupyter.notebook.widgets import sign_in as _module
+_panel = _module._shown
+_panel._field.value = {code!r}
+_panel._button.click()
+"""
+
+
+@pytest.fixture
+def notebook(alcf):
+    """A kernel that starts signed out, connected to the gateway."""
+    book = Notebook()
+    book.run(LOAD)
+    book.run(f"client = alcf.connect({alcf.url!r})")
+    yield book
+    book.close()
+
+
+def panels(done):
+    return [m["data"] for m in done.of("display_data") if WIDGET in m["data"]]
+
+
+def link(done):
+    text = "".join(m["text"] for m in done.of("stream"))
+    (url,) = [line for line in text.splitlines() if line.startswith("http")]
+    return url
+
+
+def test_connecting_needs_no_sign_in(notebook, alcf):
+    done = notebook.run(f"%alcf connect {alcf.url}")
+    assert not done.failed
+    assert "You are not signed in" in done.only("stream")["text"]
+    assert panels(done) == []
+
+
+def test_a_chat_cell_ends_with_an_error_and_one_panel_below_it(notebook, auth):
+    done = notebook.run(CHAT)
+    assert "You are not signed in" in done.error
+    (panel,) = panels(done)
+    kinds = [name for name, _ in done.messages if name in ("error", "display_data", "stream")]
+    assert kinds == ["error", "stream", "display_data"]
+    url = link(done)
+    assert panel["text/plain"] == f"<Sign in to the ALCF Inference Endpoints: {url}>"
+    assert 'target="_blank" rel="noopener noreferrer"' in panel["text/html"]
+    assert POLICY in url
+    # run again, the cell shows a panel again: of the same sign-in, as the link may be open already
+    assert link(notebook.run(CHAT)) == url
+    typed = notebook.run(TYPED.format(code=f"  {auth.sign_in(url)} "))
+    assert not typed.failed
+    told = notebook.value("_panel._told.value")
+    assert "Alice Example (alice@anl.gov)" in told
+    assert "role=" in told
+    assert notebook.value("_panel._field.value") == "''"
+    assert notebook.value("repr(_panel)") == "'<Signed in to the ALCF Inference Endpoints.>'"
+    done = notebook.run(CHAT)
+    assert not done.failed
+    assert "<p>Hello</p>" in done.last["text/html"]
+
+
+def test_a_plain_function_and_an_embed_cell_get_the_panel_too(notebook):
+    done = notebook.run("alcf.chat('hi', model='sandbox/echo')")
+    assert len(panels(done)) == 1
+    done = notebook.run("%%alcf_embed -m sandbox/embed\none text")
+    assert len(panels(done)) == 1
+
+
+def test_a_wrong_code_is_told_in_the_panel_and_the_right_one_works(notebook, auth):
+    done = notebook.run("%alcf login")
+    assert not done.failed
+    url = link(done)
+    notebook.run(TYPED.format(code="wrong"))
+    assert "does not take this code" in notebook.value("_panel._told.value")
+    notebook.run(TYPED.format(code=""))
+    assert "No code was given" in notebook.value("_panel._told.value")
+    notebook.run(TYPED.format(code=auth.sign_in(url)))
+    assert "Signed in as Alice Example" in notebook.value("_panel._told.value")
+    assert "since 2" in notebook.run("%alcf whoami").only("stream")["text"]
+
+
+def test_who_is_signed_in_is_shown_one_line_and_no_panel(notebook, auth):
+    auth.store(store_path())
+    done = notebook.run("%alcf login")
+    assert panels(done) == []
+    told = done.only("stream")["text"]
+    assert told.startswith("Signed in as Alice Example (alice@anl.gov) through Argonne LCF")
+    assert "the token holds 27h" in told
+    assert len(told.splitlines()) == 1
+    assert notebook.value("alcf.login()") == (
+        "Signed in as Alice Example (alice@anl.gov) through Argonne LCF"
+    )
+
+
+def test_a_policy_gets_a_forced_panel(notebook, auth, alcf):
+    token = auth.store(store_path())
+    alcf.take(token, "policy")
+    done = notebook.run(CHAT)
+    assert "too old for its policy" in done.error
+    assert "prompt=login" in link(done)
+    notebook.run(TYPED.format(code=auth.sign_in(link(done))))
+    assert not notebook.run(CHAT).failed
+
+
+@pytest.mark.parametrize("role", ["nogroup"])
+def test_where_a_login_does_not_help_none_is_offered(notebook, auth, alcf, role):
+    alcf.take(auth.store(store_path()), role)
+    done = notebook.run(CHAT)
+    assert done.failed
+    assert panels(done) == []
+
+
+def test_force_and_logout_and_whoami(notebook, auth):
+    auth.store(store_path())
+    assert "prompt=login" in link(notebook.run("%alcf login --force"))
+    assert "Signed out" in notebook.run("%alcf logout").only("stream")["text"]
+    assert "You are not signed in" in notebook.run("%alcf whoami").error
+    assert "not signed in" in notebook.run("%alcf logout --all").only("stream")["text"]
+
+
+@pytest.mark.parametrize("line", ["login abc", "logout abc", "whoami abc", "login --forse"])
+def test_a_code_is_never_taken_from_a_line(notebook, line):
+    shown = notebook.run(f"%alcf {line}").error
+    assert "abc" not in shown
+    assert "%alcf" in shown
+
+
+def test_a_variable_that_comes_first_is_named(notebook, alcf):
+    alcf.take("ended", "expired")
+    notebook.run("%env ALCF_AI_TOKEN=ended")
+    done = notebook.run(CHAT)
+    assert "ALCF_AI_TOKEN" in done.error
+    assert panels(done) == []
+    assert "%env ALCF_AI_TOKEN=" in notebook.run("%alcf login --force").error
+    notebook.run("%env ALCF_AI_TOKEN=")
+    assert len(panels(notebook.run(CHAT))) == 1
+
+
+def test_headless_names_the_three_ways_at_once_and_shows_no_panel(notebook):
+    for cell in (CHAT, "%alcf login", "alcf.login()", "alcf.whoami()"):
+        began = time.monotonic()
+        done = notebook.run(cell, watched=False)
+        assert time.monotonic() - began < 2
+        assert done.of("display_data") == []
+        for way in ("alcf-jupyter login", "ALCF_AI_TOKEN", "GLOBUS_SERVICE_ACCOUNT_CLIENT_ID"):
+            assert way in done.error
+
+
+def test_without_widgets_the_code_is_asked_for(auth, notebook):
+    seen = []
+
+    def answer(message):
+        assert message["content"]["password"] is True
+        seen.append(message["content"]["prompt"])
+        notebook.client.input(code() if len(seen) > 1 else "wrong")
+
+    def code():
+        text = "".join(m["content"]["text"] for m in shown if m["msg_type"] == "stream")
+        return auth.sign_in(next(w for w in text.split() if w.startswith("http")))
+
+    shown = []
+    notebook.client.execute_interactive(
+        "%alcf login --text",
+        allow_stdin=True,
+        stdin_hook=answer,
+        output_hook=shown.append,
+        timeout=30,
+    )
+    text = "".join(m["content"].get("text", "") for m in shown)
+    assert len(seen) == 2
+    assert "does not take this code" in text
+    assert "Signed in as Alice Example" in text
+    assert not [m for m in shown if m["msg_type"] == "display_data"]
+
+
+SEARCH = """
+import gc, io, json, logging, pickle, sys
+log = io.StringIO()
+logging.basicConfig(stream=log, level=1, force=True)
+"""
+
+
+def test_no_canary_in_outputs_tracebacks_history_logs_widgets_or_pickles(notebook, auth, alcf):
+    everything = []
+
+    def run(code, **options):
+        done = notebook.run(code, **options)
+        everything.append(json.dumps(done.messages, default=str))
+        return done
+
+    run("%xmode Verbose")
+    run(SEARCH)
+    url = link(run(CHAT))
+    code = auth.sign_in(url)
+    # as the browser does it, so that the code is in no cell
+    notebook.client.execute(
+        TYPED.format(code=code), silent=True, store_history=False, allow_stdin=False
+    )
+    assert "Alice Example" in run("alcf.whoami()").only("execute_result")["data"]["text/plain"]
+    run("client = alcf.client(); credential = client.credential; token = credential.token")
+    run("[client, credential, token, vars(client), dir(credential), _panel, _panel.get_state()]")
+    run("{k: repr(v) for k, v in globals().items() if not k.startswith('_i')}")
+    run("%%alcf_chat -m sandbox/echo -o reply\nHello")
+    run("reply.provenance, vars(reply) if hasattr(reply, '__dict__') else reply")
+    run("pickle.dumps(token)")
+    run("pickle.dumps(credential)")
+    run("import copy; copy.deepcopy(credential)")
+    # errors of every kind on the way of a token, each with a verbose traceback
+    alcf.take(auth.issued[-2], "expired")
+    alcf.take(auth.issued[-1], "expired")
+    auth.failing = 503
+    run("client.whoami()")
+    run("alcf.chat('x', model='sandbox/echo')")
+    auth.failing = None
+    run("from alcf_jupyter.connection import sources, store, worker, globus, login")
+    run("import os; real = os.fsync; os.fsync = lambda *_: 1 / 0")
+    run("credential.forget(); client.whoami()")
+    run("flow = login.LoginFlow(); flow")
+    run("sources.obtain = lambda *_: 1 / 0; credential.forget(); client.whoami()")
+    run("os.fsync = real")
+    run("print(log.getvalue())")
+    run("import traceback; traceback.print_exception(sys.last_value)")
+    run("alcf.logout(everything=True)")
+    run("%history -n")
+    run("from ipywidgets import Widget; print(json.dumps(Widget.get_manager_state()))")
+    run("dict(os.environ)")
+    # a token in an output would be found
+    assert notebook.value("token.secret.reveal()").strip("'") in auth.secrets
+    found = "\n".join(everything)
+    assert "ZeroDivisionError" in found
+    assert "Deprecated" not in found
+    hits = [secret for secret in [*auth.secrets, code] if secret in found]
+    assert hits == []
+    assert "canary-access" not in found
+    kept = [path for path in Path(os.environ["HOME"]).rglob("*") if path.is_file()]
+    assert [path for path in kept if b"canary" in path.read_bytes()] == []
