@@ -71,8 +71,8 @@ class Model:
     job: dict[str, str] = field(default_factory=dict)
     description: str = ""
     version: str = "1"
-    queue_seconds: float = 120.0
-    load_seconds: float = 600.0
+    queue_seconds: float = 240.0
+    load_seconds: float = 480.0
     options: dict[str, Any] = field(default_factory=dict)
     alias_of: str = ""
     since: float = 0.0
