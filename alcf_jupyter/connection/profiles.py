@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import getproxies_environment
@@ -19,6 +21,7 @@ ALCF_URL = "https://inference-api.alcf.anl.gov/resource_server"
 
 _ALCF_ORIGIN = "https://inference-api.alcf.anl.gov"
 ALCF_PROXY = "http://proxy.alcf.anl.gov:3128"
+_PORTS = {"http": 80, "https": 443}
 ENV_SERVICE = "ALCF_JUPYTER_SERVICE"
 
 
@@ -92,13 +95,14 @@ class Profile:
         if self.is_loopback:
             return None
         if self.proxy is not None:
-            return self.proxy or None
+            return _with_scheme(self.proxy)
         parts = urlsplit(self.url)
         proxies = getproxies_environment()
-        if _bypassed(parts.hostname or "", proxies.get("no", "")):
+        port = parts.port or _PORTS[parts.scheme]
+        if _bypassed(parts.hostname or "", port, proxies.get("no", "")):
             return None
         named = proxies.get(parts.scheme) or proxies.get("all")
-        return named or (site_file.read().proxy if parts.scheme == "https" else None)
+        return _with_scheme(named or (site_file.read().proxy if parts.scheme == "https" else None))
 
     def __str__(self) -> str:
         names = {
@@ -118,11 +122,33 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _bypassed(host: str, no_proxy: str) -> bool:
-    for entry in (part.strip().lstrip(".").casefold() for part in no_proxy.split(",")):
-        if entry == "*" or (entry and (host == entry or host.endswith(f".{entry}"))):
-            return True
-    return False
+def _with_scheme(proxy: str | None) -> str | None:
+    """Return a proxy's address; ``host:port`` alone is as common as ``http://host:port``."""
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy or None
+
+
+def _bypassed(host: str, port: int, no_proxy: str) -> bool:
+    """Tell whether ``no_proxy`` names a host, in any of the forms that are in use.
+
+    Those are a host, ``.domain`` and ``*.domain``, an address or a network, each with a port or
+    without one, and ``*``.
+    """
+    return any(_names(entry.casefold(), host, port) for entry in re.split(r"[,\s]+", no_proxy))
+
+
+def _names(entry: str, host: str, port: int) -> bool:
+    if entry == "*":
+        return True
+    # an IPv6 address has a port only behind brackets
+    if found := re.fullmatch(r"(\[[^]]*\]|[^:]*):(\d{1,5})", entry):
+        if int(found[2]) != port:
+            return False
+        entry = found[1]
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(entry.strip("[]"), strict=False)
+    except ValueError:
+        name = entry.removeprefix("*").strip(".")
+        return bool(name) and f".{host}".endswith(f".{name}")
 
 
 def resolve(
@@ -144,12 +170,13 @@ def resolve(
         profile = Profile("alcf", ALCF_URL, limits.REQUESTS_PER_SECOND, proxy=proxy)
     elif target == "sandbox":
         profile = Profile("sandbox", "http://127.0.0.1/resource_server", proxy=proxy)
-    elif target.startswith(("http://", "https://")):
+    elif target[:8].casefold().startswith(("http://", "https://")):
         profile = _from_url(target, proxy)
     else:
         near = nearest(target, ["alcf", "sandbox"])
         raise UsageError(
-            f"Cannot connect to {brief(target, 80)!r}.",
+            # what stands before an @ may be a password
+            f"Cannot connect to {brief(target.rsplit('@', 1)[-1], 80)!r}.",
             why="It takes alcf, sandbox, an http:// or https:// address, or an endpoint's file.",
             do=f"Type:  %alcf connect {near[0] if near else 'alcf'}",
         )
@@ -160,9 +187,9 @@ def resolve(
             "poll_seconds is for services on this machine; ALCF's tells nothing new within 60 s.",
             do="Leave poll_seconds out.",
         )
-    return Profile(
-        profile.name, profile.url, profile.requests_per_second, float(poll_seconds), profile.proxy
-    )
+    if not 0 < poll_seconds < math.inf:
+        raise UsageError("poll_seconds is a number of seconds.", do="Leave poll_seconds out.")
+    return replace(profile, poll_seconds=float(poll_seconds))
 
 
 def _from_url(target: str, proxy: str | None) -> Profile:
@@ -179,7 +206,8 @@ def _from_url(target: str, proxy: str | None) -> Profile:
         )
     path = parts.path.rstrip("/")
     gateway = path.endswith("/resource_server")
-    url = urlunsplit((parts.scheme, parts.netloc, path if gateway else path or "/v1", "", ""))
+    netloc = parts.netloc.casefold().removesuffix(f":{_PORTS[parts.scheme]}")
+    url = urlunsplit((parts.scheme, netloc, path if gateway else path or "/v1", "", ""))
     if gateway:
         name: Literal["alcf", "gateway"] = "alcf" if url == ALCF_URL else "gateway"
         return Profile(name, url, limits.REQUESTS_PER_SECOND, proxy=proxy)

@@ -58,7 +58,8 @@ def connect(
     """Choose the service to talk to, from now on and in the whole kernel.
 
     Nothing is sent yet, and nobody has to be signed in yet. The environment variable
-    ``ALCF_JUPYTER_SERVICE`` wins over `target`, so that a notebook can be run elsewhere as it is.
+    ``ALCF_JUPYTER_SERVICE`` wins over `target`, so that a notebook can be run elsewhere as it is;
+    the options are for `target`, and where another service is taken none of them counts.
 
     Parameters
     ----------
@@ -88,11 +89,25 @@ def connect(
         The sandbox did not start.
     """
     asked = profiles.from_environment()
-    _session.overridden = target if asked and target and target != asked else None
-    target = asked or target or "alcf"
+    if asked and asked != (target or "alcf").strip():
+        # the options are for the service that is not connected to; a token most of all
+        made = _client(asked, None, None, None, None)
+    else:
+        made = _client(asked or target or "alcf", token, proxy, poll_seconds, aliases)
+    _session.overridden = target if asked and target and target.strip() != asked else None
+    _session.client = made
+    return made
+
+
+def _client(
+    target: str,
+    token: str | None,
+    proxy: str | None,
+    poll_seconds: float | None,
+    aliases: Mapping[str, str] | None,
+) -> Client:
     if endpoint_file.is_meant(target):
-        _session.client = _endpoints(target, token, proxy)
-        return _session.client
+        return _endpoints(target, token, proxy)
     profile = profiles.resolve(target, proxy=proxy, poll_seconds=poll_seconds)
     if aliases and profile.name != "sandbox":
         raise UsageError(
@@ -106,8 +121,7 @@ def connect(
     else:
         given = token.strip() if token else token
         credential = Credential(given, "connect(token=…)" if token else "no token")
-    _session.client = Client(profile, credential)
-    return _session.client
+    return Client(profile, credential)
 
 
 def _endpoints(target: str, token: str | None, proxy: str | None) -> Client:
@@ -124,7 +138,7 @@ def _endpoints(target: str, token: str | None, proxy: str | None) -> Client:
             warnings.warn(
                 f"Other users can get at {file.path}, which holds a key; type:  "
                 f"!chmod 600 {file.path}",
-                stacklevel=3,
+                stacklevel=4,
             )
     way = (endpoints, EndpointDirectory(endpoints))
     return Client(endpoints.profile, endpoints.credential, way)
@@ -218,6 +232,11 @@ def choose(model: str | None, kind: str) -> str:
         None is named or set; the message lists Live ones as lines to paste.
     """
     name = model or defaults()[kind]
+    if name and not isinstance(name, str):
+        raise UsageError(
+            f"A model is named by a text, not by a {type(name).__name__}.",
+            do="See what there is:  %alcf models",
+        )
     if name:
         return _session.aliases.get(name, name)
     ready = client().models().ready(embedding=kind == "embed")

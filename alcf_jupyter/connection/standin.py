@@ -10,9 +10,10 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from alcf_jupyter.errors import UnreachableError
+from alcf_jupyter.plain import brief
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,22 +82,50 @@ def _launch(aliases: dict[str, str]) -> StandIn:
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    line = _first_line(process)
+    try:
+        line = _first_line(process)
+    except BaseException:  # interrupted: nobody would use it
+        _end(process)
+        raise
     try:
         told = json.loads(line)
         url, secret = str(told["url"]), str(told["secret"])
     except (ValueError, KeyError, TypeError):
-        process.kill()
-        said = process.stderr.read().decode("utf-8", "replace") if process.stderr else ""
+        said = _end(process)
         raise UnreachableError(
             "The local stand-in service did not start.",
-            why=said.strip().splitlines()[-1] if said.strip() else "It said nothing.",
+            why=brief(said.splitlines()[-1]) if said else "It said nothing.",
             do="See what it says:  alcf-jupyter sandbox  (in a terminal)",
         ) from None
     if process.stderr:
-        threading.Thread(target=process.stderr.read, daemon=True).start()
+        threading.Thread(target=_drain, args=(process.stderr,), daemon=True).start()
     _secrets[url] = secret
     return StandIn(url, process, os.getpid())
+
+
+def _end(process: subprocess.Popen[bytes]) -> str:
+    """End a stand-in that is of no use; return what it said to stderr."""
+    process.kill()
+    return process.communicate()[1].decode("utf-8", "replace").strip()
+
+
+def _drain(said: IO[bytes]) -> None:
+    """Read what a stand-in says, so that it is never held up; it has a log of its own."""
+    while said.read(65_536):
+        pass
+
+
+def _let_go() -> None:
+    """Leave the parent's stand-ins to the parent: a forked child must not keep them alive."""
+    global _lock  # noqa: PLW0603 - a fork copies the lock, maybe taken
+    _lock = threading.Lock()
+    for standin in _running.values():
+        leash = standin.process.stdin
+        if leash is not None and not leash.closed:
+            leash.close()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 def _first_line(process: subprocess.Popen[bytes]) -> bytes:
