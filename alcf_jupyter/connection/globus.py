@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from alcf_jupyter.connection import site_file
 from alcf_jupyter.connection.profiles import ALCF_PROXY, is_loopback
 from alcf_jupyter.errors import IdentityCheckError, NotSignedInError, UnreachableError, UsageError
 from alcf_jupyter.plain import brief
@@ -102,7 +103,7 @@ def auth_url() -> str:
             why="Nothing was sent there.",
             do=f"Unset it:  %env {ENV_AUTH_URL}=",
         )
-    return url
+    return url if url.endswith("/") else f"{url}/"
 
 
 def is_local() -> bool:
@@ -145,10 +146,12 @@ def _manners() -> dict[str, Any]:
 def _tune(client: AuthLoginClient, proxy: str | None) -> None:
     client.transport.http_timeout = TIMEOUT_SECONDS
     session = client.transport.session
-    if is_local():
-        session.trust_env = False  # loopback goes through no proxy
+    if proxy is None:
+        proxy = site_file.read().proxy
+    if is_local() or proxy == "":
+        session.trust_env = False  # no proxy: loopback needs none, or none was asked for
     elif proxy:
-        session.proxies = {"https": proxy}
+        session.proxies = {"https": proxy}  # where the environment names none
 
 
 def entry_of(response: OAuthTokenResponse, identity: str) -> dict[str, dict[str, Any]]:

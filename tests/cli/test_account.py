@@ -79,6 +79,29 @@ def test_sign_in_on_a_terminal(terminal, shell, auth):
     assert "You are not signed in" in err
 
 
+def test_sign_in_at_the_prompt_of_ipython(shell, auth):
+    assert shell
+    command = str(Path(sys.executable).with_name("ipython"))
+    options = ["--simple-prompt", "--no-banner", "--no-confirm-exit"]
+    child = pexpect.spawn(command, options, encoding="utf-8", timeout=30, dimensions=(40, 400))
+    try:
+        child.expect(r"In \[1\]")
+        child.sendline("%load_ext alcf_jupyter")
+        child.expect(r"In \[2\]")
+        child.sendline("%alcf login")
+        child.expect(r"(http://\S+)")
+        code = auth.sign_in(child.match[1])
+        child.expect("stays hidden")
+        child.sendline(code)
+        child.expect("Signed in as Alice Example")
+        child.expect(r"In \[3\]")
+        child.sendline("%history")
+        child.expect(r"In \[4\]")
+        assert code not in child.before
+    finally:
+        child.close()
+
+
 def test_without_a_terminal_it_names_the_three_ways_within_two_seconds(shell):
     for command in ("login", "whoami", "token", "token-expiry"):
         began = time.monotonic()

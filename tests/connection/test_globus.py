@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import time
+import warnings
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -436,6 +437,33 @@ def test_logout_leaves_other_services_unless_everything_is_asked_for(auth):
     alcf_jupyter.logout(everything=True)
     assert stored() == {}
     assert "another" in auth.revoked
+
+
+def test_logout_signs_out_of_the_older_store_too(auth, client):
+    path = store_path(OLDER, "inference_app")
+    auth.store(path)
+    assert client.whoami()["name"] == "Alice Example"
+    alcf_jupyter.logout()
+    assert stored(path) == {}
+    with pytest.raises(NotSignedInError):
+        client.whoami()
+
+
+def test_logout_says_what_is_used_all_the_same(auth, clean_environ):
+    sign_in(auth)
+    clean_environ["ALCF_AI_TOKEN"] = "ready"
+    assert "ALCF_AI_TOKEN is still set" in alcf_jupyter.logout()
+
+
+def test_a_child_of_a_fork_finds_its_token_afresh(auth, client):
+    sign_in(auth)
+    client.whoami()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: there are threads
+        child = os.fork()
+    if child == 0:
+        os._exit(0 if client.whoami()["name"] == "Alice Example" else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_login_does_not_write_into_a_store_that_is_not_ours(auth, monkeypatch):

@@ -160,7 +160,10 @@ def test_headless_names_the_three_ways_at_once_and_shows_no_panel(notebook):
             assert way in done.error
 
 
-def test_without_widgets_the_code_is_asked_for(auth, notebook):
+@pytest.mark.parametrize(
+    "cell", ["%alcf login --text", "import sys; sys.modules['ipywidgets'] = None; alcf.login()"]
+)
+def test_without_widgets_the_code_is_asked_for(auth, notebook, cell):
     seen = []
 
     def answer(message):
@@ -174,17 +177,24 @@ def test_without_widgets_the_code_is_asked_for(auth, notebook):
 
     shown = []
     notebook.client.execute_interactive(
-        "%alcf login --text",
+        cell,
         allow_stdin=True,
         stdin_hook=answer,
         output_hook=shown.append,
         timeout=30,
     )
-    text = "".join(m["content"].get("text", "") for m in shown)
+    text = json.dumps([m["content"] for m in shown])
     assert len(seen) == 2
     assert "does not take this code" in text
     assert "Signed in as Alice Example" in text
     assert not [m for m in shown if m["msg_type"] == "display_data"]
+
+
+def test_help_names_the_commands(notebook):
+    shown = notebook.run("%alcf help").only("stream")["text"]
+    for line in ("%alcf login [--force]", "%alcf logout [--all]", "%alcf whoami"):
+        assert line in shown
+    assert "--force" in notebook.run("%alcf help login").only("stream")["text"]
 
 
 SEARCH = """
