@@ -22,6 +22,7 @@ ALCF_URL = "https://inference-api.alcf.anl.gov/resource_server"
 _ALCF_ORIGIN = "https://inference-api.alcf.anl.gov"
 ALCF_PROXY = "http://proxy.alcf.anl.gov:3128"
 _PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63}){0,126}\.?")
 ENV_SERVICE = "ALCF_JUPYTER_SERVICE"
 
 
@@ -196,9 +197,11 @@ def _from_url(target: str, proxy: str | None) -> Profile:
     try:
         parts = urlsplit(target)
         _ = parts.port
-        host = parts.hostname
+        host = parts.hostname or ""
+        if ":" not in host and not _HOST.fullmatch(host):
+            host = ""
     except ValueError:
-        host = None
+        host = ""
     if not host or parts.username is not None:
         raise UsageError(
             "That address cannot be used: it needs a host and must hold no name or password.",

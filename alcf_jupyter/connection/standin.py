@@ -66,6 +66,9 @@ def start(aliases: Mapping[str, str] | None = None) -> StandIn:
     with _lock:
         running = _running.get(key)
         if running is None or not running.alive:
+            for pipe in (running.process.stdin, running.process.stdout) if running else ():
+                if pipe is not None:
+                    pipe.close()
             running = _running[key] = _launch(dict(key))
         return running
 
@@ -111,8 +114,9 @@ def _end(process: subprocess.Popen[bytes]) -> str:
 
 def _drain(said: IO[bytes]) -> None:
     """Read what a stand-in says, so that it is never held up; it has a log of its own."""
-    while said.read(65_536):
-        pass
+    with said:
+        while said.read(65_536):
+            pass
 
 
 def _let_go() -> None:

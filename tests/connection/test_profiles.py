@@ -71,6 +71,7 @@ def test_an_address_with_a_password_is_refused_and_not_repeated(target):
     [
         *("", " ", "alfc", "/etc", "h:80", "file:///x", "http:/h", "https://", "https:///v1"),
         *("http://[::1", "http://h:x/", "http://h:99999/", "http://h:-1/", "//h/v1", "x" * 9999),
+        *("http://ho st/v1", "http://a..b/", "http://" + "x" * 64, "http://h%00/", "http://\u2100"),
     ],
 )
 def test_other_words_are_refused(target):

@@ -1,0 +1,195 @@
+"""What a kernel is connected to, and the models it uses unless told otherwise."""
+
+import threading
+
+import pytest
+
+import alcf_jupyter as alcf
+from alcf_jupyter.connection import session
+from alcf_jupyter.errors import (
+    ModelNotChosenError,
+    UnknownModelError,
+    UsageError,
+)
+from tests.connection.faultserver import TOKEN, Gateway, jobs, serving
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    """A kernel that has not connected yet, and leaves nothing to the next test."""
+    current = session.current()
+    before = {name: getattr(current, name) for name in current.__slots__}
+    empty = session.Session()
+    for name in current.__slots__:
+        setattr(current, name, getattr(empty, name))
+    yield current
+    for name, value in before.items():
+        setattr(current, name, value)
+
+
+def three():
+    return Gateway(
+        models={"sophia": ["m/chat-one", "m/chat-two", "m/embed"], "metis": ["m-direct"]},
+        jobs={"sophia": jobs(running=["m/chat-two", "m/embed"], queued=["m/chat-one"])},
+    )
+
+
+def test_the_last_connect_counts():
+    with serving() as one, serving() as two:
+        first = alcf.connect(one.url, token=TOKEN)
+        assert alcf.client() is first
+        assert first.url == one.url
+        second = alcf.connect(two.plain)
+        assert alcf.client() is second
+        assert second.url == two.plain
+        assert one.connections == two.connections == 0, "nothing is sent yet"
+
+
+def test_a_connect_that_fails_changes_nothing(clean_environ):
+    with serving() as server:
+        client = alcf.connect(server.url, token=TOKEN)
+        for target, options in {
+            "nonsense": {},
+            "https://me:pw@h/v1": {},
+            "http://ho st/v1": {},
+            "http://\u2100/v1": {},
+            "http://example.org/v1": {"token": TOKEN},
+            "https://h/v1": {"aliases": {"a": "b"}},
+            "https://h2/v1": {"poll_seconds": 1},
+            "https://h3/v1": {"token": "two words"},
+            "https://h4/v1": {"token": "li\nne"},
+        }.items():
+            with pytest.raises(UsageError) as caught:
+                alcf.connect(target, **options)
+            assert TOKEN not in str(caught.value)
+            assert alcf.client() is client
+        clean_environ["ALCF_JUPYTER_SERVICE"] = "nonsense"
+        with pytest.raises(UsageError):
+            alcf.connect(server.url)
+        assert session.current().overridden is None
+
+
+def test_the_environment_wins_and_says_so(clean_environ, fresh):
+    with serving() as mine, serving() as theirs:
+        clean_environ["ALCF_JUPYTER_SERVICE"] = f" {theirs.url} "
+        assert alcf.connect(mine.url).url == theirs.url
+        assert fresh.overridden == mine.url
+        assert alcf.connect().url == theirs.url
+        assert fresh.overridden is None
+        assert alcf.connect(theirs.url).url == theirs.url
+        assert fresh.overridden is None, "it is what was asked for"
+        clean_environ.pop("ALCF_JUPYTER_SERVICE")
+        assert alcf.connect(mine.url).url == mine.url
+        assert fresh.overridden is None
+        clean_environ["ALCF_JUPYTER_SERVICE"] = theirs.url
+        fresh.client = None
+        assert alcf.client().url == theirs.url
+
+
+def test_options_for_one_service_go_to_no_other(clean_environ):
+    """Least of all a token: it was given for the address that stands beside it."""
+    with serving() as mine, serving() as theirs:
+        clean_environ["ALCF_JUPYTER_SERVICE"] = theirs.url
+        for target in (mine.url, "alcf", None, "sandbox"):
+            client = alcf.connect(target, token=TOKEN, proxy="http://h:1", poll_seconds=2)
+            assert client.profile.poll_seconds == 60
+            assert client.profile.proxy is None
+            client.whoami()
+        client = alcf.connect("sandbox", aliases={"a": "sandbox/echo"})
+        assert client.url == theirs.url
+        assert theirs.requests
+        assert all("authorization" not in request.headers for request in theirs.requests)
+        client = alcf.connect(theirs.url, token=TOKEN, poll_seconds=2)
+        assert client.profile.poll_seconds == 2
+        client.whoami()
+        assert theirs.requests[-1].headers["authorization"] == f"Bearer {TOKEN}"
+        assert mine.connections == 0
+
+
+def test_another_host_is_sent_no_token_but_the_one_that_is_given(clean_environ):
+    clean_environ.update(
+        ALCF_AI_TOKEN="token-of-the-environment",
+        OPENAI_API_KEY="key-of-openai",
+        GLOBUS_SERVICE_ACCOUNT_CLIENT_ID="id",
+        GLOBUS_SERVICE_ACCOUNT_CLIENT_SECRET="secret",
+    )
+    with serving() as server:
+        alcf.connect(server.url)
+        alcf.client().whoami()
+        alcf.connect(server.url, token=f"  {TOKEN}\n")
+        alcf.client().whoami()
+        sent = [request.headers.get("authorization") for request in server.requests]
+        assert sent == [None, f"Bearer {TOKEN}"]
+
+
+def test_use_and_defaults(clean_environ):
+    with serving(three()) as server:
+        alcf.connect(server.url, token=TOKEN)
+        assert alcf.defaults() == {"chat": None, "embed": None}
+        assert alcf.use("M/CHAT-ONE") == {"chat": "m/chat-one", "embed": None}
+        assert alcf.use(embed="m/embed") == {"chat": "m/chat-one", "embed": "m/embed"}
+        with pytest.raises(UnknownModelError, match=r"m/chat-(one|two)"):
+            alcf.use("m/chat-tow", embed="m/embed")
+        assert alcf.defaults()["chat"] == "m/chat-one", "a mistake changes nothing"
+        assert session.choose(None, "chat") == "m/chat-one"
+        assert session.choose("m/chat-two", "chat") == "m/chat-two"
+        clean_environ["ALCF_JUPYTER_MODEL"] = "from-the-environment"
+        assert alcf.defaults()["chat"] == "m/chat-one", "what was chosen here goes first"
+
+
+def test_the_environment_s_defaults(clean_environ):
+    clean_environ.update(ALCF_JUPYTER_MODEL="a", ALCF_JUPYTER_EMBED_MODEL="b")
+    assert alcf.defaults() == {"chat": "a", "embed": "b"}
+    assert (session.choose(None, "chat"), session.choose(None, "embed")) == ("a", "b")
+    clean_environ.update(ALCF_JUPYTER_MODEL="", ALCF_JUPYTER_EMBED_MODEL="")
+    assert alcf.defaults() == {"chat": None, "embed": None}
+
+
+def test_aliases():
+    with serving(three()) as server:
+        alcf.connect(server.url, token=TOKEN)
+        alcf.use("m/chat-two", alias="quick-one")
+        assert session.choose("quick-one", "chat") == "m/chat-two"
+        assert alcf.use("m/chat-one")["chat"] == "m/chat-one"
+        assert alcf.use("quick-one")["chat"] == "m/chat-two"
+        for bad in ("", "two words", "m/one", "1st", "a.b", "x\n", "\u202e"):
+            with pytest.raises(UsageError, match="cannot be an alias"):
+                alcf.use("m/chat-two", alias=bad)
+
+
+def test_a_model_is_taken_as_it_is_where_the_service_cannot_be_asked():
+    with serving() as server:
+        url = server.url
+    alcf.connect(url, token=TOKEN)
+    assert alcf.use("whatever") == {"chat": "whatever", "embed": None}
+
+
+def test_without_a_model_three_lines_to_paste():
+    with serving(three()) as server:
+        alcf.connect(server.url, token=TOKEN)
+        with pytest.raises(ModelNotChosenError) as caught:
+            session.choose(None, "chat")
+        lines = str(caught.value).splitlines()[2:]
+        assert lines[0] == "  %alcf use m/chat-two    # Live on sophia"
+        assert len(lines) == 3
+        with pytest.raises(ModelNotChosenError) as caught:
+            session.choose("", "embed")
+        assert str(caught.value).splitlines()[2:] == [
+            "  %alcf use --embed m/embed    # Live on sophia"
+        ]
+
+
+@pytest.mark.parametrize("model", [5, ["m"], object(), b"m"])
+def test_a_model_is_named_by_a_text(model):
+    with pytest.raises(UsageError, match="named by a text"):
+        session.choose(model, "chat")
+
+
+def test_every_thread_sees_the_same_session():
+    with serving() as server:
+        alcf.connect(server.url, token=TOKEN)
+        seen = []
+        thread = threading.Thread(target=lambda: seen.append(alcf.client()))
+        thread.start()
+        thread.join()
+        assert seen == [alcf.client()]
