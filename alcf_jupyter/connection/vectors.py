@@ -35,7 +35,8 @@ def matrix(data: Sequence[Any]) -> NDArray[np.float32]:
         if all(isinstance(item, str) for item in data):
             rows = [np.frombuffer(b64decode(item, validate=True), "<f4") for item in data]
         else:
-            rows = [_numbers(item) for item in data]
+            with np.errstate(over="ignore"):  # what is too large is not finite, which is said below
+                rows = [_numbers(item) for item in data]
     except (ValueError, TypeError, binascii.Error, OverflowError):
         raise AnswerError("An embedding could not be read.", do=_AGAIN) from None
     widths = {len(row) for row in rows}
