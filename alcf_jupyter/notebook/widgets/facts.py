@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 def label(model: Model) -> str:
     """Return a model on one line of plain text, its state first."""
-    return f"{model.state} · {one_line(model.id, 80)} @ {one_line(model.cluster, 30)}"
+    return f"{model.state} · {name(model)}"
+
+
+def name(model: Model) -> str:
+    """Return a model's name and its cluster's, which stay while its state changes."""
+    return f"{one_line(model.id, 80)} @ {one_line(model.cluster, 30)}"
 
 
 def table(models: Sequence[Model], more: int = 0) -> str:
@@ -50,13 +55,13 @@ def details(model: Model, cluster: Cluster | None) -> str:
         "About": model.description,
     }
     rows = "".join(
-        f'<tr><th style="text-align:left;padding-right:1em">{name}</th>'
+        f'<tr><th style="text-align:left;padding-right:1em">{fact}</th>'
         f"<td>{escape_line(value)}</td></tr>"
-        for name, value in told.items()
+        for fact, value in told.items()
         if value
     )
-    name = f"<b>{escape_line(model.id)}</b>"
-    return f'<div style="line-height:1.5">{name}<table>{rows}</table></div>'
+    head = f"<b>{escape_line(model.id)}</b>"
+    return f'<div style="line-height:1.5">{head}<table>{rows}</table></div>'
 
 
 def queue_note(model: Model) -> str:

@@ -229,7 +229,7 @@ class ModelPicker(widgets.VBox):  # type: ignore[misc]
         text = self._search.value.strip()
         found = [m for m in fits if text.casefold() in facts.label(m).casefold()]
         labels = [facts.label(model) for model in found]
-        offered = tuple(facts.label(model) for model in fits)
+        offered = tuple(facts.name(model) for model in fits)
         if self._search.options != offered:
             self._search.options = offered
         self._shown = found

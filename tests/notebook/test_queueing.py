@@ -1,0 +1,108 @@
+"""%alcf models and %alcf wait in a real kernel, and what the picker sends to the browser."""
+
+import contextlib
+import json
+
+import pytest
+
+from alcf_jupyter.notebook.widgets import facts
+from alcf_jupyter.service.catalog import Cluster, Model, State
+from tests.notebook.test_magics import Notebook
+
+HOSTILE = "<img src=x onerror=alert(1)> $\\href{javascript:alert(1)}{x}$ \u202e\x1b[31m"
+
+
+@pytest.fixture(scope="module")
+def notebook():
+    book = Notebook()
+    with contextlib.closing(book):
+        book.run("%load_ext alcf_jupyter\nimport alcf_jupyter as alcf")
+        book.run("%alcf connect sandbox")
+        yield book
+
+
+def test_headless_models_is_a_table(notebook):
+    done = notebook.run("%alcf models --state offline", watched=False)
+    shown = done.only("execute_result")["data"]
+    assert "sandbox/cold" in shown["text/plain"]
+    assert "application/vnd.jupyter.widget-view+json" not in shown
+
+
+def test_watched_models_is_a_picker_with_its_shadow(notebook):
+    done = notebook.run("%alcf models")
+    shown = done.only("execute_result")["data"]
+    assert "application/vnd.jupyter.widget-view+json" in shown
+    assert shown["text/plain"].startswith("<model picker: ")
+    assert "<td>sandbox/echo</td>" in shown["text/html"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("%alcf models --state Lve", "Live"),
+        ("%alcf models -c sofia", "sophia"),
+        ("%alcf models --can embedd", "embed"),
+        ("%alcf models all", "options only"),
+        ("%alcf wait", "one model"),
+        ("%alcf wait sandbox/cld", "sandbox/cold"),
+        ("%alcf wait sandbox-stopped", "asking does not start it"),
+        ("%alcf wait sandbox/queued --timeout 1s", "Queued"),
+    ],
+)
+def test_bad_input(notebook, line, words):
+    for watched in (True, False):
+        assert words in notebook.run(line, watched=watched).error
+
+
+def test_wait_shows_the_states_in_one_output(notebook):
+    done = notebook.run("%alcf wait sandbox/embed-cold")
+    shown = [content["data"]["text/plain"] for content in done.of("update_display_data")]
+    assert any("Starting" in line for line in shown)
+    assert done.last["text/plain"] == "sandbox/embed-cold @ sophia is Live"
+
+
+def test_wait_behind_other_cells(notebook):
+    assert not notebook.run("%alcf wait sandbox/cold --bg", timeout=5).failed
+    assert notebook.value("1 + 1") == "2"
+    # what the thread shows belongs to the cell that started it
+    done = notebook.run(
+        "import time\nfor _ in range(25): time.sleep(1)\nalcf.models(state='Offline')"
+    )
+    assert "sandbox/cold" not in done.only("execute_result")["data"]["text/plain"]
+
+
+def test_a_refresh_of_200_models_is_small(notebook):
+    """Everything that 200 changed models send to the browser, in bytes."""
+    notebook.run(
+        "from dataclasses import replace\n"
+        "from alcf_jupyter.notebook.widgets.picker import ModelPicker\n"
+        "from alcf_jupyter.service.catalog import Catalog, State\n"
+        "talk = alcf.connect('sandbox')\n"
+        "known = talk.models()\n"
+        "some = next(m for m in known.models if m.cluster == 'sophia')\n"
+        "many = tuple(replace(some, id=f'organisation-{i % 7}/Model-{i}-Instruct-v0.{i}')"
+        " for i in range(200))\n"
+        "talk._directory.known = Catalog(known.clusters, many)\n"
+        "picker = ModelPicker(talk)"
+    )
+    done = notebook.run(
+        "starting = tuple(replace(m, state=State.STARTING) for m in many)\n"
+        "talk._directory.known = Catalog(known.clusters, starting)\n"
+        "picker._redraw()"
+    )
+    sent = sum(len(json.dumps(content)) for content in done.of("comm_msg"))
+    assert 200 < sent < 20_000
+    notebook.run("picker.close_all()\nalcf.connect('sandbox')")
+
+
+def test_what_a_server_says_is_shown_as_text():
+    model = Model(
+        id=HOSTILE, cluster=HOSTILE, framework=HOSTILE, comment=HOSTILE, state=State.QUEUED
+    )
+    cluster = Cluster(name=HOSTILE, free_nodes=3, starts_on_request=True)
+    for html in (facts.details(model, cluster), facts.table([model])):
+        assert "<img" not in html
+        assert "\x1b" not in html
+        assert "\u202e" not in html
+        assert "$\\href" not in html
+    assert "\n" not in facts.label(model)
