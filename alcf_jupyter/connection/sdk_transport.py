@@ -95,7 +95,7 @@ class Way:
             if incoming.status != 200:
                 raise await self._refusal(incoming, len(body or b""), asked)
             if isinstance(asked, dict) and asked.get("stream"):
-                await _streamed(incoming, route, emit)
+                await _streamed(incoming, route, asked, emit)
                 return
             answer = await incoming.read(limit)
             value = dialect.decode(answer.body, answer.content_type, read_json)
@@ -144,10 +144,11 @@ def _check_numbers(value: Any) -> None:
     matrix([row.get("embedding") for row in value["data"]])
 
 
-async def _streamed(incoming: Incoming, route: str, emit: Emit) -> None:
+async def _streamed(incoming: Incoming, route: str, asked: Any, emit: Emit) -> None:
     if "event-stream" not in incoming.content_type:
         answer = await incoming.read()
-        dialect.decode(answer.body, answer.content_type, read_json)
+        value = dialect.decode(answer.body, answer.content_type, read_json)
+        guard.check_answer(route, value, asked)  # a failure says more than what follows
         raise AnswerError(
             "A stream was asked for, but the answer came in one piece.",
             do="Ask again without stream=True.",

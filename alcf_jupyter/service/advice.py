@@ -24,6 +24,10 @@ NEXT: dict[type[BaseException], str] = {
         "Shorten the text, or send fewer at once. The service takes 2,621,440 bytes in a request, "
         "also where its guide says 10 MB."
     ),
+    errors.ReplayError: (
+        "Record the answers again: `alcf.replay(\"record\", PATH)`, run the notebook, then "
+        "`alcf.replay(\"only\", PATH)`. To ask the service itself: `alcf.replay(\"off\")`."
+    ),
     errors.NoConnectionError: "Look at the address and the proxy: `%alcf status`.",
     errors.UnreachableError: (
         "On an ALCF compute node set the proxy: "
@@ -98,37 +102,42 @@ NEXT: dict[type[BaseException], str] = {
         "Run the cell again, with `--no-stream` if it happens twice: a whole answer says whether "
         "it is whole."
     ),
+    errors.InvalidAnswerError: (
+        "Look at what came, in the error's `reply.text`. Ask for less at once, say in the prompt "
+        "what each field means, or take a larger model."
+    ),
     errors.AnswerInterrupted: "Run the cell again. What had come is in the error's `reply`.",
 }
 """The next step for each error, in Markdown."""
 
-GUIDE = {
+GUIDE: dict[str, tuple[type[BaseException], str]] = {
     "Connection Timeout": (
         errors.ServiceTimeoutError,
         (
-            "The model is queued or loads, and the service gave up waiting. Here a cell waits for it "
-            "and shows its state; `%alcf models` is what the guide calls looking at `/jobs`."
+            "The model is queued or loads, and the service gave up waiting. Here a cell waits for "
+            "it and shows its state; `%alcf models` is what the guide calls looking at `/jobs`."
         ),
     ),
     "Permission Denied": (
         errors.LoginRequiredError,
         (
-            "The sign-in is older than the policy allows. Log out at https://app.globus.org/logout and "
-            "sign in with `%alcf login --force`."
+            "The sign-in is older than the policy allows. Log out at "
+            "https://app.globus.org/logout and sign in with `%alcf login --force`."
         ),
     ),
     "Batch Permission Error": (
         errors.RefusedError,
         (
-            "The service cannot read the input file or write to the folder of a batch. Put both under "
-            "`/eagle/argonne_tpc`, or into a folder that everybody may read (and, for results, write)."
+            "The service cannot read the input file or write to the folder of a batch. Put both "
+            "under `/eagle/argonne_tpc`, or into a folder that everybody may read (and, for "
+            "results, write)."
         ),
     ),
     "IdentityMismatchError": (
         errors.IdentityChangedError,
         (
-            "You signed in with another Globus identity than before. `%alcf logout` deletes the tokens "
-            "file that the guide has you delete by hand; then `%alcf login`."
+            "You signed in with another Globus identity than before. `%alcf logout` deletes the "
+            "tokens file that the guide has you delete by hand; then `%alcf login`."
         ),
     ),
 }

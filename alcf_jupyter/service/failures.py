@@ -268,6 +268,14 @@ def _not_found(status: int, message: str, code: str) -> AlcfError:
     )
 
 
+def _proxy_password(_status: int, message: str, _code: str) -> AlcfError:
+    return NotTheServiceError(
+        "A proxy on the way wants a name and a password.",
+        why=message,
+        do="Look at the address and the proxy:  %alcf status",
+    )
+
+
 def _gave_up(status: int, message: str, code: str) -> AlcfError:
     return ServiceTimeoutError(
         "The service gave up waiting for the model after 300 s.",
@@ -342,6 +350,7 @@ _BY_STATUS: dict[int, Callable[[int, str, str], AlcfError]] = {
     403: _not_allowed,
     404: _not_found,
     405: _not_found,
+    407: _proxy_password,
     408: _gave_up,
     413: _too_large,
     429: _rate,

@@ -84,7 +84,10 @@ def _failed(told: Any) -> StreamFailedError:
 
 
 class StreamGuard:
-    """Passes a stream of events on, each as soon as it has come whole and been found good.
+    """Passes a stream's events on, each as soon as it has come whole and been found good.
+
+    Comments between them are left out: behind an event that has an ``id``, the OpenAI client
+    takes each of them for an event without data, and fails to read that.
 
     Parameters
     ----------
@@ -119,20 +122,22 @@ class StreamGuard:
         searched = max(0, len(self._rest) - 3)
         self._rest += chunk
         good, failed = 0, None
+        passed = bytearray()
         for blank in _BLANK_LINE.finditer(self._rest, searched):
             # a CR at the very end may be half of a CR LF
             if blank.end() == len(self._rest) and self._rest.endswith(b"\r"):
                 break
+            raw = bytes(self._rest[good : blank.end()])
             try:
-                self._check(bytes(self._rest[good : blank.end()]))
+                if self._check(raw):
+                    passed += raw
             except AlcfError as error:
                 failed = error
                 break
             good = blank.end()
-        if good:
-            passed = bytes(self._rest[:good])
-            del self._rest[:good]
-            yield passed
+        del self._rest[:good]
+        if passed:
+            yield bytes(passed)
         if failed is not None:
             raise failed
         if len(self._rest) > MAX_EVENT_BYTES:
@@ -151,17 +156,18 @@ class StreamGuard:
             The stream stopped before its end.
         """
         rest = bytes(self._rest)
-        if rest.strip():
-            self._check(rest + b"\n\n")
+        speaks = self._check(rest + b"\n\n")
         self._check_whole()
-        return rest
+        return rest if speaks else b""
 
-    def _check(self, raw: bytes) -> None:
+    def _check(self, raw: bytes) -> bool:
+        """Read an event; tell whether it says anything, as a comment does not."""
         # in one spelling of line ends, so that the reader holds nothing back
         plain = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        for data in self._events.feed(plain):
+        found = self._events.feed(plain)
+        for data in found:
             if self._done:
-                return
+                break
             if data == b"[DONE]":
                 self._check_whole()
                 self._done = True
@@ -170,6 +176,7 @@ class StreamGuard:
                 self._note_choices()
             else:
                 self._check_named(data)
+        return bool(found)
 
     def _note_choices(self) -> None:
         """Note which of several answers have ended."""
