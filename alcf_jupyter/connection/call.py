@@ -118,7 +118,7 @@ def write_json(value: Any) -> bytes:
         A text holds half a character (a lone surrogate), or a value has no JSON form.
     """
     try:
-        return msgspec.json.encode(value)
+        return msgspec.json.encode(value, enc_hook=_plain)
     except UnicodeEncodeError:
         raise UsageError(
             "The text holds half a character (a lone surrogate), which cannot be sent.",
@@ -129,6 +129,13 @@ def write_json(value: Any) -> bytes:
             f"A parameter cannot be sent: {brief(error)}",
             do="Use plain numbers, strings and lists.",
         ) from None
+
+
+def _plain(value: Any) -> Any:
+    """Return what NumPy's numbers, texts and arrays stand for."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"it holds a {type(value).__name__}")
 
 
 def smallest(route: str) -> dict[str, Any]:

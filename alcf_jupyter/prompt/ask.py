@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
-from alcf_jupyter.connection.call import Call, Status
+from alcf_jupyter.connection.call import Call, Status, write_json
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.session import choose, client
 from alcf_jupyter.errors import (
@@ -14,10 +16,11 @@ from alcf_jupyter.errors import (
     UsageError,
     nearest,
 )
+from alcf_jupyter.plain import brief
 from alcf_jupyter.progress import StderrObserver
 from alcf_jupyter.prompt import reply as replies
 from alcf_jupyter.service.dialect import Answer
-from alcf_jupyter.service.limits import MAX_STOPS
+from alcf_jupyter.service.limits import MAX_STOPS, check_body
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -59,6 +62,33 @@ CHAT_PARAMETERS = frozenset(
     }
 )
 """What the gateway takes in a chat, read in its source (2026-05-29); it refuses others."""
+
+
+COMPLETION_PARAMETERS = frozenset(
+    {
+        "best_of",
+        "echo",
+        "frequency_penalty",
+        "logit_bias",
+        "logprobs",
+        "max_tokens",
+        "n",
+        "presence_penalty",
+        "seed",
+        "stop",
+        "suffix",
+        "temperature",
+        "top_p",
+        "user",
+    }
+)
+"""The same for a completion."""
+
+_OURS = {
+    "messages": "Give the prompt and system=; a conversation goes by thread.",
+    "stream": "For the answer as it arrives:  alcf.stream(…)",
+    "stream_options": "For the answer as it arrives:  alcf.stream(…)",
+}
 
 
 def chat(
@@ -127,14 +157,10 @@ def complete(
     """Have a text continued, by the ``/completions`` route; see `chat` for the parameters."""
     talk = client()
     _check_prompt(prompt)
-    call = Call(
-        "completions",
-        choose(model, "chat"),
-        cluster,
-        {"prompt": prompt, **_given(params)},
-        Deadline.after(timeout),
-        wait,
-    )
+    given = _given(params, COMPLETION_PARAMETERS, "a completion")
+    body = {"prompt": prompt, **given}
+    name = choose(model, "chat")
+    call = _sendable(Call("completions", name, cluster, body, Deadline.after(timeout), wait))
     answer = talk.complete(call, observer or StderrObserver())
     return replies.of(answer, call, talk.profile)
 
@@ -148,12 +174,12 @@ def stream(prompt: str, **options: Any) -> Iterator[str]:
         Also after the last piece, when the stream ends without saying that the answer is whole.
     """
     observer: Observer = options.pop("observer", None) or StderrObserver()
-    events = replying(prompt, **options)
-    for event in events:
-        if isinstance(event, Status):
-            observer.status(event.words)
-        elif event is not None and event.text:
-            yield event.text
+    with closing(replying(prompt, **options)) as events:
+        for event in events:
+            if isinstance(event, Status):
+                observer.status(event.words)
+            elif event is not None and event.text:
+                yield event.text
 
 
 def replying(
@@ -188,6 +214,8 @@ def replying(
 def _with_partial(talk: Client, call: Call) -> Generator[Piece | Status | None, None, Reply]:
     def so_far(stopped: str) -> Reply:
         answer = call.reading.answer if call.reading else Answer()
+        if answer.complete:  # it said that it was, and then something failed
+            stopped = stopped or "failed"
         return replies.of(answer, call, talk.profile, stopped=stopped)
 
     try:
@@ -218,14 +246,24 @@ def request(
 ) -> Call:
     """Return the call for a chat, checked as far as it can be before anything is sent."""
     _check_prompt(prompt)
-    given = _given(params)
-    if client().profile.is_gateway:
-        _check_parameters(given)
+    if system is not None and not isinstance(system, str):
+        raise UsageError(
+            f"A system prompt is a text, not a {type(system).__name__}.", do="Leave system out."
+        )
+    given = _given(params, CHAT_PARAMETERS, "a chat")
     messages = [{"role": "user", "content": prompt}]
     if system:
         messages.insert(0, {"role": "system", "content": system})
     body = {"messages": messages, **given}
-    return Call("chat/completions", choose(model, "chat"), cluster, body, deadline)
+    return _sendable(Call("chat/completions", choose(model, "chat"), cluster, body, deadline))
+
+
+def _sendable(call: Call) -> Call:
+    """Check what could not be sent before anything is waited for."""
+    size = len(write_json({"model": call.model, **call.body}))
+    if client().profile.is_gateway:
+        check_body(size)
+    return call
 
 
 def _check_prompt(prompt: object) -> None:
@@ -240,26 +278,52 @@ def _check_prompt(prompt: object) -> None:
         )
 
 
-def _given(params: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what is None: the gateway refuses even an unknown field that is null."""
-    return {name: value for name, value in params.items() if value is not None}
+def _given(params: dict[str, Any], known: frozenset[str], kind: str) -> dict[str, Any]:
+    """Return the parameters to send, checked as far as it can be before anything is sent.
 
-
-def _check_parameters(params: dict[str, Any]) -> None:
-    for name in params:
-        if name not in CHAT_PARAMETERS:
-            near = nearest(name, CHAT_PARAMETERS)
+    None is left out: the gateway refuses even an unknown field that is null.
+    """
+    given = {name: value for name, value in params.items() if value is not None}
+    finite = True
+    for name, value in given.items():
+        if name in _OURS:
+            raise UsageError(f"{name} is set by the call itself.", do=_OURS[name])
+        if client().profile.is_gateway and name not in known:
+            near = nearest(name, known)
             raise UsageError(
-                f"The service takes no parameter {name!r} in a chat; nothing was sent.",
+                f"The service takes no parameter {brief(name, 60)!r} in {kind}; nothing was sent.",
                 do=f"Did you mean:  {near[0]}" if near else "Leave it out.",
             )
-    stops = params.get("stop")
+        with suppress(RecursionError):  # what goes round in circles is refused as it is written
+            finite = _is_finite(value)
+        if not finite:
+            raise UsageError(
+                f"{name} holds a number that is not finite; nothing was sent.",
+                do="Give it a plain number.",
+            )
+    _check_values(given)
+    return given
+
+
+def _is_finite(value: Any) -> bool:
+    """Tell whether all numbers are; JSON has no others, and null in their place means "unset"."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(_is_finite(inner) for inner in value.values())
+    if isinstance(value, (list, tuple)):
+        return all(_is_finite(inner) for inner in value)
+    return _is_finite(value.tolist()) if hasattr(value, "tolist") else True
+
+
+def _check_values(given: dict[str, Any]) -> None:
+    stops = given.get("stop")
     if isinstance(stops, (list, tuple)) and len(stops) > MAX_STOPS:
         raise UsageError(
             f"{len(stops)} stop texts are too many; the service takes {MAX_STOPS}.",
             do="Keep the ones that matter.",
         )
-    if params.get("n", 1) != 1:
+    if given.get("n", 1) != 1:
         raise UsageError(
-            "A chat gives one answer here, so n stays 1.", do="Ask several times, with other seeds."
+            "One answer is given here, so n stays 1.", do="Ask several times, with other seeds."
         )

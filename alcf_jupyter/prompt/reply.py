@@ -97,7 +97,9 @@ class Reply:
             "length": "Incomplete: cut off at the token limit (ask for more with -n)",
             "interrupted": "Incomplete: interrupted",
             "content_filter": "Incomplete: stopped by a content filter",
+            "failed": "Incomplete: a failure was reported before the end",
             "stop": "Incomplete: the model thought but gave no answer",
+            "tool_calls": "Incomplete: the model announced tool calls that did not come",
             "": "Incomplete: the stream stopped before its end",
         }
         return known.get(self.finish_reason, f"Incomplete: {clean(self.finish_reason)[:60]}")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SHOWN_ROWS = 20
 SHOWN_CHARACTERS = 100_000
+_MOST_ENDS = 100
+"""So many ``}}`` are tried as the end of a slot: a dict in a dict needs a few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,14 @@ def parse(template: str) -> Iterator[str | Slot]:
 
 
 def _slot(template: str, start: int) -> tuple[Slot, int]:
-    end = template.find("}}", start + 2)
-    first = end
-    while end >= 0:
+    first = end = template.find("}}", start + 2)
+    for _ in range(_MOST_ENDS):
+        if end < 0:
+            break
         source = template[start + 2 : end].strip()
         try:
-            return Slot(source, compile(source, "<prompt>", "eval", dont_inherit=True)), end + 2
-        except (SyntaxError, ValueError):
+            return Slot(source, _compiled(source)), end + 2
+        except ValueError:
             end = template.find("}}", end + 1)
     inside = template[start + 2 : first if first >= 0 else start + 60]
     what = "has no end" if first < 0 else "is not a Python expression"
@@ -69,6 +72,14 @@ def _slot(template: str, start: int) -> tuple[Slot, int]:
     )
 
 
+def _compiled(source: str) -> CodeType:
+    """Return the code of an expression; raises ValueError for whatever is none."""
+    try:
+        return compile(source, "<prompt>", "eval", dont_inherit=True)
+    except (SyntaxError, MemoryError, RecursionError) as error:  # the last two: nested too deep
+        raise ValueError from error
+
+
 def fill(template: str, namespace: Mapping[str, Any]) -> str:
     """Return `template` with the value of each ``{{expression}}`` put in its place, once.
 
@@ -77,21 +88,29 @@ def fill(template: str, namespace: Mapping[str, Any]) -> str:
     TemplateError
         A name is not defined, or an expression fails; nothing of it was sent.
     """
-    return "".join(
-        part if isinstance(part, str) else show(_value(part, namespace)) for part in parse(template)
-    )
+    # read to its end first: nothing is evaluated for a prompt that is not sent
+    parts = list(parse(template))
+    return "".join(part if isinstance(part, str) else _shown(part, namespace) for part in parts)
 
 
 def evaluate(expression: str, namespace: Mapping[str, Any]) -> Any:
     """Return the value of one expression; raises as `fill` does."""
     try:
-        code = compile(expression.strip(), "<prompt>", "eval", dont_inherit=True)
-    except (SyntaxError, ValueError):
+        code = _compiled(expression.strip())
+    except ValueError:
         raise TemplateError(
             f"{brief(expression, 60)!r} is not a Python expression; nothing was sent.",
             do="Name a list or a column, such as:  %alcf_embed df['text']",
         ) from None
     return _value(Slot(expression.strip(), code), namespace)
+
+
+def _shown(slot: Slot, namespace: Mapping[str, Any]) -> str:
+    value = _value(slot, namespace)
+    try:
+        return show(value)
+    except Exception as error:  # noqa: BLE001 - the value's own code writes it out
+        raise _failed(slot, error) from None
 
 
 def _value(slot: Slot, namespace: Mapping[str, Any]) -> Any:
@@ -107,12 +126,15 @@ def _value(slot: Slot, namespace: Mapping[str, Any]) -> Any:
             do=f"Did you mean:  {{{{{near[0]}}}}}" if near else r"To send it as it is write \{{",
         ) from None
     except Exception as error:  # noqa: BLE001 - the user's own code can raise anything
-        raise TemplateError(
-            f"{{{{{brief(slot.source, 60)}}}}} failed with {type(error).__name__}; "
-            "nothing was sent.",
-            why=brief(error),
-            do=f"Try it in a cell of its own:  {brief(slot.source, 80)}",
-        ) from None
+        raise _failed(slot, error) from None
+
+
+def _failed(slot: Slot, error: Exception) -> TemplateError:
+    return TemplateError(
+        f"{{{{{brief(slot.source, 60)}}}}} failed with {type(error).__name__}; nothing was sent.",
+        why=brief(error),
+        do=f"Try it in a cell of its own:  {brief(slot.source, 80)}",
+    )
 
 
 def show(value: Any) -> str:
@@ -120,12 +142,16 @@ def show(value: Any) -> str:
     pandas, numpy = sys.modules.get("pandas"), sys.modules.get("numpy")
     if pandas is not None and isinstance(value, (pandas.DataFrame, pandas.Series)):
         note = f"\n(showing {SHOWN_ROWS} of {len(value):,} rows)"
-        return f"{value.head(SHOWN_ROWS).to_string()}{note if len(value) > SHOWN_ROWS else ''}"
+        table = _capped(value.head(SHOWN_ROWS).to_string())
+        return f"{table}{note if len(value) > SHOWN_ROWS else ''}"
     if numpy is not None and isinstance(value, numpy.ndarray):
-        text = numpy.array2string(value, threshold=200, edgeitems=5)
+        text = _capped(numpy.array2string(value, threshold=200, edgeitems=5))
         note = f"\n(an array of shape {value.shape}, shortened)"
         return f"{text}{note if value.size > 200 else ''}"
-    text = str(value)
-    if isinstance(value, str) or len(text) <= SHOWN_CHARACTERS:
+    return str(value) if isinstance(value, str) else _capped(str(value))
+
+
+def _capped(text: str) -> str:
+    if len(text) <= SHOWN_CHARACTERS:
         return text
     return text[:SHOWN_CHARACTERS] + f"\n(showing {SHOWN_CHARACTERS:,} of {len(text):,} characters)"
