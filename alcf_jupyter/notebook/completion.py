@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.completer import SimpleCompletion, context_matcher
+from IPython.core.completer import SimpleCompletion
 
 from alcf_jupyter.notebook import options
 
@@ -51,8 +51,7 @@ class _Typed:
     expecting: str | None = None
 
 
-@context_matcher(identifier="alcf_jupyter")  # type: ignore[untyped-decorator]
-def matcher(context: CompletionContext) -> SimpleMatcherResult:
+def complete(context: CompletionContext) -> SimpleMatcherResult:
     """Complete a line of ``%alcf``, ``%alcf_chat``, ``%%alcf_chat`` or their like."""
     typed = _MAGIC.fullmatch(context.text_until_cursor)
     if typed is None or (typed[1] == "%%" and context.cursor_line > 0):

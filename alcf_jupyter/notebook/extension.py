@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.completer import context_matcher
+
 from alcf_jupyter.errors import SignInError
 
 if TYPE_CHECKING:
+    from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 
     from alcf_jupyter.notebook.magics import AlcfMagics
@@ -21,7 +24,6 @@ def load(shell: InteractiveShell) -> None:
     """Register the magics and the display of a Reply; a second call changes nothing."""
     if id(shell) in _loaded:
         return
-    from alcf_jupyter.notebook.completion import matcher
     from alcf_jupyter.notebook.magics import AlcfMagics
 
     registered = shell.magics_manager.magics
@@ -42,8 +44,6 @@ def unload(shell: InteractiveShell) -> None:
     """Take out what `load` put in, and put back the magics it stood in for."""
     if id(shell) not in _loaded:
         return
-    from alcf_jupyter.notebook.completion import matcher
-
     magics, before = _loaded.pop(id(shell))
     for kind, names in _MAGICS.items():
         for name in names:
@@ -59,6 +59,14 @@ def unload(shell: InteractiveShell) -> None:
     formatter.deferred_printers.pop(_REPLY, None)
     for kind_shown in [t for t in formatter.type_printers if (t.__module__, t.__name__) == _REPLY]:
         formatter.type_printers.pop(kind_shown)
+
+
+@context_matcher(identifier="alcf_jupyter")  # type: ignore[untyped-decorator]
+def matcher(context: CompletionContext) -> SimpleMatcherResult:
+    """Complete what stands behind our magics; how is loaded by the first Tab."""
+    from alcf_jupyter.notebook.completion import complete
+
+    return complete(context)
 
 
 def offer_sign_in(result: ExecutionResult) -> None:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
 from alcf_jupyter.errors import AnswerError, AnswerInterrupted, UsageError, nearest
-from alcf_jupyter.notebook import options
-from alcf_jupyter.notebook.surface import Surface, TerminalDisplay, surface
+from alcf_jupyter.notebook.surface import Surface, surface
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from alcf_jupyter.notebook.display import AnswerDisplay
+    from alcf_jupyter.notebook.terminal import TerminalDisplay
     from alcf_jupyter.prompt.reply import Reply
 
 WATCHED_TIMEOUT = "30m"
@@ -64,6 +64,8 @@ class AlcfMagics(Magics):
     @line_cell_magic
     def alcf_chat(self, line: str, cell: str | None = None) -> Reply:
         """Ask a model: ``%%alcf_chat -m MODEL`` with the prompt below it."""
+        from alcf_jupyter.notebook import options
+
         parser = options.chat_parser()
         chosen, rest = parser.read(line)
         prompt = _body("%%alcf_chat", rest, cell, "What is an exascale computer?")
@@ -77,6 +79,8 @@ class AlcfMagics(Magics):
     @line_cell_magic
     def alcf_embed(self, line: str, cell: str | None = None) -> DataFrame:
         """Embed texts: one on each line of the cell, or any list or column after %alcf_embed."""
+        from alcf_jupyter.notebook import options
+
         parser = options.embed_parser()
         chosen, rest = parser.read(line)
         self._check_name(chosen.out)
@@ -111,6 +115,7 @@ class AlcfMagics(Magics):
         return space
 
     def _ask(self, prompt: str, chosen: Namespace) -> Reply:
+        from alcf_jupyter.notebook.options import chat_parameters
         from alcf_jupyter.prompt import ask
 
         display = self._display(quiet=chosen.quiet, live=not chosen.no_stream)
@@ -120,7 +125,7 @@ class AlcfMagics(Magics):
             "system": self._system(chosen),
             "timeout": chosen.timeout or self._timeout(),
             "wait": not chosen.no_wait,
-            **options.chat_parameters(chosen),
+            **chat_parameters(chosen),
         }
         if chosen.no_stream:
             reply = ask.chat(prompt, observer=display, **settings)
@@ -225,6 +230,8 @@ class AlcfMagics(Magics):
     def _display(self, *, quiet: bool, live: bool = True) -> AnswerDisplay | TerminalDisplay:
         where = surface(self.shell)
         if where is Surface.TERMINAL:
+            from alcf_jupyter.notebook.terminal import TerminalDisplay
+
             return TerminalDisplay(quiet=quiet)
         from alcf_jupyter.notebook.display import AnswerDisplay
 

@@ -99,7 +99,7 @@ def _surface() -> Surface:
 
 
 def _display() -> Any:
-    from alcf_jupyter.notebook.surface import TerminalDisplay
+    from alcf_jupyter.notebook.terminal import TerminalDisplay
 
     where = _surface()
     if where is Surface.TERMINAL:

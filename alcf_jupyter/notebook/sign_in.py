@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 from IPython.core.getipython import get_ipython
 
-from alcf_jupyter.errors import CodeRefusedError, NotSignedInError, SignInError, UsageError
+from alcf_jupyter.errors import (
+    AlcfError,
+    CodeRefusedError,
+    NotSignedInError,
+    SignInError,
+    UsageError,
+)
 from alcf_jupyter.notebook.surface import Surface, surface
 
 if TYPE_CHECKING:
@@ -81,7 +87,10 @@ def offer(error: object) -> None:
     from alcf_jupyter.notebook.widgets.sign_in import show
 
     client = _client()
-    show(_open(client, force=error.remedy == "force"), client, again=True)
+    try:
+        show(_open(client, force=error.remedy == "force"), client, again=True)
+    except AlcfError as trouble:  # an error of its own would hide the cell's
+        print(trouble)  # noqa: T201
 
 
 def _client() -> Client:
@@ -128,7 +137,7 @@ def _check_variables() -> None:
 def _where() -> Surface:
     shell = get_ipython()
     where = Surface.TERMINAL if shell is None else surface(shell)
-    if where is Surface.TERMINAL and not sys.stdin.isatty():
+    if where is Surface.TERMINAL and not (sys.stdin and sys.stdin.isatty()):
         return Surface.HEADLESS
     return where
 
@@ -136,12 +145,14 @@ def _where() -> Surface:
 def _open(client: Client, *, force: bool) -> LoginFlow:
     """Return the flow that is open, whose link may be in a browser already, or a new one."""
     global _flow  # noqa: PLW0603 - one sign-in at a time is what a person does
-    if _flow is None or _flow.done or _flow.force < force:
-        from alcf_jupyter.connection import worker
-        from alcf_jupyter.connection.login import LoginFlow
+    from alcf_jupyter.connection import globus, worker
+    from alcf_jupyter.connection.login import LoginFlow
 
-        _flow = worker.wait(lambda: LoginFlow(force=force, proxy=client.profile.proxy))
-    return _flow
+    flow = _flow
+    known = flow is not None and not flow.done and flow.force >= force
+    if flow is None or not known or not flow.url.startswith(globus.auth_url()):
+        flow = _flow = worker.wait(lambda: LoginFlow(force=force, proxy=client.profile.proxy))
+    return flow
 
 
 def link_line(flow: LoginFlow) -> str:

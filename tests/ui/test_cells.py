@@ -31,7 +31,7 @@ def test_a_first_prompt(notebook, record, pictures):
     assert "2 of 2 texts" in footer["data"]["text/plain"]
     assert "<th>embedding</th>" in table["data"]["text/html"]
     assert record.quiet
-    notebook.screenshots(pictures, "first-prompt")
+    notebook.screenshots(pictures, "first-prompt", notebook.page.locator(".jp-WindowedPanel-inner"))
 
 
 def test_an_answer_streams_into_one_saved_output(notebook, pictures):
