@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alcf_jupyter.connection import lockfile
 from alcf_jupyter.connection.grant import Grant
 from alcf_jupyter.connection.secret import is_token
 from alcf_jupyter.errors import TokenStoreError
@@ -23,7 +24,6 @@ from alcf_jupyter.errors import TokenStoreError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-LOCK_SECONDS = 30.0
 _TORN_TRIES = 5
 _TORN_PAUSE = 0.05
 _MAX_BYTES = 5_000_000
@@ -96,29 +96,17 @@ class TokenFile:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other kernels of this package out; where a home has no locks, go on without.
-
-        A lock held longer than any refresh takes belongs to a process that hangs; what is at
-        stake is one refresh too many, so it is not waited for any longer.
-        """
+        """Keep other kernels of this package out, as far as `lockfile` can; it may be nested."""
         if self._locked:
             yield
             return
         self._own_folder(make=True)
-        lock = self.path.with_name(f"{self.path.name}.lock")
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-        try:
-            handle = os.open(lock, flags, 0o600)
-        except OSError:
-            yield
-            return
-        try:
-            _flock(handle)
+        with lockfile.held(self.path.with_name(f"{self.path.name}.lock")):
             self._locked = True
-            yield
-        finally:
-            self._locked = False
-            os.close(handle)
+            try:
+                yield
+            finally:
+                self._locked = False
 
     def _document(self) -> dict[str, Any]:
         """Return the whole file, to be changed and written back."""
@@ -269,21 +257,3 @@ def _entries(document: dict[str, Any]) -> dict[str, Any]:
 
 def _user() -> int:
     return os.geteuid() if os.name == "posix" else 0
-
-
-def _flock(handle: int) -> None:
-    """Take the lock, unless the file system has none or its holder never lets go."""
-    try:
-        import fcntl
-    except ImportError:
-        return
-    end = time.monotonic() + LOCK_SECONDS
-    while time.monotonic() < end:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(0.02)
-        except OSError:  # a file system without locks
-            return
-        else:
-            return

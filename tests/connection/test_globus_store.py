@@ -353,7 +353,7 @@ def test_four_writers_lose_nothing_and_readers_see_whole_files(auth):
 
 def test_a_lock_of_a_process_that_hangs_is_not_waited_for_forever(auth, client, monkeypatch):
     auth.store(store_path(), expires_in=-10)
-    monkeypatch.setattr("alcf_jupyter.connection.store.LOCK_SECONDS", 0.2)
+    monkeypatch.setattr("alcf_jupyter.connection.lockfile.SECONDS", 0.2)
     with (store_path().parent / "tokens.json.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         assert client.whoami()["name"] == "Alice Example"

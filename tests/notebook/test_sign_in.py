@@ -190,6 +190,20 @@ def test_without_widgets_the_code_is_asked_for(auth, notebook, cell):
     assert not [m for m in shown if m["msg_type"] == "display_data"]
 
 
+def test_a_panel_that_cannot_be_made_does_not_hide_the_error(notebook, auth, alcf):
+    alcf.take(auth.store(store_path()), "policy")
+    notebook.run("%env ALCF_JUPYTER_GLOBUS_CLIENT=nonsense")
+    done = notebook.run("client.credential.forget(); client.whoami()")
+    assert "ALCF_JUPYTER_GLOBUS_CLIENT" in done.error
+    notebook.run("%env ALCF_JUPYTER_GLOBUS_CLIENT=")
+    notebook.run("import alcf_jupyter.connection.login as login")
+    notebook.run("login.LoginFlow = lambda **_: (_ for _ in ()).throw(alcf.AlcfError('no link'))")
+    done = notebook.run(CHAT)
+    assert "too old for its policy" in done.error
+    assert done.only("stream")["text"] == "no link\n"
+    assert panels(done) == []
+
+
 def test_help_names_the_commands(notebook):
     shown = notebook.run("%alcf help").only("stream")["text"]
     for line in ("%alcf login [--force]", "%alcf logout [--all]", "%alcf whoami"):
