@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,16 +12,21 @@ from tests.ui.browser import scripts_run
 pytestmark = pytest.mark.browser
 
 DATA = Path(__file__).resolve().parents[2] / "notebooks" / "data"
+SUMMARIZE = """%%alcf_chat -m sandbox/summary
+Summarize this text in two sentences.
+
+{{open("data/light_source.txt").read()}}"""
 SET_UP = "%load_ext alcf_jupyter\n%alcf connect sandbox\n%alcf use --embed sandbox/embed"
 
 
-def test_a_first_prompt(notebook, record, pictures):
+def test_a_first_prompt(notebook, lab, record, pictures):
+    shutil.copytree(DATA, lab.folder / "data", dirs_exist_ok=True)
     notebook.open(
         [
-            f"{SET_UP}\npassage = open({json.dumps(str(DATA / 'light_source.txt'))}).read()",
-            "%%alcf_chat -m sandbox/summary\nSummarize this text in two sentences.\n\n{{passage}}",
+            SET_UP,
+            SUMMARIZE,
             "%%alcf_embed\nX-rays from a storage ring\nRain in a warmer climate",
-        ]
+        ],
     )
     notebook.run(0)
     (answer,) = notebook.run(1)
