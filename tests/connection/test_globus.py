@@ -509,3 +509,15 @@ def _call(model):
 
     body = {"messages": [{"role": "user", "content": "hi"}], "input": ["hi"]}
     return Call("chat/completions", model, None, body, Deadline.after(10))
+
+
+def test_an_openai_client_stays_signed_in_too(auth, alcf, client):
+    old = auth.store(store_path())
+    with client.openai("sophia") as sdk:
+        ask = {"model": "sandbox/echo", "messages": [{"role": "user", "content": "one two"}]}
+        sdk.chat.completions.create(**ask)
+        alcf.take(old, "expired")
+        answer = sdk.chat.completions.create(**ask)
+        assert answer.choices[0].message.content.strip() == "one two"
+        assert "canary" not in sdk.api_key
+    assert auth.grants == ["refresh_token"]
