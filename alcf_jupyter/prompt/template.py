@@ -119,11 +119,14 @@ def _value(slot: Slot, namespace: Mapping[str, Any]) -> Any:
         return eval(slot.code, dict(namespace))  # noqa: S307
     except NameError as error:
         name = error.name or slot.source
-        near = nearest(name, [*(n for n in namespace if not n.startswith("_")), *dir(builtins)])
+        own = [n for n in namespace if isinstance(n, str) and not n.startswith("_")]
+        near = [*nearest(name, own, 2), *nearest(name, dir(builtins), 1)]
         raise TemplateError(
             f"{{{{{brief(slot.source, 60)}}}}}: the name {brief(name, 60)!r} is not defined; "
             "nothing was sent.",
-            do=f"Did you mean:  {{{{{near[0]}}}}}" if near else r"To send it as it is write \{{",
+            do=f"Did you mean:  {'  or  '.join(f'{{{{{n}}}}}' for n in near)}"
+            if near
+            else r"To send it as it is write \{{",
         ) from None
     except Exception as error:  # noqa: BLE001 - the user's own code can raise anything
         raise _failed(slot, error) from None
