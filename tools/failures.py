@@ -31,12 +31,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "failures.md"
-TIMEOUT = 6.0
+TIMEOUT = 12.0
+"""For what ends by itself: every repetition fits in, but not the wait for a minute's tokens."""
+SHORT = 3.0
+"""For what never ends."""
 AT_ONCE = 16
 
 PARAMETERS = {
     # the default sizes and times are for people who watch; these tell the same
-    "long-line": {"mb": "40"},
+    "long-line": {"mb": "34"},
     "gzip-bomb": {"mb": "40"},
     "slow": {"seconds": "0.3"},
     "blocked": {"seconds": "60"},
@@ -50,6 +53,7 @@ UNSEEN = {
 }
 """Failures that nobody could tell from an answer, each with the reason."""
 
+_ENDLESS = ("drip", "half-open")
 _JOBS = "jobs-"
 _NOT_HERE = ("batch-", "refused")
 
@@ -91,7 +95,7 @@ class Sandbox:
         # as many as there are failures, at once: the pace is not what is shown here
         unpaced = replace(usual, requests_per_second=None)
         session.current().client = Client(unpaced, Credential(self._secret, "the sandbox"))
-        self.sdk = alcf.client().openai("sophia").with_options(timeout=TIMEOUT)
+        self.sdk = alcf.client().openai("sophia")
 
     def control(self, method: str, path: str, body: object = None) -> Any:
         """Ask one of the sandbox's control routes."""
@@ -114,15 +118,15 @@ class Sandbox:
             self._process.stdout.close()
 
 
-def _whole(prompt: str, _sandbox: Sandbox) -> Seen:
-    reply = alcf.chat(prompt, observer=SilentObserver(), **_how("sandbox/echo"))
+def _whole(prompt: str, seconds: float, _sandbox: Sandbox) -> Seen:
+    reply = alcf.chat(prompt, observer=SilentObserver(), **_how("sandbox/echo", seconds))
     return _told(complete=reply.complete, right=reply.text == prompt)
 
 
-def _stream(prompt: str, _sandbox: Sandbox) -> Seen:
+def _stream(prompt: str, seconds: float, _sandbox: Sandbox) -> Seen:
     from alcf_jupyter.prompt.ask import replying
 
-    events = replying(prompt, **_how("sandbox/echo"))
+    events = replying(prompt, **_how("sandbox/echo", seconds))
     while True:
         try:
             next(events)
@@ -130,28 +134,32 @@ def _stream(prompt: str, _sandbox: Sandbox) -> Seen:
             return _told(complete=stop.value.complete, right=stop.value.text == prompt)
 
 
-def _complete(prompt: str, _sandbox: Sandbox) -> Seen:
-    reply = alcf.complete(prompt, observer=SilentObserver(), max_tokens=100, **_how("sandbox/echo"))
+def _complete(prompt: str, seconds: float, _sandbox: Sandbox) -> Seen:
+    reply = alcf.complete(
+        prompt, observer=SilentObserver(), max_tokens=100, **_how("sandbox/echo", seconds)
+    )
     return _told(complete=reply.complete, right=reply.text == prompt)
 
 
-def _embed(prompt: str, _sandbox: Sandbox) -> Seen:
+def _embed(prompt: str, seconds: float, _sandbox: Sandbox) -> Seen:
     told = [prompt, f"{prompt} again"]
-    frame = alcf.embed(told, observer=SilentObserver(), **_how("sandbox/embed"))
+    frame = alcf.embed(told, observer=SilentObserver(), **_how("sandbox/embed", seconds))
     return _vectors(alcf.matrix(frame), told)
 
 
-def _sdk_whole(prompt: str, sandbox: Sandbox) -> Seen:
+def _sdk_whole(prompt: str, seconds: float, sandbox: Sandbox) -> Seen:
     messages: Any = [{"role": "user", "content": prompt}]
-    answer = sandbox.sdk.chat.completions.create(model="sandbox/echo", messages=messages)
+    answer = sandbox.sdk.with_options(timeout=seconds).chat.completions.create(
+        model="sandbox/echo", messages=messages
+    )
     choice = answer.choices[0]
     return _told(complete=choice.finish_reason == "stop", right=choice.message.content == prompt)
 
 
-def _sdk_stream(prompt: str, sandbox: Sandbox) -> Seen:
+def _sdk_stream(prompt: str, seconds: float, sandbox: Sandbox) -> Seen:
     messages: Any = [{"role": "user", "content": prompt}]
     text, reason = "", None
-    for chunk in sandbox.sdk.chat.completions.create(
+    for chunk in sandbox.sdk.with_options(timeout=seconds).chat.completions.create(
         model="sandbox/echo", messages=messages, stream=True
     ):
         for choice in chunk.choices:
@@ -160,13 +168,15 @@ def _sdk_stream(prompt: str, sandbox: Sandbox) -> Seen:
     return _told(complete=reason == "stop", right=text == prompt)
 
 
-def _sdk_embed(prompt: str, sandbox: Sandbox) -> Seen:
+def _sdk_embed(prompt: str, seconds: float, sandbox: Sandbox) -> Seen:
     told = [prompt, f"{prompt} again"]
-    answer = sandbox.sdk.embeddings.create(model="sandbox/embed", input=told)
+    answer = sandbox.sdk.with_options(timeout=seconds).embeddings.create(
+        model="sandbox/embed", input=told
+    )
     return _vectors(np.array([row.embedding for row in answer.data], np.float32), told)
 
 
-REQUESTS: dict[str, Callable[[str, Sandbox], Seen]] = {
+REQUESTS: dict[str, Callable[[str, float, Sandbox], Seen]] = {
     "chat": _whole,
     "stream": _stream,
     "complete": _complete,
@@ -177,8 +187,8 @@ REQUESTS: dict[str, Callable[[str, Sandbox], Seen]] = {
 }
 
 
-def _how(model: str) -> dict[str, Any]:
-    return {"model": model, "cluster": "sophia", "timeout": TIMEOUT, "wait": False}
+def _how(model: str, seconds: float) -> dict[str, Any]:
+    return {"model": model, "cluster": "sophia", "timeout": seconds, "wait": False}
 
 
 def _told(*, complete: bool, right: bool) -> Seen:
@@ -193,10 +203,11 @@ def _vectors(found: Any, told: list[str]) -> Seen:
     return Seen("the answer", taken=True, right=bool(np.allclose(found, wanted, atol=1e-5)))
 
 
-def ask(name: str, prompt: str, sandbox: Sandbox) -> Seen:
-    """Send a request and return what it ended in."""
+def ask(fault: str, name: str, sandbox: Sandbox) -> Seen:
+    """Send the request `name` marked for `fault`, and return what it ended in."""
+    seconds = SHORT if fault.startswith(_ENDLESS) else TIMEOUT
     try:
-        return REQUESTS[name](prompt, sandbox)
+        return REQUESTS[name](_prompt(fault, name), seconds, sandbox)
     except AlcfError as error:
         return Seen(_error(type(error).__name__, error.what, sandbox))
     except openai.APIError as error:
@@ -233,7 +244,7 @@ def run(sandbox: Sandbox) -> dict[str, dict[str, Seen]]:
     ]
     sandbox.control("POST", "/faults", rules)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        seen = list(pool.map(lambda task: ask(task[1], _prompt(*task), sandbox), tasks))
+        seen = list(pool.map(lambda task: ask(task[0], task[1], sandbox), tasks))
     met = sandbox.control("DELETE", "/faults")["cleared"]
     found: dict[str, dict[str, Seen]] = {fault: {} for fault in known}
     for (fault, name), one, rule in zip(tasks, seen, met, strict=True):
@@ -244,7 +255,7 @@ def run(sandbox: Sandbox) -> dict[str, dict[str, Seen]]:
     for fault in [one for one in known if one.startswith(_JOBS)]:
         sandbox.control("POST", "/faults", {"fault": fault, "match": {"route": "/jobs"}})
         alcf.client().models(fresh=True)
-        seen = [ask(name, _prompt(fault, name), sandbox) for name in REQUESTS]
+        seen = [ask(fault, name, sandbox) for name in REQUESTS]
         if sandbox.control("DELETE", "/faults")["cleared"][0]["fired"]:
             found[fault] = dict(zip(REQUESTS, seen, strict=True))
     if idle := [fault for fault, by_name in found.items() if not by_name]:
