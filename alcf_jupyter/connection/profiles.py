@@ -109,6 +109,7 @@ class Profile:
         names = {
             "alcf": "the ALCF Inference Endpoints",
             "sandbox": "the sandbox, a local stand-in and not ALCF's service",
+            "metis": f"the Metis endpoint at {self.url}",
         }
         return names.get(self.name, self.url)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def connect(line: str) -> str:
-    """Choose the service: ``%alcf connect [alcf | sandbox | ADDRESS]``."""
+    """Choose the service: ``%alcf connect [alcf | sandbox | ADDRESS | FILE]``."""
     from alcf_jupyter.connection import session
 
     chosen, rest = options.connect_parser().read(line)

@@ -1,12 +1,14 @@
 """Proxies: whose word counts, changes that take effect at once, and this machine always direct."""
 
 import socket
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 import alcf_jupyter as alcf
 from alcf_jupyter import errors
+from alcf_jupyter.connection import site_file
 from tests.controlled import sandbox
 from tests.proxying import HOST, Proxy, tls_front
 
@@ -187,3 +189,13 @@ def test_a_wrong_site_file_is_told_in_two_lines(site, text, words):
     assert len(shown.splitlines()) == 2
     for word in [*words, str(path)]:
         assert word in shown
+
+
+def test_the_file_shown_in_the_docs_is_read(site, clean_environ):
+    page = Path(__file__).resolve().parents[2] / "docs" / "connecting.md"
+    shown = page.read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
+    site(shown)
+    assert clean_environ["JUPYTER_CONFIG_PATH"]
+    assert site_file.read().proxy == "http://proxy.alcf.anl.gov:3128"
+    assert site_file.read().contacts["support"] == "support@alcf.anl.gov"
+    assert alcf.defaults() == {"chat": "MODEL", "embed": "MODEL"}
