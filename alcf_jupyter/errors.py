@@ -8,7 +8,8 @@
     │   ├── UnknownModelError       also when the service says so
     │   ├── UnknownClusterError
     │   ├── TemplateError           a {{name}} in a prompt
-    │   └── TooLargeError           more than the service takes in one request
+    │   ├── TooLargeError           more than the service takes in one request
+    │   └── ReplayError             a file of recorded answers cannot be used, or lacks this one
     ├── NoConnectionError           no answer came from the service
     │   ├── UnreachableError
     │   ├── NotTheServiceError      something else answered: a redirect, a portal page, HTML
@@ -31,7 +32,8 @@
     │   └── ServerFailureError      anything that went wrong over there
     └── AnswerError                 HTTP said success, but what came is no answer
         ├── StreamFailedError       an error in the middle of a stream
-        └── IncompleteError         the answer stopped before its end
+        ├── IncompleteError         the answer stopped before its end
+        └── InvalidAnswerError      the answer is whole, but not of the form that was asked for
 
     AnswerInterrupted(KeyboardInterrupt)   interrupted; what had arrived is in `.reply`
 """
@@ -93,6 +95,10 @@ class TemplateError(UsageError):
 
 class TooLargeError(UsageError):
     """A request is larger than the service takes."""
+
+
+class ReplayError(UsageError):
+    """A file of recorded answers cannot be used, or does not hold the answer asked for."""
 
 
 class NoConnectionError(AlcfError):
@@ -255,6 +261,10 @@ class StreamFailedError(AnswerError):
 
 class IncompleteError(AnswerError):
     """The answer stopped before its end, without a word why."""
+
+
+class InvalidAnswerError(AnswerError):
+    """The answer is whole, but it is not of the form that was asked for."""
 
 
 class AnswerInterrupted(KeyboardInterrupt):

@@ -183,7 +183,22 @@ class Client:
         observer
             Told how the queue is.
         """
-        return _watched(lambda emit: self._who.told(self._caller.chat(call, emit)), observer)
+        return loop.finish(self.asked(call), _tell(observer))
+
+    def asked(self, call: Call) -> Generator[Piece | Status | None, None, Answer]:
+        """Send a chat and return its answer as `chat` does, yielding while it is waited for.
+
+        Parameters
+        ----------
+        call
+            What to send, to whom, and until when.
+
+        Yields
+        ------
+        Status or None
+            How the queue is; None after a tenth of a second of nothing.
+        """
+        return loop.events(lambda emit: self._who.told(self._caller.chat(call, emit)))
 
     def chat_many(
         self, calls: Sequence[Call], observer: Observer | None = None
@@ -282,9 +297,12 @@ def _watched(
     observer: Observer | None,
 ) -> T:
     """Run a call to its end, telling `observer` how it is getting on."""
+    return loop.finish(loop.events(start), _tell(observer))
 
+
+def _tell(observer: Observer | None) -> Callable[[object], None]:
     def tell(event: object) -> None:
         if observer is not None and isinstance(event, Status):
             observer.status(event.words)
 
-    return loop.finish(loop.events(start), tell)
+    return tell

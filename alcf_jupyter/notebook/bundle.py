@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 import re
 from html import escape as quote
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from alcf_jupyter.notebook.text import clean, escape_line, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from alcf_jupyter.prompt.tools import ToolRun
 
 Format = Literal["markdown", "text", "code", "json"]
 
@@ -17,6 +22,8 @@ QUIET: Final = "opacity:.75;font-size:.9em"
 
 _FENCED: Final = re.compile(r"\s*(`{3,}|~{3,})[^\n`]*\n(.*?)\n?\1\s*", re.DOTALL)
 _LARGEST_JSON: Final = 1_000_000
+_LARGEST_MARKDOWN: Final = 100_000
+_LONGEST_RESULT: Final = 10_000
 
 
 def answer_bundle(
@@ -25,6 +32,7 @@ def answer_bundle(
     note: str | None = None,
     reasoning: str = "",
     fmt: Format = "markdown",
+    calls: Sequence[ToolRun] = (),
 ) -> dict[str, str]:
     """Show an answer.
 
@@ -39,8 +47,10 @@ def answer_bundle(
     reasoning
         The model's reasoning, shown folded.
     fmt
-        ``markdown``; ``text``, as it is; ``code``, without the fence around it; ``json``, indented
-        where it is JSON.
+        ``markdown``; ``text``, as it is; ``code``, its fenced blocks alone where it has some;
+        ``json``, indented where it is JSON.
+    calls
+        The tools that were called on the way to it, each shown folded.
 
     Returns
     -------
@@ -48,6 +58,9 @@ def answer_bundle(
         ``text/html`` and ``text/plain``. The same answer gives the same bundle: no times, no ids.
     """
     html, plain = _body(text, fmt)
+    if calls:
+        html = "".join(map(_called, calls)) + html
+        plain = plain_text(text, fmt, calls)
     if reasoning.strip():
         from alcf_jupyter.notebook.render import to_html
 
@@ -60,6 +73,46 @@ def answer_bundle(
         html += f'<div style="{QUIET}">{escape_line(footer, 500)}</div>\n'
         plain = f"{plain}\n\n{one_line(footer, 500)}".lstrip()
     return {"text/html": html, "text/plain": plain}
+
+
+def plain_text(text: str, fmt: Format = "markdown", calls: Sequence[ToolRun] = ()) -> str:
+    """Return an answer for a place without HTML, the calls of tools before it."""
+    told = [f"{one_line(run.call, 300)} → {one_line(run.result, 300)}" for run in calls]
+    return "\n".join([*told, "", _body(text, fmt)[1]] if told else [_body(text, fmt)[1]])
+
+
+def _called(run: ToolRun) -> str:
+    from alcf_jupyter.notebook.render import plain_html
+
+    word = "Called, and failed" if run.failed else "Called"
+    summary = f"<summary>{word}: {escape_line(run.call, 300)}</summary>"
+    return (
+        f'<details style="{QUIET}">{summary}{plain_html(run.result[:_LONGEST_RESULT])}</details>\n'
+    )
+
+
+def code_blocks(text: str) -> str:
+    """Return the fenced blocks of an answer, without their fences and what stands between them.
+
+    Parameters
+    ----------
+    text
+        An answer.
+
+    Returns
+    -------
+    str
+        The blocks, an empty line between them; the whole answer where it has none.
+    """
+    from alcf_jupyter.notebook.markdown import TooMuchError, parse
+
+    if len(text) > _LARGEST_MARKDOWN:
+        return unfenced(text)
+    try:
+        blocks = [token.content.rstrip("\n") for token in parse(text) if token.type == "fence"]
+    except TooMuchError:
+        blocks = []
+    return "\n\n".join(blocks) if blocks else text
 
 
 def unfenced(text: str) -> str:
@@ -87,9 +140,7 @@ def _body(text: str, fmt: Format) -> tuple[str, str]:
         return to_html(plain), plain
     if fmt == "text":
         return plain_html(plain), plain
-    plain = unfenced(plain)
-    if fmt == "json":
-        plain = _indented(plain)
+    plain = code_blocks(plain) if fmt == "code" else _indented(unfenced(plain))
     return f"{CODE}<code>{quote(plain, quote=False)}</code></pre>\n", plain
 
 

@@ -10,9 +10,10 @@ from alcf_jupyter.notebook.bundle import QUIET, Format, answer_bundle
 from alcf_jupyter.notebook.text import clean, escape, escape_line, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from alcf_jupyter.notebook.growing import GrowingMarkdown
+    from alcf_jupyter.prompt.tools import ToolRun
 
 __all__ = ["AnswerDisplay", "Format", "answer_bundle"]
 
@@ -133,6 +134,7 @@ class AnswerDisplay:
         note: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         fmt: Format | None = None,
+        calls: Sequence[ToolRun] = (),
     ) -> None:
         """Show the whole answer, for good.
 
@@ -150,10 +152,11 @@ class AnswerDisplay:
             The answer's provenance, kept as ``alcf`` in the output's metadata.
         fmt
             How the answer is shown, if not as it streamed.
+        calls
+            The tools that were called on the way to it, each shown folded.
         """
-        shown = answer_bundle(
-            text, "" if self._quiet else footer, note, reasoning, fmt or self._fmt
-        )
+        foot = "" if self._quiet else footer
+        shown = answer_bundle(text, foot, note, reasoning, fmt or self._fmt, calls)
         self._dirty = False
         self._emit(shown, {"alcf": dict(metadata)} if metadata else {})
 

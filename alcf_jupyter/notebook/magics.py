@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
-from alcf_jupyter.errors import AnswerError, AnswerInterrupted, UsageError, nearest
+from alcf_jupyter.errors import UsageError, nearest
 from alcf_jupyter.notebook.surface import Surface, surface
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
     from pandas import DataFrame
 
+    from alcf_jupyter.notebook.bundle import Format
     from alcf_jupyter.notebook.display import AnswerDisplay
     from alcf_jupyter.notebook.terminal import TerminalDisplay
     from alcf_jupyter.prompt.reply import Reply
@@ -65,12 +66,18 @@ class AlcfMagics(Magics):
     def alcf_chat(self, line: str, cell: str | None = None) -> Reply:
         """Ask a model: ``%%alcf_chat -m MODEL`` with the prompt below it."""
         from alcf_jupyter.notebook import options
+        from alcf_jupyter.notebook.chat_cell import ChatCell
 
-        parser = options.chat_parser()
-        chosen, rest = parser.read(line)
+        chosen, rest = options.chat_parser().read(line)
         prompt = _body("%%alcf_chat", rest, cell, "What is an exascale computer?")
         self._check_name(chosen.out)
-        reply = self._ask(self._filled(prompt, chosen), chosen)
+        prompt = self._filled(prompt, chosen)
+        asked = ChatCell(self.shell, chosen, lambda text: self._filled(text, chosen), self._seen)
+        settings = asked.settings(self._timeout())
+        display = self._display(
+            quiet=chosen.quiet, live=not chosen.no_stream, fmt=chosen.format or "markdown"
+        )
+        reply = asked.ask(prompt, settings, display)
         if chosen.out:
             self._namespace[chosen.out] = reply
         return reply
@@ -101,102 +108,18 @@ class AlcfMagics(Magics):
         if reply is self._shown:
             self._shown = None
             return
-        self._display(quiet=False).finish(
-            reply.text,
-            reply.footer,
-            reasoning=reply.reasoning,
-            note=reply.note or None,
-            metadata=reply.provenance,
-        )
+        from alcf_jupyter.notebook.chat_cell import show
+
+        fmt: Format = "markdown" if reply.data is None else "json"
+        show(reply, self._display(quiet=False), reply.footer, fmt)
+
+    def _seen(self, reply: Any) -> None:
+        self._shown = reply
 
     @property
     def _namespace(self) -> dict[str, Any]:
         space: dict[str, Any] = self.shell.user_ns
         return space
-
-    def _ask(self, prompt: str, chosen: Namespace) -> Reply:
-        from alcf_jupyter.notebook.options import chat_parameters
-        from alcf_jupyter.prompt import ask
-
-        display = self._display(quiet=chosen.quiet, live=not chosen.no_stream)
-        settings = {
-            "model": chosen.model,
-            "cluster": chosen.cluster,
-            "system": self._system(chosen),
-            "timeout": chosen.timeout or self._timeout(),
-            "wait": not chosen.no_wait,
-            **chat_parameters(chosen),
-        }
-        if chosen.no_stream:
-            reply = ask.chat(prompt, observer=display, **settings)
-            return self._finished(reply, display)
-        events = ask.replying(prompt, **settings)
-        try:
-            return self._finished(self._followed(events, display), display)
-        except (AnswerError, AnswerInterrupted) as stop:
-            self._keep_partial(stop.reply, display, chosen.out)
-            raise
-
-    def _followed(self, events: Any, display: AnswerDisplay | TerminalDisplay) -> Reply:
-        """Show what happens, and return the reply."""
-        from alcf_jupyter.connection.call import Status
-
-        try:
-            while True:
-                event = next(events)
-                if event is None:
-                    display.tick()
-                elif isinstance(event, Status):
-                    display.status(event.words)
-                else:
-                    display.piece(event.text, event.reasoning)
-        except StopIteration as stop:
-            reply: Reply = stop.value
-            return reply
-        except AnswerInterrupted:
-            raise
-        except KeyboardInterrupt as stop:
-            # it struck while a piece was being shown: let the call end itself, and tell what came
-            events.throw(stop)
-            raise
-
-    def _finished(self, reply: Reply, display: AnswerDisplay | TerminalDisplay) -> Reply:
-        display.finish(
-            reply.text,
-            self._footer(reply),
-            reasoning=reply.reasoning,
-            note=reply.note or None,
-            metadata=reply.provenance,
-        )
-        self._shown = reply
-        return reply
-
-    def _keep_partial(
-        self, reply: Any, display: AnswerDisplay | TerminalDisplay, name: str | None
-    ) -> None:
-        """Show what had arrived, marked, and keep it where a whole answer would have been."""
-        if reply is None or not (reply.text or reply.reasoning):
-            return
-        self._finished(reply, display)
-        self.shell.displayhook.update_user_ns(reply)  # type: ignore[no-untyped-call]
-        if name:
-            self._namespace[name] = reply
-
-    def _footer(self, reply: Reply) -> str:
-        """Return the footer; where somebody watches, with the times."""
-        if surface(self.shell) is Surface.HEADLESS:
-            return reply.footer
-        timing, parts = reply.timing, []
-        if timing.first_token is not None:
-            parts.append(f"first token {timing.first_token:.1f} s")
-        if timing.total is not None:
-            parts.append(f"total {timing.total:.1f} s")
-        text = ", ".join(parts)
-        if timing.waited >= 1:
-            from alcf_jupyter.connection.deadline import words
-
-            text += f" (waited {words(timing.waited)})"
-        return f"{reply.footer} · {text}" if text else reply.footer
 
     def _embed(self, texts: Any, chosen: Namespace) -> DataFrame:
         from alcf_jupyter.frames.embeddings import embed
@@ -227,7 +150,9 @@ class AlcfMagics(Magics):
             self._namespace[chosen.out] = frame
         return frame
 
-    def _display(self, *, quiet: bool, live: bool = True) -> AnswerDisplay | TerminalDisplay:
+    def _display(
+        self, *, quiet: bool, live: bool = True, fmt: Format = "markdown"
+    ) -> AnswerDisplay | TerminalDisplay:
         where = surface(self.shell)
         if where is Surface.TERMINAL:
             from alcf_jupyter.notebook.terminal import TerminalDisplay
@@ -235,7 +160,7 @@ class AlcfMagics(Magics):
             return TerminalDisplay(quiet=quiet)
         from alcf_jupyter.notebook.display import AnswerDisplay
 
-        return AnswerDisplay(live=live and where is Surface.NOTEBOOK, quiet=quiet)
+        return AnswerDisplay(live=live and where is Surface.NOTEBOOK, quiet=quiet, fmt=fmt)
 
     def _timeout(self) -> str:
         watched = surface(self.shell) is not Surface.HEADLESS
@@ -247,21 +172,6 @@ class AlcfMagics(Magics):
         from alcf_jupyter.prompt.template import fill
 
         return fill(text, self._namespace)
-
-    def _system(self, chosen: Namespace) -> str | None:
-        if chosen.system_file is None:
-            return None if chosen.system is None else self._filled(chosen.system, chosen)
-        if chosen.system is not None:
-            raise UsageError("Two system prompts were given.", do="Keep -s or --system-file.")
-        from pathlib import Path
-
-        try:
-            text = Path(chosen.system_file).expanduser().read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(
-                f"{chosen.system_file} cannot be read: {error}", do="Look at its path."
-            ) from None
-        return self._filled(text, chosen)
 
     def _evaluated(self, expression: str) -> Any:
         if not expression:

@@ -103,7 +103,6 @@ def _unquoted(word: str) -> str:
 
 
 def _common(parser: Parser) -> None:
-    parser.option("-m", "--model", help="model id, or an alias set with %%alcf use")
     parser.option("-c", "--cluster", help="sophia, metis, minerva, ...")
     parser.option("-o", "--out", metavar="NAME", help="keep the result in this variable, too")
     parser.option(
@@ -119,6 +118,12 @@ def _common(parser: Parser) -> None:
 def chat_parser() -> Parser:
     """Return the parser of ``%alcf_chat`` and ``%%alcf_chat``."""
     parser = Parser("%%alcf_chat", "Ask a model. The cell is the prompt.")
+    parser.option(
+        "-m",
+        "--model",
+        action="append",
+        help="model id, or an alias set with %%alcf use; several answer side by side",
+    )
     _common(parser)
     parser.option("-s", "--system", help="system prompt")
     parser.option("--system-file", metavar="PATH", help="system prompt from a file")
@@ -129,6 +134,22 @@ def chat_parser() -> Parser:
     parser.option("--stop", action="append", help="stop before this text; up to 4 times")
     parser.option("--reasoning-effort", choices=["low", "medium", "high"], help="how long to think")
     parser.option("-P", "--param", action="append", metavar="KEY=VALUE", help="any other parameter")
+    parser.option(
+        "-f", "--format", choices=["markdown", "text", "code", "json"], help="how it is shown"
+    )
+    parser.option(
+        "--schema",
+        help='form of the answer: a variable, a .json file, or "name, age int, tags list[str]"',
+    )
+    parser.option(
+        "-i", "--image", action="append", help="a file or a variable; -i may be given several times"
+    )
+    parser.option(
+        "--tool", action="append", metavar="FUNCTION", help="a function the model may call"
+    )
+    parser.option("--thread", metavar="NAME", help="go on with this conversation")
+    parser.option("--new-thread", action="store_true", help="begin the conversation anew")
+    parser.option("--dry-run", action="store_true", help="show the request, and send nothing")
     parser.option("--no-stream", action="store_true", help="show the answer at its end only")
     return parser
 
@@ -136,6 +157,7 @@ def chat_parser() -> Parser:
 def embed_parser() -> Parser:
     """Return the parser of ``%alcf_embed`` and ``%%alcf_embed``."""
     parser = Parser("%%alcf_embed", "Embed texts, one on each line of the cell.")
+    parser.option("-m", "--model", help="model id, or an alias set with %%alcf use")
     _common(parser)
     parser.option("--dimensions", type=int, help="length of the embeddings, where it can be set")
     parser.option("--normalize", action="store_true", help="scale each embedding to length 1")

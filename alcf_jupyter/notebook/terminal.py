@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 from alcf_jupyter.plain import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from alcf_jupyter.notebook.bundle import Format
+    from alcf_jupyter.prompt.tools import ToolRun
 
 
 class TerminalDisplay:
@@ -50,10 +53,14 @@ class TerminalDisplay:
         reasoning: str = "",  # noqa: ARG002 - as AnswerDisplay
         note: str | None = None,
         metadata: Mapping[str, Any] | None = None,  # noqa: ARG002 - a terminal keeps none
+        fmt: Format = "markdown",
+        calls: Sequence[ToolRun] = (),
     ) -> None:
         """Print what is left of the answer, what is wrong with it, and the footer."""
         if not self._printed and not self._line:
-            self._line = text
+            from alcf_jupyter.notebook.bundle import plain_text
+
+            self._line = plain_text(text, fmt, calls)
         self._print(f"{clean(self._line)}\n")
         self._line = ""
         for line in (note, "" if self._quiet else footer):

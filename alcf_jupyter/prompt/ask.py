@@ -2,101 +2,43 @@
 
 from __future__ import annotations
 
-import math
-from contextlib import closing, suppress
+from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from alcf_jupyter.connection.call import Call, Status, write_json
+from alcf_jupyter.connection import loop
+from alcf_jupyter.connection.call import Status
 from alcf_jupyter.connection.deadline import Deadline
-from alcf_jupyter.connection.session import choose, client
-from alcf_jupyter.errors import (
-    AlcfError,
-    AnswerError,
-    AnswerInterrupted,
-    UsageError,
-    nearest,
-)
-from alcf_jupyter.plain import brief
+from alcf_jupyter.connection.session import client
+from alcf_jupyter.errors import AlcfError, AnswerError, AnswerInterrupted
 from alcf_jupyter.progress import StderrObserver
 from alcf_jupyter.prompt import reply as replies
+from alcf_jupyter.prompt import request as requests
+from alcf_jupyter.prompt.request import TIMEOUT
+from alcf_jupyter.prompt.rounds import hold
 from alcf_jupyter.service.dialect import Answer
-from alcf_jupyter.service.limits import MAX_STOPS, check_body
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from alcf_jupyter.connection.call import Call
     from alcf_jupyter.connection.client import Client
     from alcf_jupyter.progress import Observer
     from alcf_jupyter.prompt.reply import Reply
     from alcf_jupyter.service.dialect import Piece
 
-TIMEOUT = "30m"
 
-CHAT_PARAMETERS = frozenset(
-    {
-        "frequency_penalty",
-        "logit_bias",
-        "logprobs",
-        "max_completion_tokens",
-        "max_tokens",
-        "metadata",
-        "modalities",
-        "n",
-        "parallel_tool_calls",
-        "prediction",
-        "presence_penalty",
-        "reasoning_effort",
-        "response_format",
-        "seed",
-        "service_tier",
-        "stop",
-        "store",
-        "temperature",
-        "tool_choice",
-        "tools",
-        "top_logprobs",
-        "top_p",
-        "user",
-        "web_search_options",
-        "extra_body",
-    }
-)
-"""What the gateway takes in a chat, read in its source (2026-05-29); it refuses others."""
-
-
-COMPLETION_PARAMETERS = frozenset(
-    {
-        "best_of",
-        "echo",
-        "frequency_penalty",
-        "logit_bias",
-        "logprobs",
-        "max_tokens",
-        "n",
-        "presence_penalty",
-        "seed",
-        "stop",
-        "suffix",
-        "temperature",
-        "top_p",
-        "user",
-    }
-)
-"""The same for a completion."""
-
-_OURS = {
-    "messages": "Give the prompt and system=; a conversation goes by thread.",
-    "stream": "For the answer as it arrives:  alcf.stream(…)",
-    "stream_options": "For the answer as it arrives:  alcf.stream(…)",
-}
-
-
-def chat(
+def chat(  # noqa: PLR0913 - what can be said about a prompt, each by its name
     prompt: str,
     *,
     model: str | None = None,
     cluster: str | None = None,
     system: str | None = None,
+    images: Any = (),
+    thread: str | None = None,
+    new_thread: bool = False,
+    schema: Any = None,
+    tools: Any = (),
     timeout: str | float = TIMEOUT,
     wait: bool = True,
     observer: Observer | None = None,
@@ -113,6 +55,17 @@ def chat(
         waited for.
     system
         The system prompt.
+    images
+        Files, PIL images, matplotlib figures or NumPy arrays, one or several; they are made
+        smaller where the service would not take them. Nothing is fetched from the web.
+    thread, new_thread
+        The name of a conversation to go on with, and whether to begin it anew. A cell that is run
+        again replaces its own turn.
+    schema
+        The form of the answer: a pydantic model, a JSON schema (a dict or a file), or
+        ``"name, age int, tags list[str]"``. The answer is checked, and is in the reply's `data`.
+    tools
+        Python functions that the model may ask to have called.
     timeout
         For everything, the queue included: seconds, or words such as ``"30m"``.
     wait
@@ -133,15 +86,32 @@ def chat(
     ModelNotChosenError, UsageError
         Before anything is sent.
     AnswerError
-        What came is no answer, or stopped before its end.
+        What came is no answer, stopped before its end, or has not the form asked for.
     SignInError, NoConnectionError, ServiceError
         See `errors`.
     """
-    talk = client()
-    call = request(prompt, model, cluster, system, Deadline.after(timeout), params)
-    call.patient = wait
-    answer = talk.chat(call, observer or StderrObserver())
-    return replies.of(answer, call, talk.profile)
+    watcher = observer or StderrObserver()
+    steps = replying(
+        prompt,
+        model=model,
+        cluster=cluster,
+        system=system,
+        images=images,
+        thread=thread,
+        new_thread=new_thread,
+        schema=schema,
+        tools=tools,
+        timeout=timeout,
+        wait=wait,
+        streamed=False,
+        **params,
+    )
+
+    def tell(event: object) -> None:
+        if isinstance(event, Status):
+            watcher.status(event.words)
+
+    return loop.finish(steps, tell)
 
 
 def complete(
@@ -156,11 +126,8 @@ def complete(
 ) -> Reply:
     """Have a text continued, by the ``/completions`` route; see `chat` for the parameters."""
     talk = client()
-    _check_prompt(prompt)
-    given = _given(params, COMPLETION_PARAMETERS, "a completion")
-    body = {"prompt": prompt, **given}
-    name = choose(model, "chat")
-    call = _sendable(Call("completions", name, cluster, body, Deadline.after(timeout), wait))
+    call = requests.completion(prompt, model, cluster, Deadline.after(timeout), params)
+    call.patient = wait
     answer = talk.complete(call, observer or StderrObserver())
     return replies.of(answer, call, talk.profile)
 
@@ -174,8 +141,16 @@ def stream(prompt: str, **options: Any) -> Iterator[str]:
         Also after the last piece, when the stream ends without saying that the answer is whole.
     """
     observer: Observer = options.pop("observer", None) or StderrObserver()
+    # a form is checked when the answer is whole, and what has been yielded cannot be taken back
+    checked = options.get("schema") is not None or bool(options.get("tools"))
     with closing(replying(prompt, **options)) as events:
-        for event in events:
+        while True:
+            try:
+                event = next(events)
+            except StopIteration as stop:
+                if checked:
+                    yield stop.value.text
+                return
             if isinstance(event, Status):
                 observer.status(event.words)
             elif event is not None and event.text:
@@ -183,16 +158,19 @@ def stream(prompt: str, **options: Any) -> Iterator[str]:
 
 
 def replying(
-    prompt: str,
-    *,
-    model: str | None = None,
-    cluster: str | None = None,
-    system: str | None = None,
-    timeout: str | float = TIMEOUT,
-    wait: bool = True,
-    **params: Any,
+    prompt: str, *, streamed: bool = True, **options: Any
 ) -> Generator[Piece | Status | None, None, Reply]:
-    """Ask a model, yield what happens and return the Reply; see `chat` for the parameters.
+    """Ask a model, yield what happens and return the Reply; see `chat` for the options.
+
+    Parameters
+    ----------
+    prompt
+        What to ask.
+    streamed
+        Whether the answer is taken as it arrives. One with a form to check, or with tools, comes
+        at its end in any case.
+    **options
+        Those of `chat`.
 
     Yields
     ------
@@ -205,10 +183,17 @@ def replying(
         Its `reply` holds what had arrived.
     """
     talk = client()
-    call = request(prompt, model, cluster, system, Deadline.after(timeout), params)
-    call.body["stream_options"] = {"include_usage": True}
-    call.patient = wait
-    return (yield from _with_partial(talk, call))
+    request = requests.chat(prompt, **options)
+    if request.schema or request.tools:
+        streamed = False
+    if streamed:
+        request.call.body["stream_options"] = {"include_usage": True}
+    return (yield from hold(request, partial(_with_partial if streamed else _whole, talk)))
+
+
+def _whole(talk: Client, call: Call) -> Generator[Piece | Status | None, None, Reply]:
+    answer = yield from talk.asked(call)
+    return replies.of(answer, call, talk.profile)
 
 
 def _with_partial(talk: Client, call: Call) -> Generator[Piece | Status | None, None, Reply]:
@@ -234,96 +219,3 @@ def _with_partial(talk: Client, call: Call) -> Generator[Piece | Status | None, 
         stop.reply = so_far("interrupted")
         raise stop from None
     return replies.of(answer, call, talk.profile)
-
-
-def request(
-    prompt: str,
-    model: str | None,
-    cluster: str | None,
-    system: str | None,
-    deadline: Deadline,
-    params: dict[str, Any],
-) -> Call:
-    """Return the call for a chat, checked as far as it can be before anything is sent."""
-    _check_prompt(prompt)
-    if system is not None and not isinstance(system, str):
-        raise UsageError(
-            f"A system prompt is a text, not a {type(system).__name__}.", do="Leave system out."
-        )
-    given = _given(params, CHAT_PARAMETERS, "a chat")
-    messages = [{"role": "user", "content": prompt}]
-    if system:
-        messages.insert(0, {"role": "system", "content": system})
-    body = {"messages": messages, **given}
-    return _sendable(Call("chat/completions", choose(model, "chat"), cluster, body, deadline))
-
-
-def _sendable(call: Call) -> Call:
-    """Check what could not be sent before anything is waited for."""
-    size = len(write_json({"model": call.model, **call.body}))
-    if client().profile.is_gateway:
-        check_body(size)
-    return call
-
-
-def _check_prompt(prompt: object) -> None:
-    if not isinstance(prompt, str):
-        raise UsageError(
-            f"A prompt is a text, not a {type(prompt).__name__}.", do="Type:  alcf.chat('…')"
-        )
-    if not prompt.strip():
-        raise UsageError(
-            "The prompt is empty; nothing was sent.",
-            do="Write it into the cell:\n  %%alcf_chat\n  What is an exascale computer?",
-        )
-
-
-def _given(params: dict[str, Any], known: frozenset[str], kind: str) -> dict[str, Any]:
-    """Return the parameters to send, checked as far as it can be before anything is sent.
-
-    None is left out: the gateway refuses even an unknown field that is null.
-    """
-    given = {name: value for name, value in params.items() if value is not None}
-    finite = True
-    for name, value in given.items():
-        if name in _OURS:
-            raise UsageError(f"{name} is set by the call itself.", do=_OURS[name])
-        if client().profile.is_gateway and name not in known:
-            near = nearest(name, known)
-            raise UsageError(
-                f"The service takes no parameter {brief(name, 60)!r} in {kind}; nothing was sent.",
-                do=f"Did you mean:  {near[0]}" if near else "Leave it out.",
-            )
-        with suppress(RecursionError):  # what goes round in circles is refused as it is written
-            finite = _is_finite(value)
-        if not finite:
-            raise UsageError(
-                f"{name} holds a number that is not finite; nothing was sent.",
-                do="Give it a plain number.",
-            )
-    _check_values(given)
-    return given
-
-
-def _is_finite(value: Any) -> bool:
-    """Tell whether all numbers are; JSON has no others, and null in their place means "unset"."""
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, dict):
-        return all(_is_finite(inner) for inner in value.values())
-    if isinstance(value, (list, tuple)):
-        return all(_is_finite(inner) for inner in value)
-    return _is_finite(value.tolist()) if hasattr(value, "tolist") else True
-
-
-def _check_values(given: dict[str, Any]) -> None:
-    stops = given.get("stop")
-    if isinstance(stops, (list, tuple)) and len(stops) > MAX_STOPS:
-        raise UsageError(
-            f"{len(stops)} stop texts are too many; the service takes {MAX_STOPS}.",
-            do="Keep the ones that matter.",
-        )
-    if given.get("n", 1) != 1:
-        raise UsageError(
-            "One answer is given here, so n stays 1.", do="Ask several times, with other seeds."
-        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from alcf_jupyter.service.dialect import Answer, Usage
 if TYPE_CHECKING:
     from alcf_jupyter.connection.call import Call
     from alcf_jupyter.connection.profiles import Profile
+    from alcf_jupyter.prompt.tools import ToolRun
 
 
 _PROMPT = {"messages", "prompt"}
@@ -65,6 +66,12 @@ class Reply:
         What answered.
     states
         States of the model passed on the way, such as ``("Offline", "Queued", "Live")``.
+    tool_calls
+        Each call of a tool on the way to the answer, and what came of it.
+    asked_for
+        The calls of tools that this answer asks for, as the service gives them.
+    remarks
+        What was done besides asking, in words: an image made smaller, a thread's turns dropped.
     provenance
         Everything needed to say where the answer came from; no token and no user's name.
     """
@@ -79,6 +86,9 @@ class Reply:
     model: str = ""
     cluster: str = ""
     states: tuple[str, ...] = ()
+    tool_calls: tuple[ToolRun, ...] = ()
+    remarks: tuple[str, ...] = ()
+    asked_for: list[dict[str, Any]] = field(default_factory=list, repr=False)
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -113,6 +123,7 @@ class Reply:
         parts.append(self._tokens())
         if len(self.states) > 1:
             parts.append(" → ".join(self.states))
+        parts += self.remarks
         return " · ".join(part for part in parts if part)
 
     def _tokens(self) -> str:
@@ -151,6 +162,7 @@ def of(answer: Answer, call: Call, profile: Profile, *, stopped: str = "") -> Re
         model=model,
         cluster=cluster,
         states=tuple(str(state) for state in call.wait.states),
+        asked_for=answer.tool_calls,
         provenance={
             "model": call.model,
             "model_served": answer.model or model,
@@ -173,6 +185,40 @@ def of(answer: Answer, call: Call, profile: Profile, *, stopped: str = "") -> Re
             "versions": {"alcf_jupyter": __version__},
         },
     )
+
+
+def joined(first: Reply, last: Reply) -> Reply:
+    """Return the last reply of several requests that make one answer, with the sums of them all."""
+    used = Usage(
+        *(
+            None if one is None or two is None else one + two
+            for one, two in (
+                (first.usage.prompt_tokens, last.usage.prompt_tokens),
+                (first.usage.completion_tokens, last.usage.completion_tokens),
+                (first.usage.total_tokens, last.usage.total_tokens),
+            )
+        )
+    )
+    timing = Timing(
+        first.timing.waited + last.timing.waited,
+        first.timing.first_token,
+        _sum(first.timing.total, last.timing.total),
+    )
+    provenance = {
+        **last.provenance,
+        "prompt_sha256": first.provenance["prompt_sha256"],
+        "prompt_tokens": used.prompt_tokens,
+        "completion_tokens": used.completion_tokens,
+        "waited_seconds": round(timing.waited, 3),
+        "total_seconds": _rounded(timing.total),
+        "states": first.provenance["states"],
+        "requests": first.provenance.get("requests", 1) + 1,
+    }
+    return replace(last, usage=used, timing=timing, states=first.states, provenance=provenance)
+
+
+def _sum(one: float | None, two: float | None) -> float | None:
+    return None if one is None or two is None else one + two
 
 
 def _digest(text: str) -> str:

@@ -30,7 +30,9 @@ def test_an_answer_alone_is_only_that():
     [
         ("*a*", "text", "*a*"),
         ("```python\nx = 1\n```", "code", "x = 1"),
-        ("```python\nx = 1\n```\nand more", "code", "```python\nx = 1\n```\nand more"),
+        ("```python\nx = 1\n```\nand more", "code", "x = 1"),
+        ("a\n\n~~~\nx\n~~~\nb\n- c\n  ```py\n  y\n  ```", "code", "x\n\ny"),
+        ("no fence", "code", "no fence"),
         ('```json\n{"a":[1,"é"]}\n```', "json", '{\n  "a": [\n    1,\n    "é"\n  ]\n}'),
         ("{not json", "json", "{not json"),
         ("[" * 100_000, "json", "[" * 100_000),

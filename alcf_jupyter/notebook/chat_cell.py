@@ -1,0 +1,178 @@
+"""A chat cell: its options, its answer while it comes, and what stays of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alcf_jupyter.errors import AnswerError, AnswerInterrupted, UsageError
+from alcf_jupyter.notebook import named, options
+from alcf_jupyter.notebook.surface import Surface, surface
+from alcf_jupyter.prompt import ask
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from alcf_jupyter.notebook.bundle import Format
+    from alcf_jupyter.notebook.display import AnswerDisplay
+    from alcf_jupyter.notebook.terminal import TerminalDisplay
+    from alcf_jupyter.prompt.reply import Reply
+
+    Display = AnswerDisplay | TerminalDisplay
+
+
+class ChatCell:
+    """One run of a chat cell.
+
+    Parameters
+    ----------
+    shell
+        The shell it runs in.
+    chosen
+        Its options.
+    fill
+        Puts the notebook's values into a text.
+    shown
+        Told which reply is on the screen.
+    """
+
+    def __init__(
+        self,
+        shell: InteractiveShell,
+        chosen: Namespace,
+        fill: Callable[[str], str],
+        shown: Callable[[Any], None],
+    ) -> None:
+        self._shell, self._chosen, self._fill, self._shown = shell, chosen, fill, shown
+
+    def settings(self, timeout: str) -> dict[str, Any]:
+        """Return what `alcf.chat` is called with, besides the prompt.
+
+        Parameters
+        ----------
+        timeout
+            The deadline where none is given.
+        """
+        chosen, space = self._chosen, self._shell.user_ns
+        given = {
+            "model": chosen.model[0] if chosen.model else None,
+            "cluster": chosen.cluster,
+            "system": self._system(),
+            "images": [named.image(word, space) for word in chosen.image or ()],
+            "thread": chosen.thread,
+            "new_thread": chosen.new_thread,
+            "schema": None if chosen.schema is None else named.schema(chosen.schema, space),
+            "tools": [named.tool(word, space) for word in chosen.tool or ()],
+            "timeout": chosen.timeout or timeout,
+            "wait": not chosen.no_wait,
+        }
+        parameters = options.chat_parameters(chosen)
+        twice = sorted(given.keys() & parameters.keys())
+        if twice:
+            raise UsageError(
+                f"-P {twice[0]} is an option of its own.", do="See:  %alcf help alcf_chat"
+            )
+        return {**given, **parameters}
+
+    def ask(self, prompt: str, settings: dict[str, Any], display: Display) -> Reply:
+        """Ask, show what happens, and return the reply; what came is kept where it fails."""
+        events = ask.replying(prompt, streamed=not self._chosen.no_stream, **settings)
+        try:
+            reply = self._followed(events, display)
+            if self._format == "json":
+                from alcf_jupyter.prompt.schema import require_json
+
+                require_json(reply.text, reply)
+        except (AnswerError, AnswerInterrupted) as stop:
+            self._keep_partial(stop.reply, display)
+            raise
+        return self._finished(reply, display)
+
+    @property
+    def _format(self) -> Format:
+        told: Format | None = self._chosen.format
+        return told or ("json" if self._chosen.schema else "markdown")
+
+    def _followed(self, events: Any, display: Display) -> Reply:
+        """Show what happens, and return the reply."""
+        from alcf_jupyter.connection.call import Status
+
+        try:
+            while True:
+                event = next(events)
+                if event is None:
+                    display.tick()
+                elif isinstance(event, Status):
+                    display.status(event.words)
+                else:
+                    display.piece(event.text, event.reasoning)
+        except StopIteration as stop:
+            reply: Reply = stop.value
+            return reply
+        except AnswerInterrupted:
+            raise
+        except KeyboardInterrupt as stop:
+            # it struck while a piece was being shown: let the call end itself, and tell what came
+            events.throw(stop)
+            raise
+
+    def _finished(self, reply: Reply, display: Display) -> Reply:
+        show(reply, display, footer(reply, self._shell), self._format)
+        self._shown(reply)
+        return reply
+
+    def _keep_partial(self, reply: Any, display: Display) -> None:
+        """Show what had arrived, marked, and keep it where a whole answer would have been."""
+        if reply is None or not (reply.text or reply.reasoning or reply.tool_calls):
+            return
+        self._finished(reply, display)
+        self._shell.displayhook.update_user_ns(reply)  # type: ignore[no-untyped-call]
+        if self._chosen.out:
+            self._shell.user_ns[self._chosen.out] = reply
+
+    def _system(self) -> str | None:
+        chosen = self._chosen
+        if chosen.system_file is None:
+            return None if chosen.system is None else self._fill(chosen.system)
+        if chosen.system is not None:
+            raise UsageError("Two system prompts were given.", do="Keep -s or --system-file.")
+        try:
+            text = Path(chosen.system_file).expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"{chosen.system_file} cannot be read: {error}", do="Look at its path."
+            ) from None
+        return self._fill(text)
+
+
+def show(reply: Reply, display: Display, foot: str, fmt: Format) -> None:
+    """Show a reply for good."""
+    display.finish(
+        reply.text,
+        foot,
+        reasoning=reply.reasoning,
+        note=reply.note or None,
+        metadata=reply.provenance,
+        fmt=fmt,
+        calls=reply.tool_calls,
+    )
+
+
+def footer(reply: Reply, shell: InteractiveShell) -> str:
+    """Return the footer; where somebody watches, with the times."""
+    if surface(shell) is Surface.HEADLESS:
+        return reply.footer
+    timing, parts = reply.timing, []
+    if timing.first_token is not None:
+        parts.append(f"first token {timing.first_token:.1f} s")
+    if timing.total is not None:
+        parts.append(f"total {timing.total:.1f} s")
+    text = ", ".join(parts)
+    if timing.waited >= 1:
+        from alcf_jupyter.connection.deadline import words
+
+        text += f" (waited {words(timing.waited)})"
+    return f"{reply.footer} · {text}" if text else reply.footer
