@@ -1,5 +1,6 @@
 """alcf.openai on a real sandbox: the SDK's own features work, and no failure passes for one."""
 
+import _thread
 import asyncio
 import json
 import threading
@@ -336,3 +337,21 @@ def test_many_threads_share_one_client(client):
     for thread in threads:
         thread.join(30)
     assert answers == [WORDS[0]["content"]] * 8
+
+
+@pytest.mark.parametrize("ask", [whole, streamed])
+def test_an_interrupt_gives_back_control_within_a_second(client, service, ask):
+    service.fail("half-open-in-body")
+    began = []
+
+    def strike():
+        began.append(time.monotonic())
+        _thread.interrupt_main()
+
+    timer = threading.Timer(1.0, strike)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        ask(client)
+    assert time.monotonic() - began[0] < 1
+    service.heal()
+    assert ask(client)
