@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from alcf_jupyter.service.dialect import Vectors
 
 TIMEOUT = "30m"
+_SAME_REFUSALS = 5
+"""After so many like answers to the first texts the rest would be refused, too."""
+
 _PER_TEXT_BYTES = 8
 """Quotes, comma and room for escapes around a text in a request."""
 
@@ -85,7 +88,13 @@ def embed(
     AnswerError, SignInError, NoConnectionError, ServiceError
         See `errors`.
     """
-    values, index = _values(texts)
+    if dimensions is not None and (not isinstance(dimensions, int) or dimensions < 1):
+        raise UsageError(
+            f"dimensions={dimensions!r} is no length of an embedding.", do="Leave dimensions out."
+        )
+    found, index = _values(texts)
+    # texts of other kinds, as NumPy's, are sent and kept as plain ones
+    values = [str.__str__(value) if isinstance(value, str) else value for value in found]
     rows, unique = _sorted_out(values)
     if not unique:
         reason = next((row.reason for row in rows if row.reason), "there are no texts")
@@ -142,20 +151,29 @@ class _Run:
             call.deadline,
             call.patient,
         )
+        ask.wait = call.wait  # one wait, whose states all packs add to
         try:
             answer = self._client.embed(ask, self._observer)
             vectors = read_vectors(answer.data)
             self._check_width(vectors)
         except (RefusedError, TooLargeError) as error:
             if len(pack) == 1:
-                self.rows[texts[0]] = _Row("failed", error.why or error.what)
+                self._refused(texts[0], error)
                 return
             for half in (pack[: len(pack) // 2], pack[len(pack) // 2 :]):
                 self.send(half)
             return
         finally:
-            call.wait, call.served = ask.wait, ask.served
+            call.served = ask.served or call.served
         self._keep(texts, vectors, answer)
+
+    def _refused(self, text: str, error: RefusedError | TooLargeError) -> None:
+        """Note a text that was refused; where the first few all were, it is not for the text."""
+        why = error.why if isinstance(error, RefusedError) else ""
+        self.rows[text] = _Row("failed", why or error.what)
+        reasons = [row.reason for row in self.rows.values()]
+        if not self._blocks and len(reasons) == _SAME_REFUSALS and len(set(reasons)) == 1:
+            raise error
 
     def _check_width(self, vectors: NDArray[np.float32]) -> None:
         if self._blocks and self._blocks[0].shape[1] != vectors.shape[1]:
@@ -215,8 +233,7 @@ def _sorted_out(values: list[Any]) -> tuple[list[_Row], list[tuple[str, int]]]:
 
 def _checked(value: Any) -> _Row:
     if not isinstance(value, str):
-        missing = value is None or value is pd.NA or (isinstance(value, float) and value != value)  # noqa: PLR0124 - NaN is the value that differs from itself
-        if missing:
+        if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
             return _Row("skipped", "missing value")
         return _Row("failed", f"not a text but {type(value).__name__}")
     if not value.strip():
@@ -290,9 +307,9 @@ def matrix(emb: pd.DataFrame | pd.Series[Any]) -> NDArray[np.float32]:
         There is no such column, or a row has no embedding.
     """
     column = emb["embedding"] if isinstance(emb, pd.DataFrame) and "embedding" in emb else emb
-    if isinstance(column, pd.DataFrame):
+    if not isinstance(column, pd.Series):
         raise UsageError(
-            "This frame has no column 'embedding'.", do="Give it what alcf.embed returned."
+            "There is no column 'embedding' in this.", do="Give it what alcf.embed returned."
         )
     lacking = int(column.isna().sum())
     if lacking:
@@ -300,6 +317,19 @@ def matrix(emb: pd.DataFrame | pd.Series[Any]) -> NDArray[np.float32]:
             f"{lacking:,} of {len(column):,} rows have no embedding.",
             do="Leave them out:  alcf.matrix(emb[emb['status'] == 'ok'])",
         )
+    try:
+        found = _numbers(column)
+    except (ValueError, TypeError, pa.ArrowException):
+        found = np.empty(0, np.float32)
+    if found.ndim != 2:
+        raise UsageError(
+            "What stands in this column are no embeddings of one length.",
+            do="Give it what alcf.embed returned.",
+        )
+    return found
+
+
+def _numbers(column: pd.Series[Any]) -> NDArray[np.float32]:
     arrow = pa.chunked_array(pa.array(column))
     whole = arrow.combine_chunks() if arrow.num_chunks != 1 else arrow.chunk(0)
     if not pa.types.is_fixed_size_list(whole.type):
