@@ -38,21 +38,26 @@ print(json.dumps([took * 1000, [name for name in {heavy!r} if name in sys.module
 
 def load(name: str) -> tuple[float, list[str]]:
     """Return the milliseconds that loading `name` takes in a fresh kernel, and what it imports."""
-    manager = KernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
-    manager.start_kernel(extra_arguments=["--log-level=ERROR"])
-    client = manager.client()
     printed: list[str] = []
-    try:
-        client.start_channels()
-        client.wait_for_ready(timeout=60)
-        reply = client.execute_interactive(
-            CELL.format(name=name, heavy=HEAVY),
-            output_hook=lambda message: printed.append(message["content"].get("text", "")),
-            timeout=60,
+    with tempfile.TemporaryDirectory() as private:
+        manager = KernelManager(
+            kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
+            transport="ipc",
+            connection_file=f"{private}/kernel.json",
         )
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
+        manager.start_kernel()
+        client = manager.client()
+        try:
+            client.start_channels()
+            client.wait_for_ready(timeout=60)
+            reply = client.execute_interactive(
+                CELL.format(name=name, heavy=HEAVY),
+                output_hook=lambda message: printed.append(message["content"].get("text", "")),
+                timeout=60,
+            )
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
     if reply["content"]["status"] != "ok":
         raise SystemExit(f"%load_ext {name} failed: {reply['content']['evalue']}")
     took, heavy = json.loads("".join(printed))

@@ -8,7 +8,11 @@ a display is finished in its own cell, no ``clear_output``, no Output widget in 
 from __future__ import annotations
 
 import functools
+import tempfile
+from pathlib import Path
 
+import nbval.kernel
+from jupyter_client.manager import KernelManager
 from nbformat import from_dict
 from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbFile
@@ -47,5 +51,12 @@ def execute_with_history(self, cell_input, allow_stdin=None):
     )
 
 
+def kernel_without_ports(**options):
+    """Reach the kernel by files: a port may be taken before the kernel it was chosen for has it."""
+    private = tempfile.mkdtemp(dir=Path.home())  # which conftest.py made for this run
+    return KernelManager(transport="ipc", connection_file=f"{private}/kernel.json", **options)
+
+
+nbval.kernel.KernelManager = kernel_without_ports
 IPyNbFile.get_kernel_message = fold_updates(IPyNbFile.get_kernel_message)
 RunningKernel.execute_cell_input = execute_with_history

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
@@ -132,15 +133,17 @@ def rerun(path: Path, *, timeout: float = 120) -> str:
     """
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata = nbformat.from_dict(METADATA)
-    NotebookClient(
-        notebook,
-        timeout=timeout,
-        record_timing=False,
-        store_widget_state=False,
-        coalesce_streams=True,
-        extra_arguments=["--log-level=ERROR"],  # no warnings of the kernel about its transport
-        resources={"metadata": {"path": str(path.parent)}},
-    ).execute()
+    with tempfile.TemporaryDirectory(prefix="alcf-") as private:
+        manager = AsyncKernelManager(transport="ipc", connection_file=f"{private}/kernel.json")
+        NotebookClient(
+            notebook,
+            km=manager,
+            timeout=timeout,
+            record_timing=False,
+            store_widget_state=False,
+            coalesce_streams=True,
+            resources={"metadata": {"path": str(path.parent)}},
+        ).execute()
     text: str = nbformat.writes(tidy(notebook)) + "\n"
     for folder in (str(CHECKOUT), str(path.parent), sys.prefix, str(Path.home())):
         if folder in text:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,11 +108,12 @@ def _help(_: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     from alcf_jupyter.cli import terminal, tutorials
 
-    first = tutorials.prepare(options.folder)
-    if options.headless:
-        return terminal.run(first)
-    tutorials.open_in_lab(first, port=options.port, browser=not options.no_browser)
-    return 0
+    if not options.headless:
+        first = tutorials.prepare(options.folder)
+        tutorials.open_in_lab(first, port=options.port, browser=not options.no_browser)
+        return 0
+    with tempfile.TemporaryDirectory(prefix="alcf-jupyter-demo-") as passing:
+        return terminal.run(tutorials.prepare(options.folder or Path(passing)))
 
 
 def _sandbox(options: argparse.Namespace) -> int:

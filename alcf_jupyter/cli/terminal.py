@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from alcf_jupyter.errors import AlcfError
 from alcf_jupyter.plain import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from jupyter_client.blocking.client import BlockingKernelClient
 
 CELL_SECONDS = 120.0
 
@@ -103,47 +108,69 @@ def run(path: Path) -> int:
     """
     try:
         import nbformat
+    except ModuleNotFoundError as error:
+        raise _missing(error) from None
+    screen, number = Screen(sys.stdout), 0
+    with _kernel(path.parent) as client:
+        try:
+            for cell in nbformat.read(path, as_version=4).cells:
+                if cell.cell_type != "code":
+                    screen.markdown(cell.source)
+                    continue
+                number += 1
+                screen.code(number, cell.source)
+                reply = client.execute_interactive(
+                    cell.source,
+                    # a kernel that may ask is one where a person watches: answers stream
+                    allow_stdin=True,
+                    stdin_hook=lambda _: client.input(""),
+                    output_hook=screen.output,
+                    timeout=CELL_SECONDS,
+                )
+                if reply["content"]["status"] != "ok" and not _meant_to_fail(cell):
+                    return 1
+        except TimeoutError:
+            raise AlcfError(
+                f"Cell {number} took longer than {CELL_SECONDS:.0f} s.",
+                do="Open it in JupyterLab:  alcf-jupyter demo",
+            ) from None
+        finally:
+            screen.end()
+    return 0
+
+
+@contextmanager
+def _kernel(folder: Path) -> Iterator[BlockingKernelClient]:
+    """Run a kernel of this environment in `folder`, reached by files that only its owner can."""
+    try:
         from jupyter_client.kernelspec import KernelSpecManager
         from jupyter_client.manager import KernelManager
     except ModuleNotFoundError as error:
-        raise AlcfError(
-            f"Running a notebook needs {error.name}, which is not installed.",
-            do="Type:  pip install 'alcf-jupyter[lab]'",
-        ) from None
-    screen, number = Screen(sys.stdout), 0
-    # without folders to look in, only this environment's own kernel is left
-    manager = KernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
-    manager.start_kernel(cwd=str(path.parent), extra_arguments=["--log-level=ERROR"])
-    client = manager.client()
-    try:
-        client.start_channels()
-        client.wait_for_ready(timeout=60)
-        for cell in nbformat.read(path, as_version=4).cells:
-            if cell.cell_type != "code":
-                screen.markdown(cell.source)
-                continue
-            number += 1
-            screen.code(number, cell.source)
-            reply = client.execute_interactive(
-                cell.source,
-                # a kernel that may ask is one where a person watches: answers stream
-                allow_stdin=True,
-                stdin_hook=lambda _: client.input(""),
-                output_hook=screen.output,
-                timeout=CELL_SECONDS,
-            )
-            if reply["content"]["status"] != "ok" and not _meant_to_fail(cell):
-                return 1
-    except TimeoutError:
-        raise AlcfError(
-            f"Cell {number} took longer than {CELL_SECONDS:.0f} s.",
-            do="Open it in JupyterLab:  alcf-jupyter demo",
-        ) from None
-    finally:
-        screen.end()
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
-    return 0
+        raise _missing(error) from None
+    with tempfile.TemporaryDirectory(prefix="alcf-") as private:
+        manager = KernelManager(
+            # without folders to look in, only this environment's own kernel is left
+            kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
+            # a port chosen for a kernel may be taken by another program before the kernel has it
+            transport="ipc",
+            connection_file=f"{private}/kernel.json",
+        )
+        manager.start_kernel(cwd=str(folder))
+        client = manager.client()
+        try:
+            client.start_channels()
+            client.wait_for_ready(timeout=60)
+            yield client
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
+
+
+def _missing(error: ModuleNotFoundError) -> AlcfError:
+    return AlcfError(
+        f"Running a notebook needs {error.name}, which is not installed.",
+        do="Type:  pip install 'alcf-jupyter[lab]'",
+    )
 
 
 def _meant_to_fail(cell: Any) -> bool:

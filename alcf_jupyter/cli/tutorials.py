@@ -86,6 +86,7 @@ def prepare(folder: Path | None) -> Path:
     folder
         Where to copy to; None for a new folder among the temporary ones.
     """
+    source()  # fails before a folder is made
     folder = folder or Path(tempfile.mkdtemp(prefix="alcf-jupyter-demo-"))
     copy(folder)
     os.environ["ALCF_JUPYTER_SERVICE"] = "sandbox"
