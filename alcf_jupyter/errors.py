@@ -10,6 +10,9 @@
     │   ├── TemplateError           a {{name}} in a prompt
     │   ├── TooLargeError           more than the service takes in one request
     │   └── ReplayError             a file of recorded answers cannot be used, or lacks this one
+    ├── JournalError                the record of a run cannot be used
+    │   ├── JournalHeldError        another process is writing it
+    │   └── NotWrittenError         no room, or no right to write; the rows are in `.unwritten`
     ├── NoConnectionError           no answer came from the service
     │   ├── UnreachableError
     │   ├── NotTheServiceError      something else answered: a redirect, a portal page, HTML
@@ -43,7 +46,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 
 class AlcfError(Exception):
@@ -99,6 +102,29 @@ class TooLargeError(UsageError):
 
 class ReplayError(UsageError):
     """A file of recorded answers cannot be used, or does not hold the answer asked for."""
+
+
+class JournalError(AlcfError):
+    """The record of a run cannot be used."""
+
+
+class JournalHeldError(JournalError):
+    """Another process is writing the record of this run."""
+
+
+class NotWrittenError(JournalError):
+    """Answers could not be recorded; they are kept in memory.
+
+    Attributes
+    ----------
+    unwritten
+        The rows that are not in the record.
+    save
+        ``save(folder)`` writes a whole record, these rows included, somewhere else.
+    """
+
+    unwritten: Sequence[object] = ()
+    save: Callable[[str], object] | None = None
 
 
 class NoConnectionError(AlcfError):

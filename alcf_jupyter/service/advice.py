@@ -25,8 +25,21 @@ NEXT: dict[type[BaseException], str] = {
         "also where its guide says 10 MB."
     ),
     errors.ReplayError: (
-        "Record the answers again: `alcf.replay(\"record\", PATH)`, run the notebook, then "
-        "`alcf.replay(\"only\", PATH)`. To ask the service itself: `alcf.replay(\"off\")`."
+        'Record the answers again: `alcf.replay("record", PATH)`, run the notebook, then '
+        '`alcf.replay("only", PATH)`. To ask the service itself: `alcf.replay("off")`.'
+    ),
+    errors.JournalError: (
+        "Do what the message says. Nothing is lost: a record is never overwritten, and "
+        "`fresh=True` sets it aside and begins another."
+    ),
+    errors.JournalHeldError: (
+        "Stop the run in the kernel that the message names, or shut that kernel down; then run the "
+        'cell again. To run it beside: `checkpoint="another-folder"`.'
+    ),
+    errors.NotWrittenError: (
+        "Make room (`df -h`), then run the cell again. Before that, "
+        '`import sys; sys.last_value.save("/folder/with/room")` writes the whole record '
+        'elsewhere; `checkpoint="/folder/with/room"` goes on from it.'
     ),
     errors.NoConnectionError: "Look at the address and the proxy: `%alcf status`.",
     errors.UnreachableError: (
