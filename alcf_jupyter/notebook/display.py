@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alcf_jupyter.notebook.bundle import QUIET, Format, answer_bundle
 from alcf_jupyter.notebook.text import clean, escape, escape_line, one_line
+from alcf_jupyter.notebook.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -160,6 +161,17 @@ class AnswerDisplay:
         self._dirty = False
         self._emit(shown, {"alcf": dict(metadata)} if metadata else {})
 
+    def put(self, data: Mapping[str, str], metadata: Mapping[str, Any]) -> None:
+        """Show what is made already, for good.
+
+        Parameters
+        ----------
+        data, metadata
+            An output's, with HTML that is safe.
+        """
+        self._dirty = False
+        self._emit(dict(data), dict(metadata))
+
     def fail(self, note: str, metadata: Mapping[str, Any] | None = None) -> None:
         """Keep what has arrived, and mark it.
 
@@ -215,5 +227,7 @@ class AnswerDisplay:
         updates = (
             {"transient": {"display_id": self._id}, "update": self._shown} if self._live else {}
         )
-        publish_display_data(data, metadata, **updates)  # type: ignore[no-untyped-call]
-        self._shown = True
+        # published and noted as one: else what comes next would be a second output, or lost
+        with uninterrupted():
+            publish_display_data(data, metadata, **updates)  # type: ignore[no-untyped-call]
+            self._shown = True
