@@ -18,15 +18,21 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.connection.account import logout, whoami
     from alcf_jupyter.connection.client import Client
+    from alcf_jupyter.connection.replay import replay
     from alcf_jupyter.connection.sdk import openai
     from alcf_jupyter.connection.session import client, connect, defaults, use
     from alcf_jupyter.connection.waiting import wait_until_live
     from alcf_jupyter.errors import AlcfError
     from alcf_jupyter.frames.embeddings import embed, matrix
     from alcf_jupyter.frames.models import models
+    from alcf_jupyter.notebook.methods import cite, usage
+    from alcf_jupyter.notebook.provenance import provenance
     from alcf_jupyter.notebook.sign_in import login
     from alcf_jupyter.prompt.ask import chat, complete, stream
+    from alcf_jupyter.prompt.compare import compare
+    from alcf_jupyter.prompt.dry_run import dry_run
     from alcf_jupyter.prompt.reply import Reply
+    from alcf_jupyter.prompt.threads import threads
 
 __all__ = [
     "AlcfError",
@@ -34,10 +40,13 @@ __all__ = [
     "Reply",
     "__version__",
     "chat",
+    "cite",
     "client",
+    "compare",
     "complete",
     "connect",
     "defaults",
+    "dry_run",
     "embed",
     "load_ipython_extension",
     "login",
@@ -45,8 +54,12 @@ __all__ = [
     "matrix",
     "models",
     "openai",
+    "provenance",
+    "replay",
     "stream",
+    "threads",
     "unload_ipython_extension",
+    "usage",
     "use",
     "wait_until_live",
     "whoami",
@@ -58,17 +71,24 @@ _HOMES = {
     "Client": "connection.client",
     "Reply": "prompt.reply",
     "chat": "prompt.ask",
+    "cite": "notebook.methods",
     "client": "connection.session",
+    "compare": "prompt.compare",
     "complete": "prompt.ask",
     "connect": "connection.session",
     "defaults": "connection.session",
+    "dry_run": "prompt.dry_run",
     "embed": "frames.embeddings",
     "login": "notebook.sign_in",
     "logout": "connection.account",
     "matrix": "frames.embeddings",
     "models": "frames.models",
     "openai": "connection.sdk",
+    "provenance": "notebook.provenance",
+    "replay": "connection.replay",
     "stream": "prompt.ask",
+    "threads": "prompt.threads",
+    "usage": "notebook.methods",
     "use": "connection.session",
     "wait_until_live": "connection.waiting",
     "whoami": "connection.account",

@@ -73,6 +73,8 @@ class Call:
         What has arrived of a streamed answer.
     first_seconds, total_seconds
         From the sending of the request that was answered to its first piece and to its end.
+    replayed
+        Whether the answer came from a record.
     """
 
     route: str
@@ -86,6 +88,7 @@ class Call:
     reading: dialect.AnswerStream | None = None
     first_seconds: float | None = None
     total_seconds: float | None = None
+    replayed: bool = False
 
     def __post_init__(self) -> None:
         self.wait = queue.Wait(self.deadline)
@@ -162,7 +165,7 @@ class Caller:
         self._profile = transport.profile
         # the service's window is ten of its own polls; a stand-in's clock runs faster
         window = limits.WARM_UP_WINDOW_SECONDS * self._profile.poll_seconds
-        self.meter = Meter()
+        self.meter = Meter(self._profile.name)
         self._warm_ups = WarmUps(self._profile.url, window / limits.JOBS_CACHE_SECONDS)
 
     async def chat(self, call: Call, emit: Emit) -> dialect.Answer:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from alcf_jupyter.connection import loop
+from alcf_jupyter.connection import loop, replay
 from alcf_jupyter.connection.call import Caller, Status
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.directory import Directory
 from alcf_jupyter.connection.many import ManyChats
 from alcf_jupyter.connection.transport import Transport
 from alcf_jupyter.connection.who import Who
+from alcf_jupyter.service.catalog import Catalog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Sequence
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 
     from openai import AsyncOpenAI, OpenAI
 
-    from alcf_jupyter.connection.call import Call
+    from alcf_jupyter.connection.call import Call, Emit
     from alcf_jupyter.connection.credentials import Credential
     from alcf_jupyter.connection.meter import Meter
     from alcf_jupyter.connection.profiles import Profile
     from alcf_jupyter.errors import AlcfError
     from alcf_jupyter.progress import Observer
-    from alcf_jupyter.service.catalog import Catalog, Model
+    from alcf_jupyter.service.catalog import Model
     from alcf_jupyter.service.dialect import Answer, Piece, Vectors
 
     T = TypeVar("T")
@@ -82,7 +83,8 @@ class Client:
     @property
     def known(self) -> Catalog:
         """The catalog as last fetched, without asking the service."""
-        return self._directory.known
+        tape = replay.playing()
+        return tape.record.catalogs.get(self._service, Catalog()) if tape else self._directory.known
 
     @property
     def clusters(self) -> list[str]:
@@ -105,7 +107,13 @@ class Client:
         Catalog
             A cluster whose queue cannot be had has models of unknown state.
         """
-        return loop.run(self._directory.catalog(Deadline.after(timeout), fresh=fresh))
+        tape = replay.active()
+        if tape and tape.mode == "only":
+            return tape.catalog(self._service)
+        known = loop.run(self._directory.catalog(Deadline.after(timeout), fresh=fresh))
+        if tape:
+            tape.keep_catalog(self._service, known)
+        return known
 
     def jobs(self, cluster: str, timeout: str | float = READ_TIMEOUT) -> dict[str, Any]:
         """Return the answer of ``/{cluster}/jobs`` as the service gives it.
@@ -198,7 +206,7 @@ class Client:
         Status or None
             How the queue is; None after a tenth of a second of nothing.
         """
-        return loop.events(lambda emit: self._who.told(self._caller.chat(call, emit)))
+        return self._steps(call, self._caller.chat)
 
     def chat_many(
         self, calls: Sequence[Call], observer: Observer | None = None
@@ -214,7 +222,11 @@ class Client:
         observer
             Told how the queue is.
         """
-        return _watched(lambda emit: self._many.send(calls, emit), observer)
+        return replay.many(
+            self._service,
+            calls,
+            lambda some: _watched(lambda emit: self._many.send(some, emit), observer),
+        )
 
     def complete(self, call: Call, observer: Observer | None = None) -> Answer:
         """Send a text to be continued and return its answer.
@@ -226,7 +238,7 @@ class Client:
         observer
             Told how the queue is.
         """
-        return _watched(lambda emit: self._who.told(self._caller.complete(call, emit)), observer)
+        return loop.finish(self._steps(call, self._caller.complete), _tell(observer))
 
     def embed(self, call: Call, observer: Observer | None = None) -> Vectors:
         """Send texts and return an embedding for each, as they came.
@@ -238,7 +250,7 @@ class Client:
         observer
             Told how the queue is.
         """
-        return _watched(lambda emit: self._who.told(self._caller.embed(call, emit)), observer)
+        return loop.finish(self._steps(call, self._caller.embed), _tell(observer))
 
     def stream(self, call: Call) -> Generator[Piece | Status | None, None, Answer]:
         """Send a chat and yield its answer as it arrives.
@@ -258,7 +270,7 @@ class Client:
         Answer
             The whole of it. Where it is an error instead, ``call.reading`` holds what had come.
         """
-        return loop.events(lambda emit: self._who.told(self._caller.stream(call, emit)))
+        return self._steps(call, self._caller.stream)
 
     @overload
     def openai(
@@ -281,6 +293,20 @@ class Client:
         from alcf_jupyter.connection import sdk
 
         return sdk.bound(self._transport, self._directory, cluster, asynchronous=asynchronous)
+
+    @property
+    def _service(self) -> str:
+        """Who is asked, as it is recorded; the sandbox has another address in every run."""
+        name = self.profile.name
+        return name if name in ("alcf", "sandbox") else f"{name} {self.profile.url}"
+
+    def _steps(
+        self, call: Call, ask: Callable[[Call, Emit], Coroutine[Any, Any, T]]
+    ) -> Generator[Piece | Status | None, None, T]:
+        def start() -> Generator[Piece | Status | None, None, T]:
+            return loop.events(lambda emit: self._who.told(ask(call, emit)))
+
+        return replay.steps(self._service, call, start)
 
     def _get(self, path: str, timeout: str | float) -> dict[str, Any]:
         answer = loop.run(self._who.told(self._directory.get(path, Deadline.after(timeout))))

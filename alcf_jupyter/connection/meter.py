@@ -24,10 +24,26 @@ class Count:
     completion_tokens: int = 0
 
 
-class Meter:
-    """Counts answers and their tokens, by model."""
+_meters: list[Meter] = []
 
-    def __init__(self) -> None:
+
+def meters() -> list[Meter]:
+    """Return the meter of every service that this kernel was connected to, in order."""
+    return list(_meters)
+
+
+class Meter:
+    """Counts answers and their tokens, by model.
+
+    Parameters
+    ----------
+    service
+        The name of the service, such as ``"alcf"``.
+    """
+
+    def __init__(self, service: str = "") -> None:
+        self.service = service
+        _meters.append(self)
         self.by_model: dict[tuple[str, str], Count] = {}
         self._lately: deque[tuple[float, str, int]] = deque(maxlen=100_000)
 

@@ -23,6 +23,9 @@ POLL_SECONDS = 1.0
 """The stand-in's clock runs 60 times as fast, so its queue is as old after a second as ALCF's is
 after a minute."""
 
+NOWHERE = "http://127.0.0.1:0/resource_server"
+"""Its address where recorded answers are played and none runs."""
+
 _lock = threading.Lock()
 _running: dict[tuple[tuple[str, str], ...], StandIn] = {}
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from alcf_jupyter._version import __version__
-from alcf_jupyter.connection import pace
+from alcf_jupyter.connection import pace, replay, wire
 from alcf_jupyter.connection.profiles import ALCF_PROXY
 from alcf_jupyter.errors import (
     AnswerError,
@@ -158,6 +158,7 @@ class Transport:
         self, method: str, path: str, deadline: Deadline, body: bytes | None = None
     ) -> AsyncGenerator[Incoming]:
         """Send a request and hand over its answer while it arrives; raises as `request` does."""
+        replay.check_nothing_is_played()
         if body is not None and self.profile.is_gateway:
             limits.check_body(len(body))
         timer = asyncio.timeout_at(deadline.at)
@@ -261,14 +262,16 @@ class Transport:
         proxy = self.profile.proxy_now()
         if proxy not in self._clients:
             try:
-                self._clients[proxy] = httpx.AsyncClient(
+                carrier = httpx.AsyncHTTPTransport(
                     verify=_certificates() if self.profile.url.startswith("https://") else False,
                     proxy=proxy,
                     trust_env=False,
-                    follow_redirects=False,
                     limits=httpx.Limits(
                         max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS
                     ),
+                )
+                self._clients[proxy] = httpx.AsyncClient(
+                    transport=wire.swift(carrier), trust_env=False, follow_redirects=False
                 )
             except (ValueError, ImportError, httpx.InvalidURL) as error:
                 raise UsageError(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from alcf_jupyter.notebook.bundle import Format
     from alcf_jupyter.notebook.display import AnswerDisplay
     from alcf_jupyter.notebook.terminal import TerminalDisplay
+    from alcf_jupyter.prompt.compare import Comparison
+    from alcf_jupyter.prompt.dry_run import DryRun
     from alcf_jupyter.prompt.reply import Reply
 
     Display = AnswerDisplay | TerminalDisplay
@@ -91,6 +93,33 @@ class ChatCell:
             raise
         return self._finished(reply, display)
 
+    def rehearse(self, prompt: str, settings: dict[str, Any]) -> DryRun:
+        """Print the request that would be sent, and return it."""
+        from alcf_jupyter.prompt.dry_run import dry_run
+
+        if len(self._chosen.model or ()) > 1:
+            raise UsageError("--dry-run takes one model.", do="Leave the other -m out.")
+        made = dry_run(prompt, **settings)
+        print(made)  # noqa: T201 - what was asked for
+        return made
+
+    def compare(self, prompt: str, settings: dict[str, Any], display: Display) -> Comparison:
+        """Ask several models, show their answers side by side, and return them."""
+        from alcf_jupyter.prompt.compare import compare
+
+        settings = {name: value for name, value in settings.items() if name != "model"}
+        compared = compare(prompt, self._chosen.model, observer=display, **settings)
+
+        def foot(reply: Reply) -> str:
+            return "" if self._chosen.quiet else footer(reply, self._shell)
+
+        show_beside(compared, display, foot, self._format)
+        self._shown(compared)
+        if compared.errors:
+            self._keep(compared)
+            raise next(iter(compared.errors.values()))
+        return compared
+
     @property
     def _format(self) -> Format:
         told: Format | None = self._chosen.format
@@ -129,9 +158,12 @@ class ChatCell:
         if reply is None or not (reply.text or reply.reasoning or reply.tool_calls):
             return
         self._finished(reply, display)
-        self._shell.displayhook.update_user_ns(reply)  # type: ignore[no-untyped-call]
+        self._keep(reply)
+
+    def _keep(self, value: Reply | Comparison) -> None:
+        self._shell.displayhook.update_user_ns(value)  # type: ignore[no-untyped-call]
         if self._chosen.out:
-            self._shell.user_ns[self._chosen.out] = reply
+            self._shell.user_ns[self._chosen.out] = value
 
     def _system(self) -> str | None:
         chosen = self._chosen
@@ -159,6 +191,19 @@ def show(reply: Reply, display: Display, foot: str, fmt: Format) -> None:
         fmt=fmt,
         calls=reply.tool_calls,
     )
+
+
+def show_beside(
+    compared: Comparison,
+    display: Display,
+    foot: Callable[[Reply], str],
+    fmt: Format = "markdown",
+) -> None:
+    """Show several models' answers for good."""
+    from alcf_jupyter.notebook.side_by_side import bundle
+
+    told = [reply.provenance for reply in compared.replies if reply is not None]
+    display.put(bundle(compared, foot, fmt), {"alcf": told})
 
 
 def footer(reply: Reply, shell: InteractiveShell) -> str:

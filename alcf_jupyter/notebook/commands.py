@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.errors import AlcfError, UsageError, nearest
-from alcf_jupyter.notebook import options, queueing, signing, status
+from alcf_jupyter.notebook import options, queueing, records, signing, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,6 +91,9 @@ COMMANDS: dict[str, Callable[[str], Any]] = {
     "use": use,
     "wait": queueing.wait,
     "status": status.status,
+    "threads": records.threads,
+    "usage": records.usage,
+    "cite": records.cite,
     "help": help_,
 }
 
@@ -104,6 +107,8 @@ _PARSERS = {
     "logout": options.logout_parser,
     "models": options.models_parser,
     "wait": options.wait_parser,
+    "threads": options.threads_parser,
+    "cite": options.cite_parser,
 }
 TOPICS = (*_PARSERS, "contacts")
 """What ``%alcf help`` knows about."""

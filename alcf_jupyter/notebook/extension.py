@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.notebook.magics import AlcfMagics
 
-_REPLY = ("alcf_jupyter.prompt.reply", "Reply")
+_ANSWERS = (
+    ("alcf_jupyter.prompt.reply", "Reply"),
+    ("alcf_jupyter.prompt.compare", "Comparison"),
+)
 _MAGICS = {"line": ("alcf", "alcf_chat", "alcf_embed"), "cell": ("alcf_chat", "alcf_embed")}
 
 _loaded: dict[int, tuple[AlcfMagics, dict[str, dict[str, Any]]]] = {}
@@ -35,7 +38,8 @@ def load(shell: InteractiveShell) -> None:
     shell.register_magics(magics)
     shell.events.register("post_run_cell", magics.forget_shown)
     shell.events.register("post_run_cell", offer_sign_in)
-    _formatter(shell).for_type_by_name(*_REPLY, magics.show_reply)
+    for name in _ANSWERS:
+        _formatter(shell).for_type_by_name(*name, magics.show_reply)
     shell.Completer.custom_matchers.append(matcher)
     _loaded[id(shell)] = (magics, before)
 
@@ -55,9 +59,11 @@ def unload(shell: InteractiveShell) -> None:
     if matcher in shell.Completer.custom_matchers:
         shell.Completer.custom_matchers.remove(matcher)
     formatter = _formatter(shell)
-    # by name until the first Reply was shown, by type from then on
-    formatter.deferred_printers.pop(_REPLY, None)
-    for kind_shown in [t for t in formatter.type_printers if (t.__module__, t.__name__) == _REPLY]:
+    # by name until the first was shown, by type from then on
+    for answers in _ANSWERS:
+        formatter.deferred_printers.pop(answers, None)
+    shown = [t for t in formatter.type_printers if (t.__module__, t.__name__) in _ANSWERS]
+    for kind_shown in shown:
         formatter.type_printers.pop(kind_shown)
 
 

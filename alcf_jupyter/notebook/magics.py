@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from alcf_jupyter.notebook.bundle import Format
     from alcf_jupyter.notebook.display import AnswerDisplay
     from alcf_jupyter.notebook.terminal import TerminalDisplay
+    from alcf_jupyter.prompt.compare import Comparison
     from alcf_jupyter.prompt.reply import Reply
 
 WATCHED_TIMEOUT = "30m"
@@ -39,7 +40,7 @@ class AlcfMagics(Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
-        self._shown: Reply | None = None
+        self._shown: Reply | Comparison | None = None
 
     @no_var_expand
     @line_magic
@@ -63,7 +64,7 @@ class AlcfMagics(Magics):
 
     @no_var_expand
     @line_cell_magic
-    def alcf_chat(self, line: str, cell: str | None = None) -> Reply:
+    def alcf_chat(self, line: str, cell: str | None = None) -> Reply | Comparison | None:
         """Ask a model: ``%%alcf_chat -m MODEL`` with the prompt below it."""
         from alcf_jupyter.notebook import options
         from alcf_jupyter.notebook.chat_cell import ChatCell
@@ -77,10 +78,15 @@ class AlcfMagics(Magics):
         display = self._display(
             quiet=chosen.quiet, live=not chosen.no_stream, fmt=chosen.format or "markdown"
         )
-        reply = asked.ask(prompt, settings, display)
+        if chosen.dry_run:
+            result: Any = asked.rehearse(prompt, settings)
+        elif len(chosen.model or ()) > 1:
+            result = asked.compare(prompt, settings, display)
+        else:
+            result = asked.ask(prompt, settings, display)
         if chosen.out:
-            self._namespace[chosen.out] = reply
-        return reply
+            self._namespace[chosen.out] = result
+        return None if chosen.dry_run else result
 
     @no_var_expand
     @line_cell_magic
@@ -103,10 +109,17 @@ class AlcfMagics(Magics):
         """Forget what the cell has shown: shown again in another cell, a Reply is displayed."""
         self._shown = None
 
-    def show_reply(self, reply: Reply) -> None:
-        """Display a Reply, unless it is the one that this cell has just shown."""
+    def show_reply(self, reply: Reply | Comparison) -> None:
+        """Display answers, unless they are what this cell has just shown."""
         if reply is self._shown:
             self._shown = None
+            return
+        from alcf_jupyter.prompt.reply import Reply
+
+        if not isinstance(reply, Reply):
+            from alcf_jupyter.notebook.chat_cell import show_beside
+
+            show_beside(reply, self._display(quiet=False), lambda one: one.footer)
             return
         from alcf_jupyter.notebook.chat_cell import show
 

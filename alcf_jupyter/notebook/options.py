@@ -220,6 +220,18 @@ def wait_parser() -> Parser:
     return parser
 
 
+def threads_parser() -> Parser:
+    """Return the parser of ``%alcf threads``."""
+    return Parser("%alcf threads", "The conversations of this notebook, or the turns of one: NAME.")
+
+
+def cite_parser() -> Parser:
+    """Return the parser of ``%alcf cite``."""
+    return Parser(
+        "%alcf cite", "A paragraph for a methods section and the reference, of a notebook: PATH."
+    )
+
+
 def chat_parameters(options: argparse.Namespace) -> dict[str, Any]:
     """Return the request parameters that were given, and no others.
 

@@ -67,6 +67,10 @@ class TerminalDisplay:
             if line:
                 self._print(f"[{clean(line)}]\n")
 
+    def put(self, data: Mapping[str, str], metadata: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """Print what is made already."""
+        self._print(f"{clean(data['text/plain'])}\n")
+
     def _print(self, text: str) -> None:
         if self._status and sys.stderr.isatty():
             sys.stderr.write("\r\x1b[K")

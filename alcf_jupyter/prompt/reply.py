@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 _PROMPT = {"messages", "prompt"}
-_PLUMBING = {"stream_options"}
-"""What is sent so that the answer can be read, and does not bear on what it says."""
+_NOT_TOLD = {"stream_options", "user"}
+"""What is sent so that the answer can be read, or that names a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ def of(answer: Answer, call: Call, profile: Profile, *, stopped: str = "") -> Re
             "service": profile.name,
             # the stand-in's port is another one in every run
             "url": "" if profile.name == "sandbox" else profile.url,
-            "parameters": {k: v for k, v in call.body.items() if k not in _PROMPT | _PLUMBING},
+            "parameters": {k: v for k, v in call.body.items() if k not in _PROMPT | _NOT_TOLD},
             "prompt_sha256": _digest(repr(prompt)),
             "answer_sha256": _digest(answer.text),
             "finish_reason": stopped or answer.finish_reason,
@@ -182,9 +182,22 @@ def of(answer: Answer, call: Call, profile: Profile, *, stopped: str = "") -> Re
             "total_seconds": _rounded(timing.total),
             "states": [str(state) for state in call.wait.states],
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": {"alcf_jupyter": __version__},
+            "versions": _versions(),
+            **({"replayed": True} if call.replayed else {}),
         },
     )
+
+
+def _versions() -> dict[str, str]:
+    """Return what bears on a request: this package, its HTTP library, and Python."""
+    import platform
+    from importlib import metadata
+
+    return {
+        "alcf_jupyter": __version__,
+        "httpx": metadata.version("httpx"),
+        "python": platform.python_version(),
+    }
 
 
 def joined(first: Reply, last: Reply) -> Reply:

@@ -1,0 +1,351 @@
+"""alcf.replay: record what the service answers, and later answer from the record alone."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from alcf_jupyter import errors
+from alcf_jupyter.connection.cell import running
+from alcf_jupyter.errors import AlcfError, ReplayError, UsageError
+from alcf_jupyter.service.catalog import Model, State
+from alcf_jupyter.service.dialect import Answer, AnswerStream, Piece, Usage, Vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+    from typing import TypeVar
+
+    from alcf_jupyter.connection.call import Call
+    from alcf_jupyter.connection.record import Answered, Record
+    from alcf_jupyter.service.catalog import Catalog
+
+    T = TypeVar("T")
+    E = TypeVar("E")
+
+ENV_REPLAY = "ALCF_JUPYTER_REPLAY"
+DEFAULT_PATH = "alcf_replay.json"
+MODES = ("record", "only", "off")
+
+# what depends on where and by whom the notebook is run
+_NOT_RECORDED = (errors.NoConnectionError, errors.SignInError, errors.UsageError)
+
+
+@dataclass
+class Tape:
+    """What is recorded, or played.
+
+    Attributes
+    ----------
+    mode
+        ``"record"`` or ``"only"``.
+    record
+        The file.
+    """
+
+    mode: str
+    record: Record
+    _asked: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def keep(self, service: str, call: Call, value: Answer | Vectors | AlcfError) -> None:
+        """Record what came; a request that was recorded in an earlier run is begun anew."""
+        if isinstance(value, _NOT_RECORDED):
+            return
+        from alcf_jupyter.connection.record import Entry, digest
+
+        asked = self._request(service, call)
+        key = digest(asked)
+        with self._lock:
+            if not self._asked[key]:
+                self.record.entries[key] = Entry(key, asked, [])
+            self._asked[key] += 1
+            self.record.entries[key].answers.append(_answered(call, value))
+            self.record.write()
+
+    def keep_catalog(self, service: str, known: Catalog) -> None:
+        """Record the models of a service, as they are seen first."""
+        with self._lock:
+            if self.record.keep_catalog(service, known):
+                self.record.write()
+
+    def catalog(self, service: str) -> Catalog:
+        """Return the recorded models of a service.
+
+        Raises
+        ------
+        ReplayError
+            They were not recorded.
+        """
+        if service not in self.record.catalogs:
+            raise ReplayError(
+                f"The models of {service} are not recorded in {self.record.path}.",
+                do=f"Record them:  alcf.replay('record', {str(self.record.path)!r})",
+            )
+        return self.record.catalogs[service]
+
+    def play(self, service: str, call: Call) -> tuple[Answer | Vectors, AlcfError | None]:
+        """Return what was recorded for a request, and the error it ended with.
+
+        A request made several times gets its answers in their order, and then the last one again.
+
+        Raises
+        ------
+        ReplayError
+            There is none; the message names the cell and the nearest recorded prompt.
+        """
+        from alcf_jupyter.connection.record import digest
+
+        asked = self._request(service, call)
+        key = digest(asked)
+        with self._lock:
+            entry = self.record.entries.get(key)
+            if entry is None or not entry.answers:
+                if service in self.record.catalogs:
+                    # a model that does not exist is the same error as it was
+                    self.record.catalogs[service].find(call.model, call.cluster)
+                raise self._missing(asked)
+            told = entry.answers[min(self._asked[key], len(entry.answers) - 1)]
+            self._asked[key] += 1
+        return self._restored(service, call, told)
+
+    def _restored(
+        self, service: str, call: Call, told: Answered
+    ) -> tuple[Answer | Vectors, AlcfError | None]:
+        call.replayed = True
+        known = self.record.catalogs.get(service)
+        found = [
+            model
+            for model in (known.models if known else ())
+            if (model.id, model.cluster) == (told.model, told.cluster)
+        ]
+        call.served = found[0] if found else Model(id=told.model, cluster=told.cluster)
+        call.wait.states[:] = [State(state) for state in told.states if state in set(State)]
+        usage = Usage(
+            *(told.usage.get(n) for n in ("prompt_tokens", "completion_tokens", "total_tokens"))
+        )
+        if call.route == "embeddings":
+            value: Answer | Vectors = Vectors(told.vectors, usage, told.served)
+        else:
+            value = Answer(
+                told.text, told.reasoning, told.finish_reason, usage, told.tool_calls, told.served
+            )
+            if told.failure:
+                call.reading = _heard(told)
+        return value, _failure(told) if told.failure else None
+
+    def _request(self, service: str, call: Call) -> dict[str, Any]:
+        from alcf_jupyter.connection.record import request
+
+        return request(service, call.route, call.model, call.cluster, call.body)
+
+    def _missing(self, asked: dict[str, Any]) -> ReplayError:
+        number = running().number
+        where = f"Cell [{number}] asks" if number is not None else "This asks"
+        path = self.record.path
+        return ReplayError(
+            f"{where} what is not recorded in {path.name}; nothing was sent.",
+            why=self.record.nearest(asked),
+            do=f"Record it:  alcf.replay('record', {str(path)!r})",
+        )
+
+
+_tape: Tape | None = None
+_looked = False
+
+
+def replay(
+    mode: Literal["record", "only", "off"], path: str | os.PathLike[str] | None = None
+) -> None:
+    """Record the service's answers, or answer from the record alone.
+
+    Parameters
+    ----------
+    mode
+        ``"record"``: ask the service as always, and keep each answer. ``"only"``: answer from the
+        file; nothing is sent, so that neither network nor account nor sandbox is needed.
+        ``"off"``: neither. The environment variable ``ALCF_JUPYTER_REPLAY`` wins over it, so that
+        a notebook that records is tested as it is.
+    path
+        The file, ``alcf_replay.json`` unless given. It holds prompts and answers, but no token,
+        and only its owner can read it.
+
+    Raises
+    ------
+    ReplayError
+        The file cannot be used.
+    UsageError
+        There is no such mode.
+    """
+    global _tape, _looked  # noqa: PLW0603 - one tape a kernel is what this module is
+    outside, outer_path = _environment()
+    chosen = outside or mode
+    if chosen not in MODES:
+        raise UsageError(
+            f"There is no replay mode {chosen!r}; there are {', '.join(MODES)}.",
+            do="Type:  alcf.replay('record', 'answers.json')",
+        )
+    _tape = _made(chosen, Path(path or outer_path or DEFAULT_PATH))
+    _looked = True
+
+
+def active() -> Tape | None:
+    """Return the tape that records or plays, None where there is none."""
+    global _looked  # noqa: PLW0603 - as above
+    if not _looked:
+        mode, _ = _environment()
+        if mode:
+            replay(cast("Any", mode))
+        _looked = True
+    return _tape
+
+
+def playing() -> Tape | None:
+    """Return the tape if it plays: then nothing is sent."""
+    tape = active()
+    return tape if tape and tape.mode == "only" else None
+
+
+def steps(
+    service: str, call: Call, start: Callable[[], Generator[E, None, T]]
+) -> Generator[E | Piece, None, T]:
+    """Run what `start` begins and record what comes of it; or play it, without beginning anything.
+
+    Parameters
+    ----------
+    service
+        Who is asked.
+    call
+        What is asked.
+    start
+        Begins to ask.
+
+    Raises
+    ------
+    ReplayError
+        It is played, and was not recorded.
+    """
+    tape = active()
+    if tape is None:
+        return (yield from start())
+    if tape.mode == "only":
+        value, error = tape.play(service, call)
+        if isinstance(value, Answer) and (value.text or value.reasoning):
+            yield Piece(value.text, value.reasoning)
+        if error is not None:
+            raise error
+        return cast("T", value)
+    try:
+        found = yield from start()
+    except AlcfError as error:
+        tape.keep(service, call, error)
+        raise
+    tape.keep(service, call, cast("Any", found))
+    return found
+
+
+def many(
+    service: str,
+    calls: Sequence[Call],
+    ask: Callable[[Sequence[Call]], list[Answer | AlcfError]],
+) -> list[Answer | AlcfError]:
+    """Do for several calls what `steps` does for one; an error stands in its call's place."""
+    tape = active()
+    if tape is None:
+        return ask(calls)
+    if tape.mode == "only":
+        played = [tape.play(service, call) for call in calls]
+        return [error or cast("Answer", value) for value, error in played]
+    found = ask(calls)
+    for call, value in zip(calls, found, strict=True):
+        tape.keep(service, call, value)
+    return found
+
+
+def check_nothing_is_played() -> None:
+    """Raise where answers are played: whatever is not recorded is not asked for instead.
+
+    Raises
+    ------
+    ReplayError
+        Answers come from a file.
+    """
+    if playing():
+        raise ReplayError(
+            "Nothing is sent while recorded answers are played.",
+            do="To ask the service again:  alcf.replay('off')",
+        )
+
+
+def _environment() -> tuple[str, str]:
+    """Return the mode and the path that the environment asks for, ``""`` for what it does not."""
+    mode, _, path = os.environ.get(ENV_REPLAY, "").strip().partition(":")
+    return mode, path
+
+
+def _made(mode: str, path: Path) -> Tape | None:
+    if mode == "off":
+        return None
+    from alcf_jupyter.connection.record import Record
+
+    # what a kernel does in another folder later must not move the file
+    path = path.expanduser().absolute()
+    if mode == "only" or path.exists():
+        return Tape(mode, Record.read(path))
+    return Tape(mode, Record(path))
+
+
+def _answered(call: Call, value: Answer | Vectors | AlcfError) -> Answered:
+    from alcf_jupyter.connection.record import Answered
+
+    served = call.served
+    place: dict[str, Any] = {
+        "model": served.id if served else call.model,
+        "cluster": served.cluster if served else call.cluster or "",
+        "states": [str(state) for state in call.wait.states],
+    }
+    failed: dict[str, Any] = {}
+    if isinstance(value, AlcfError):
+        failed = {"failure": type(value).__name__, "said": [value.what, value.why, value.do]}
+        value = call.reading.answer if call.reading else Answer()
+    told = {name: count for name, count in asdict(value.usage).items() if count is not None}
+    if isinstance(value, Vectors):
+        vectors = [one if isinstance(one, str) else list(one) for one in value.data]
+        return Answered(vectors=vectors, usage=told, served=value.model, **place)
+    return Answered(
+        text=value.text,
+        reasoning=value.reasoning,
+        finish_reason=value.finish_reason,
+        tool_calls=value.tool_calls,
+        usage=told,
+        served=value.model,
+        **place,
+        **failed,
+    )
+
+
+def _heard(told: Answered) -> AnswerStream:
+    """Return a stream that has given what had come before a failure."""
+    import json
+
+    reading = AnswerStream()
+    if told.text or told.reasoning:
+        delta = {"content": told.text, "reasoning": told.reasoning}
+        event = {
+            "model": told.served,
+            "choices": [{"delta": delta, "finish_reason": told.finish_reason or None}],
+        }
+        reading.feed(json.dumps(event).encode())
+    return reading
+
+
+def _failure(told: Answered) -> AlcfError:
+    """Return the error that was recorded: one of ours, with its message."""
+    kind = getattr(errors, told.failure, None)
+    if not (isinstance(kind, type) and issubclass(kind, AlcfError)):
+        kind = AlcfError
+    what, why, do = [*told.said, "", "", ""][:3]
+    return kind(what, why=why, do=do)

@@ -1,0 +1,135 @@
+"""One prompt, several models: their answers beside each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from alcf_jupyter.connection.session import client
+from alcf_jupyter.errors import AlcfError, UsageError
+from alcf_jupyter.progress import StderrObserver
+from alcf_jupyter.prompt import reply as replies
+from alcf_jupyter.prompt import request as requests
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from alcf_jupyter.progress import Observer
+    from alcf_jupyter.prompt.reply import Reply
+
+MOST_MODELS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The answers of several models to one prompt.
+
+    Attributes
+    ----------
+    models
+        As they were asked for.
+    replies
+        One for each model, in order; None where it failed.
+    errors
+        Why, for each that failed.
+    """
+
+    models: tuple[str, ...]
+    replies: tuple[Reply | None, ...]
+    errors: dict[str, AlcfError] = field(default_factory=dict)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Latency (``seconds``; ``waited`` for the model to be Live) and tokens, by model."""
+        import pandas as pd
+
+        rows: list[dict[str, Any]] = []
+        for name, reply in zip(self.models, self.replies, strict=True):
+            if reply is None:
+                rows.append({"model": name, "status": "failed", "reason": self.errors[name].what})
+                continue
+            rows.append(
+                {
+                    "model": name,
+                    "cluster": reply.cluster,
+                    "status": "ok" if reply.complete else "incomplete",
+                    "reason": reply.note,
+                    "seconds": reply.timing.total,
+                    "waited": reply.timing.waited,
+                    "prompt_tokens": reply.usage.prompt_tokens,
+                    "completion_tokens": reply.usage.completion_tokens,
+                }
+            )
+        columns = ["model", "cluster", "status", "reason", "seconds", "waited"]
+        columns += ["prompt_tokens", "completion_tokens"]
+        frame = pd.DataFrame(rows, columns=columns).set_index("model")
+        counts = {name: "Int64" for name in columns if name.endswith("tokens")}
+        return frame.astype({**counts, "seconds": "float64", "waited": "float64"})
+
+    def __getitem__(self, model: str) -> Reply | None:
+        return self.replies[self.models.index(model)]
+
+    def __repr__(self) -> str:
+        parts = []
+        for name, reply in zip(self.models, self.replies, strict=True):
+            parts.append(f"## {name}\n\n{self.errors[name] if reply is None else repr(reply)}")
+        return "\n\n".join(parts)
+
+
+def compare(
+    prompt: str,
+    models: Sequence[str],
+    *,
+    observer: Observer | None = None,
+    **options: Any,
+) -> Comparison:
+    """Ask several models at once.
+
+    Parameters
+    ----------
+    prompt
+        What to ask.
+    models
+        Which models, two to eight.
+    observer
+        Told how the queue is; stderr by default.
+    **options
+        As for `chat`, but without a thread, a schema or tools.
+
+    Returns
+    -------
+    Comparison
+        Its `replies` are in the order of `models`; one model's failure leaves the others' answers.
+
+    Raises
+    ------
+    UsageError
+        Before anything is sent.
+    """
+    names = [models] if isinstance(models, str) else list(models)
+    if not 1 < len(names) <= MOST_MODELS or len(set(names)) < len(names):
+        raise UsageError(
+            f"Two to {MOST_MODELS} different models are compared; nothing was sent.",
+            do="Write:  -m ONE -m ANOTHER",
+        )
+    for option in ("thread", "new_thread", "schema", "tools"):
+        if options.pop(option, None):
+            flag = {"tools": "tool"}.get(option, option.replace("_", "-"))
+            raise UsageError(
+                f"Several models at once take no --{flag}; nothing was sent.",
+                do="Ask them one by one.",
+            )
+    talk = client()
+    asked = [requests.chat(prompt, **{**options, "model": name}) for name in names]
+    answers = talk.chat_many([one.call for one in asked], observer or StderrObserver())
+    found: list[Reply | None] = []
+    errors: dict[str, AlcfError] = {}
+    for name, one, answer in zip(names, asked, answers, strict=True):
+        if isinstance(answer, AlcfError):
+            errors[name] = answer
+            found.append(None)
+        else:
+            found.append(replies.of(answer, one.call, talk.profile))
+    return Comparison(tuple(names), tuple(found), errors)
