@@ -10,15 +10,22 @@ pytestmark = pytest.mark.browser
 
 STREAM = """
 import time
+from pathlib import Path
 from alcf_jupyter.notebook.display import AnswerDisplay
 from tests.notebook.test_growing import LONG
 
+def until_seen(stage):
+    while not Path(stage).exists():
+        display.tick()
+        time.sleep(0.02)
+
 display = AnswerDisplay(live=True, label="gpt-oss-120b @ sophia")
 display.status("Queued · 1m 20s · estimated start in 5 minutes")
-time.sleep(0.5)
+until_seen("seen-status")
 for _ in range(30):
     display.piece("", "The question is what the mean of the energies is, so first of all ")
     time.sleep(0.02)
+until_seen("seen-reasoning")
 for start in range(0, 6000, 10):
     display.piece(LONG[start:start + 10])
     time.sleep(0.01)
@@ -44,15 +51,17 @@ SAMPLE = r"""() => {
 }"""
 
 
-def test_a_stream_neither_flickers_nor_jumps(notebook, record, pictures):
+def test_a_stream_neither_flickers_nor_jumps(notebook, lab, record, pictures):
     notebook.open([STREAM, "1 + 1"])
     notebook.page.evaluate(SAMPLE)
     run = notebook.start(0)
     notebook.output().get_by_text("Queued · 1m 20s").first.wait_for()
     assert notebook.output().locator("[role=status]").count() == 1
     notebook.page.screenshot(path=pictures / "stream-status.png")
+    (lab.folder / "seen-status").touch()
     notebook.output().get_by_text("first of all").first.wait_for()
     notebook.page.screenshot(path=pictures / "stream-reasoning.png")
+    (lab.folder / "seen-reasoning").touch()
     notebook.output().get_by_text("Heading 2").first.wait_for()
     notebook.page.screenshot(path=pictures / "stream-answer.png")
     notebook.wait(run)
