@@ -63,8 +63,8 @@ def use(line: str) -> str:
 def help_(line: str) -> str:
     """See the commands, options and contacts: ``%alcf help [alcf_chat | COMMAND | contacts]``."""
     topic = line.strip().lstrip("%").removeprefix("alcf ")
-    if topic in _PARSERS:
-        return _PARSERS[topic]().format_help().strip()
+    if topic in PARSERS:
+        return PARSERS[topic]().format_help().strip()
     if topic == "contacts":
         return _contacts()
     if topic:
@@ -98,7 +98,7 @@ COMMANDS: dict[str, Callable[[str], Any]] = {
 }
 
 
-_PARSERS = {
+PARSERS = {
     "alcf_chat": options.chat_parser,
     "alcf_embed": options.embed_parser,
     "use": options.use_parser,
@@ -110,7 +110,7 @@ _PARSERS = {
     "threads": options.threads_parser,
     "cite": options.cite_parser,
 }
-TOPICS = (*_PARSERS, "contacts")
+TOPICS = (*PARSERS, "contacts")
 """What ``%alcf help`` knows about."""
 
 

@@ -52,6 +52,8 @@ def provenance(path: str | os.PathLike[str]) -> pd.DataFrame:
     rows = list(_rows(_read(Path(path).expanduser())))
     more = sorted({name for row in rows for name in row} - set(_FIRST))
     frame = pd.DataFrame(rows, columns=[*_FIRST, *more])
+    for name in ("execution_count", "prompt_tokens", "completion_tokens"):
+        frame[name] = pd.to_numeric(frame[name], errors="coerce").astype("Int64")
     # in a notebook's metadata a text is a text, whatever wrote it
     frame["time"] = pd.to_datetime(frame["time"], errors="coerce", utc=True)
     return frame

@@ -1,0 +1,266 @@
+"""Recorded answers: kept without tokens, played without a network, refused if not ours."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import alcf_jupyter as alcf
+from alcf_jupyter.connection import replay, session
+from alcf_jupyter.errors import ReplayError, StreamFailedError, UnknownModelError, UsageError
+from tests.scripted import model
+
+
+@pytest.fixture(autouse=True)
+def rewound(monkeypatch):
+    """Begin and end without a tape and without a connection."""
+    monkeypatch.setattr(replay, "_tape", None)
+    monkeypatch.setattr(replay, "_looked", False)
+    monkeypatch.setattr(session.current(), "client", None)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "answers.json"
+
+
+def everything():
+    """Ask in every way, and return all that came."""
+    alcf.connect("sandbox")
+    seen = [
+        alcf.chat("hello", model="sandbox/echo").text,
+        "".join(alcf.stream("hello", model="sandbox/echo")),
+        alcf.chat("why", model="sandbox/reasoning").reasoning,
+        alcf.complete("once upon", model="sandbox/echo").text,
+        alcf.chat("half", model="sandbox/cut-off").complete,
+        repr(alcf.compare("hi", ["sandbox/echo", "sandbox/code"])),
+        alcf.matrix(alcf.embed(["a", "b b"], model="sandbox/embed")).tobytes(),
+        list(alcf.models()["model"]),
+        alcf.chat("Ada is 36", model="sandbox/json", schema="name, age int").data,
+        alcf.chat("look", model="sandbox/vision", images=np.zeros((2, 2))).text,
+    ]
+    with pytest.raises(StreamFailedError) as failed:
+        list(alcf.stream("x y z", model="sandbox/stream-error"))
+    with pytest.raises(UnknownModelError) as unknown:
+        alcf.chat("hi", model="sandbox/ecko")
+    return [*seen, str(failed.value), failed.value.reply.text, str(unknown.value)]
+
+
+def test_what_is_recorded_is_played_with_nothing_running(path):
+    alcf.replay("record", path)
+    first = everything()
+    secret = alcf.client()._credential.header().removeprefix("Bearer ")
+    program = (
+        "import sys, alcf_jupyter as alcf, pickle\n"
+        "from tests.connection.test_replay import everything\n"
+        f"alcf.replay('only', {str(path)!r})\n"
+        "sys.stdout.buffer.write(pickle.dumps(everything()))\n"
+        "from alcf_jupyter.connection import standin\n"
+        "assert not standin._running\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    import pickle
+
+    assert pickle.loads(done.stdout) == first
+    assert secret not in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_recording_twice_gives_the_same_file(path):
+    contents = []
+    for _ in range(2):
+        alcf.replay("record", path)
+        everything()
+        contents.append(path.read_text())
+    assert contents[0] == contents[1]
+
+
+def test_the_file_is_readable_and_holds_an_image_s_hash_only(path):
+    alcf.replay("record", path)
+    alcf.connect("sandbox")
+    alcf.chat("look", model="sandbox/vision", images=np.zeros((99, 99)))
+    (entry,) = json.loads(path.read_text())["entries"]
+    said = entry["request"]["body"]["messages"][0]["content"]
+    assert said[0]["text"] == "look"
+    assert said[1]["image_url"]["url"].startswith("data:image/png;base64,sha256:")
+    assert "PNG of 99 x 99" in entry["answers"][0]["text"]
+
+
+def test_a_question_asked_twice_has_two_answers_in_order(path):
+    with model("one", "two"):
+        alcf.replay("record", path)
+        said = [alcf.chat("again", model="m").text for _ in range(2)]
+        alcf.replay("only", path)
+        played = [alcf.chat("again", model="m").text for _ in range(3)]
+    assert said == ["one", "two"]
+    assert played == ["one", "two", "two"]
+
+
+def test_nothing_is_sent_while_it_plays(path):
+    with model("one") as served:
+        alcf.replay("record", path)
+        alcf.chat("known", model="m")
+        alcf.replay("only", path)
+        with pytest.raises(ReplayError):
+            alcf.chat("unknown", model="m")
+        with pytest.raises(ReplayError, match="Nothing is sent"):
+            alcf.client().whoami()
+        assert len(served.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("prompt", "options", "words"),
+    [
+        ("What is a proton?", {}, "nearest recorded prompt:  'What is a neutron\\?'"),
+        ("What is a neutron?", {"temperature": 1}, "these differ:  temperature"),
+    ],
+)
+def test_a_miss_names_what_is_nearest(path, prompt, options, words):
+    with model("one"):
+        alcf.replay("record", path)
+        alcf.chat("What is a neutron?", model="m")
+        alcf.replay("only", path)
+        with pytest.raises(ReplayError, match=words) as raised:
+            alcf.chat(prompt, model="m", **options)
+    assert len(str(raised.value).splitlines()) == 3
+
+
+def edited(told):
+    told["entries"][0]["answers"][0]["text"] = "better"
+
+
+def asked_otherwise(told):
+    told["entries"][0]["request"]["body"]["messages"][0]["content"] = "x"
+
+
+def more(told):
+    told["entries"][0]["answers"][0]["token"] = "x"
+
+
+def other(told):
+    told["format"] = "another 1"
+
+
+@pytest.mark.parametrize("change", [edited, asked_otherwise, more, other])
+@pytest.mark.parametrize("mode", ["only", "record"])
+def test_a_changed_file_is_refused_and_left_alone(path, change, mode):
+    with model("one"):
+        alcf.replay("record", path)
+        alcf.chat("known", model="m")
+    told = json.loads(path.read_text())
+    change(told)
+    path.write_text(json.dumps(told))
+    before = path.read_bytes()
+    with pytest.raises(ReplayError, match="cannot be used") as raised:
+        alcf.replay(mode, path)
+    assert len(str(raised.value).splitlines()) == 2
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"cells": []}', b"\x80\x04", b"[" * 9999])
+def test_another_kind_of_file_is_refused(path, content):
+    path.write_bytes(content)
+    for mode in ("record", "only"):
+        with pytest.raises(ReplayError):
+            alcf.replay(mode, path)
+    assert path.read_bytes() == content
+
+
+def test_a_missing_file_a_folder_and_a_mode_that_is_none(path, tmp_path):
+    with pytest.raises(ReplayError, match="Record it first"):
+        alcf.replay("only", path)
+    with pytest.raises(ReplayError):
+        alcf.replay("record", tmp_path)
+    with pytest.raises(UsageError, match="no replay mode"):
+        alcf.replay("play", path)
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    with model("one"):
+        alcf.replay("record", tmp_path / "no" / "such" / "answers.json")
+        with pytest.raises(ReplayError, match="cannot be recorded"):
+            alcf.chat("hi", model="m")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_environment_wins(path, monkeypatch):
+    with model("one") as served:
+        alcf.replay("record", path)
+        alcf.chat("known", model="m")
+        monkeypatch.setenv("ALCF_JUPYTER_REPLAY", "only")
+        alcf.replay("record", path)
+        assert alcf.chat("known", model="m").provenance["replayed"] is True
+        assert len(served.asked) == 1
+        monkeypatch.setattr(replay, "_looked", False)
+        monkeypatch.setattr(replay, "_tape", None)
+        monkeypatch.setenv("ALCF_JUPYTER_REPLAY", f"only:{path}")
+        assert alcf.chat("known", model="m").text == "one"
+        monkeypatch.setenv("ALCF_JUPYTER_REPLAY", "off")
+        alcf.replay("only", path)
+        alcf.chat("known", model="m")
+        assert len(served.asked) == 2
+
+
+def test_played_answers_are_not_counted_as_used(path):
+    with model("one"):
+        alcf.replay("record", path)
+        alcf.chat("known", model="m")
+        before = int(alcf.usage()["answers"].sum())
+        alcf.replay("only", path)
+        alcf.chat("known", model="m")
+    assert int(alcf.usage()["answers"].sum()) == before
+
+
+NOTEBOOK = [
+    "%load_ext alcf_jupyter\nimport alcf_jupyter as alcf\nalcf.replay('record', 'answers.json')",
+    "%alcf connect sandbox",
+    "%alcf use sandbox/echo\n%alcf use --embed sandbox/embed",
+    "%%alcf_chat\nHello {{1 + 2}}",
+    "%%alcf_chat -m sandbox/reasoning --thread t\nWhy?",
+    "%%alcf_chat -m sandbox/echo --thread t\nAnd then?",
+    "%%alcf_chat -m sandbox/cold\nAre you there?",
+    "%%alcf_chat -m sandbox/summary -m sandbox/code\nOne. Two.",
+    "%%alcf_chat -m sandbox/json --schema 'name, age int'\nAda is 36",
+    "%%alcf_embed\nfirst\nsecond",
+    "alcf.models()[['model', 'state']].head()",
+]
+
+
+def test_a_recorded_notebook_passes_nbval_with_the_sandbox_stopped(tmp_path):
+    import nbclient
+    import nbformat
+
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell) for cell in NOTEBOOK],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+    )
+    failing = nbformat.v4.new_code_cell("%%alcf_chat -m sandbox/stream-error\nTell me about rings")
+    failing.metadata["tags"] = ["raises-exception"]
+    notebook.cells.append(failing)
+    nbclient.NotebookClient(
+        notebook, timeout=60, resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+    path = tmp_path / "mine.ipynb"
+    nbformat.write(notebook, path)
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-q", "mine.ipynb"]
+    # no sandbox can start: its module is not to be found
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nsys.modules['alcf_jupyter.sandbox'] = None\n"
+        "sys.modules['alcf_jupyter.sandbox.__main__'] = None\n"
+    )
+    environ = {**os.environ, "ALCF_JUPYTER_REPLAY": "only", "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [*command, "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert f"{len(NOTEBOOK) + 1} passed" in done.stdout
