@@ -143,7 +143,8 @@ def parse(raw: bytes, start: int) -> Line | None:
 
 def _check_format(body: bytes) -> None:
     """Refuse other forms; a header of any form is an object that tells its own."""
-    found = json.loads(body)["format"]
+    header = json.loads(body)
+    found = header.get("format", 0) if isinstance(header, dict) else 0
     if isinstance(found, int) and found > FORMAT:
         raise JournalError(
             f"A newer alcf_jupyter wrote this record (format {found}; this one reads {FORMAT}).",
