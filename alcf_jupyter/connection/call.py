@@ -13,6 +13,7 @@ import tenacity
 
 from alcf_jupyter.connection import queue
 from alcf_jupyter.connection.deadline import Deadline
+from alcf_jupyter.connection.gathering import Gathering
 from alcf_jupyter.connection.meter import Meter
 from alcf_jupyter.connection.transport import MAX_ANSWER_BYTES
 from alcf_jupyter.connection.warmups import WarmUps
@@ -309,20 +310,21 @@ class Caller:
                 emit(dialect.Piece(answer.text, answer.reasoning))
                 return answer
             events = EventReader()
-            async for chunk in incoming.chunks:
-                pieces: list[dialect.Piece] = []
-                try:
+            gathering = Gathering(lambda: _give(reading, emit))
+            try:
+                async for chunk in incoming.chunks:
                     for data in events.feed(chunk):
-                        if piece := reading.feed(data):
-                            pieces.append(piece)  # noqa: PERF401 - those before a failure count
-                finally:
+                        reading.take(data)
                     call.total_seconds = time.monotonic() - began
-                    if pieces:
+                    if not reading.empty:
                         call.first_seconds = call.first_seconds or call.total_seconds
-                        emit(_joined(pieces))
-                if reading.done:
-                    await incoming.drain()
-                    break
+                        gathering.soon()
+                    if reading.done:
+                        await incoming.drain()
+                        break
+            finally:  # what came before a failure is shown, too
+                call.total_seconds = time.monotonic() - began
+                gathering.now()
         return reading.end()
 
     def _path(self, model: Model, route: str) -> str:
@@ -339,11 +341,9 @@ async def _not_streamed(incoming: Incoming, sent_bytes: int) -> dialect.Answer:
     return dialect.read_chat(dialect.decode(response.body, response.content_type, read_json))
 
 
-def _joined(pieces: list[dialect.Piece]) -> dialect.Piece:
-    """Make one piece of those that came in one packet: the reader's thread is woken once."""
-    if len(pieces) == 1:
-        return pieces[0]
-    return dialect.Piece("".join(p.text for p in pieces), "".join(p.reasoning for p in pieces))
+def _give(reading: dialect.AnswerStream, emit: Emit) -> None:
+    if piece := reading.news():
+        emit(piece)
 
 
 def _tries(error: BaseException) -> int:

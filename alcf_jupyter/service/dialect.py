@@ -220,6 +220,7 @@ class AnswerStream:
         self._thoughts: list[str] = []
         self._calls: dict[int, dict[str, Any]] = {}
         self._answer = Answer()
+        self._told = 0
         self.done = False
         """Whether ``[DONE]`` has come: nothing follows it, not that the answer is whole."""
 
@@ -238,7 +239,13 @@ class AnswerStream:
         return not self._texts
 
     def feed(self, data: bytes) -> Piece | None:
-        """Take the data of one event and return what it adds, if anything.
+        """Take the data of one event and return what it adds, if anything; raises as `take`."""
+        before = len(self._texts)
+        self.take(data)
+        return Piece(self._texts[-1], self._thoughts[-1]) if len(self._texts) > before else None
+
+    def take(self, data: bytes) -> None:
+        """Take the data of one event.
 
         Raises
         ------
@@ -249,7 +256,7 @@ class AnswerStream:
         """
         if data == b"[DONE]":
             self.done = True
-            return None
+            return
         try:
             event = self._loads(data)
         except (ValueError, RecursionError):
@@ -257,39 +264,42 @@ class AnswerStream:
         if not isinstance(event, dict):
             raise _unreadable(data)
         choices = event.get("choices")
-        if _reports_failure(event) or not isinstance(choices, list):
+        if not isinstance(choices, list) or _reports_failure(event):
             raise _stream_failure(event)
-        if event.get("usage"):
-            self._answer.usage = read_usage(event["usage"])
+        if usage := event.get("usage"):
+            self._answer.usage = read_usage(usage)
         if not self._answer.id:
             self._answer.id = str(event.get("id") or "")
             self._answer.model = str(event.get("model") or "")
-        if not choices:
-            return None
-        piece = self._choice(choices[0])
-        if piece is None:
+        if choices and not self._take_choice(choices[0]):
             raise _unreadable(data)  # passed over, it would be a hole that nobody sees
-        return piece if piece.text or piece.reasoning else None
 
-    def _choice(self, choice: Any) -> Piece | None:
-        """Take the first choice of an event; None if it cannot be read."""
+    def news(self) -> Piece | None:
+        """Return what has arrived since this was last asked, in one piece; None if nothing has."""
+        start, self._told = self._told, len(self._texts)
+        if start == self._told:
+            return None
+        return Piece("".join(self._texts[start:]), "".join(self._thoughts[start:]))
+
+    def _take_choice(self, choice: Any) -> bool:
+        """Take the first choice of an event; tell whether it could be read."""
         delta = choice.get("delta", choice) or {} if isinstance(choice, dict) else None
         if not isinstance(delta, dict):
-            return None
+            return False
         text = delta.get("content") or delta.get("text") or ""
         if not isinstance(text, str):
-            return None
+            return False
         if reason := choice.get("finish_reason"):
             self._answer.finish_reason = str(reason)
-        thought = delta.get("reasoning_content") or delta.get("reasoning") or ""
         if calls := delta.get("tool_calls"):
             self._add_calls(calls)
+        thought = delta.get("reasoning_content") or delta.get("reasoning")
         if not isinstance(thought, str):
             thought = ""
         if text or thought:
             self._texts.append(text)
             self._thoughts.append(thought)
-        return Piece(text, thought)
+        return True
 
     def _add_calls(self, calls: Any) -> None:
         for part in calls if isinstance(calls, list) else []:
