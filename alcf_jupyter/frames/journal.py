@@ -135,7 +135,7 @@ class Journal:
         self._lock.check()
         if vectors is not None and len(rows):
             start = self._places + sum(map(len, self._vectors))
-            stamps, _ = vector_file.pack(vectors, start)
+            stamps = vector_file.stamps(vectors, start)
             rows = [replace(row, vector=one) for row, one in zip(rows, stamps, strict=True)]
             self._vectors.append(vectors)
         self.unwritten += rows
@@ -238,7 +238,7 @@ class Journal:
         size = self._places * self._width * vector_file.ITEM
         if self._file.size != size:  # their lines could not be written: they come again
             self._file.cut(size)
-        self._file.append(b"".join([vector_file.pack(one, 0)[1] for one in self._vectors]))
+        self._file.append(b"".join([vector_file.raw(one) for one in self._vectors]))
 
     def _check(self, rows: Sequence[Row], vectors: NDArray[np.float32]) -> None:
         width = self._vectors[0].shape[1] if self._vectors else self._width

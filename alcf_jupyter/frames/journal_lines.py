@@ -22,7 +22,7 @@ FORMAT: Final = 1
 Status = Literal["ok", "truncated", "failed"]
 
 
-class Vector(msgspec.Struct, array_like=True, frozen=True):
+class Vector(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Where a row's embedding is in the vector file, and what it must look like there.
 
     Parameters
@@ -40,7 +40,7 @@ class Vector(msgspec.Struct, array_like=True, frozen=True):
     crc: int
 
 
-class Row(msgspec.Struct, omit_defaults=True, frozen=True):
+class Row(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):  # JSON has no cycles
     """What became of one row; what was sent is not in it.
 
     Parameters

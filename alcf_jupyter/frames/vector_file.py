@@ -25,8 +25,13 @@ ITEM: Final = 4
 """Bytes of a number."""
 
 
-def pack(vectors: NDArray[np.float32], start: int) -> tuple[list[Vector], bytes]:
-    """Return vectors as bytes, and for each what its row's line says of it.
+def raw(vectors: NDArray[np.float32]) -> bytes:
+    """Return vectors as they stand in the file."""
+    return np.ascontiguousarray(vectors, "<f4").tobytes()
+
+
+def stamps(vectors: NDArray[np.float32], start: int) -> list[Vector]:
+    """Return for each vector what its row's line says of it.
 
     Parameters
     ----------
@@ -35,13 +40,8 @@ def pack(vectors: NDArray[np.float32], start: int) -> tuple[list[Vector], bytes]
     start
         The row of the file the first will stand in.
     """
-    data = np.ascontiguousarray(vectors, "<f4").tobytes()
-    width = vectors.shape[1]
-    view, row = memoryview(data), width * ITEM
-    return [
-        Vector(start + at, width, crc32(view[at * row : (at + 1) * row]))
-        for at in range(len(vectors))
-    ], data
+    flat = np.ascontiguousarray(vectors, "<f4")
+    return [Vector(start + at, flat.shape[1], crc32(row.data)) for at, row in enumerate(flat)]
 
 
 def open_matrix(
@@ -69,15 +69,15 @@ def open_matrix(
     named = [one for one in expected if one is not None]
     if not named:
         return np.empty((0, 0), np.float32), [True] * len(expected)
-    raw = _mapped(path)
+    held = _mapped(path)
     # one file has one width; the last line's is that of the writer who was here last
     width = named[-1].width
-    whole = [one is None or (one.width == width and _is_whole(raw, one)) for one in expected]
+    whole = [one is None or (one.width == width and _is_whole(held, one)) for one in expected]
     good = zip(expected, whole, strict=True)
     rows = max((one.place + 1 for one, is_whole in good if one and is_whole), default=0)
     if not rows:
         return np.empty((0, 0), np.float32), whole
-    return raw[: rows * width * ITEM].view("<f4").reshape(rows, width), whole
+    return held[: rows * width * ITEM].view("<f4").reshape(rows, width), whole
 
 
 def _mapped(path: Path) -> NDArray[np.uint8]:
@@ -91,8 +91,8 @@ def _mapped(path: Path) -> NDArray[np.uint8]:
         ) from None
 
 
-def _is_whole(raw: NDArray[np.uint8], one: Vector) -> bool:
+def _is_whole(held: NDArray[np.uint8], one: Vector) -> bool:
     row = one.width * ITEM
-    if one.place < 0 or row <= 0 or (one.place + 1) * row > len(raw):
+    if one.place < 0 or row <= 0 or (one.place + 1) * row > len(held):
         return False
-    return crc32(raw[one.place * row : (one.place + 1) * row].data) == one.crc
+    return crc32(held[one.place * row : (one.place + 1) * row].data) == one.crc
