@@ -11,7 +11,6 @@ from alcf_jupyter.connection.directory import Directory
 from alcf_jupyter.connection.many import ManyChats
 from alcf_jupyter.connection.transport import Transport
 from alcf_jupyter.connection.who import Who
-from alcf_jupyter.service.catalog import Catalog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Sequence
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.profiles import Profile
     from alcf_jupyter.errors import AlcfError
     from alcf_jupyter.progress import Observer
-    from alcf_jupyter.service.catalog import Model
+    from alcf_jupyter.service.catalog import Catalog, Model
     from alcf_jupyter.service.dialect import Answer, Piece, Vectors
 
     T = TypeVar("T")
@@ -84,7 +83,7 @@ class Client:
     def known(self) -> Catalog:
         """The catalog as last fetched, without asking the service."""
         tape = replay.playing()
-        return tape.record.catalogs.get(self._service, Catalog()) if tape else self._directory.known
+        return tape.known(self._service) if tape else self._directory.known
 
     @property
     def clusters(self) -> list[str]:

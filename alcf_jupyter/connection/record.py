@@ -57,7 +57,8 @@ class Entry(msgspec.Struct, forbid_unknown_fields=True):
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     format: str
-    catalogs: dict[str, Catalog]
+    catalogs: dict[str, list[Catalog]]
+    looks: dict[str, list[int]]
     entries: list[Entry]
 
 
@@ -114,13 +115,16 @@ class Record:
     path
         The file.
     catalogs
-        The models of each service, as they were at first.
+        The models of each service, each time they had changed.
+    looks
+        Which of them was seen at each look, in order.
     entries
         Each request with its answers, by the request's hash.
     """
 
     path: Path
-    catalogs: dict[str, Catalog] = field(default_factory=dict)
+    catalogs: dict[str, list[Catalog]] = field(default_factory=dict)
+    looks: dict[str, list[int]] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
 
     @classmethod
@@ -156,7 +160,11 @@ class Record:
                     f"the entry of the prompt {brief(prompt_of(entry.request), 60)!r} was changed "
                     "after it was recorded",
                 )
-        return cls(path, dict(told.catalogs), {entry.key: entry for entry in told.entries})
+        for service, looks in told.looks.items():
+            if not all(0 <= look < len(told.catalogs.get(service, ())) for look in looks):
+                raise _unusable(path, "it refers to a list of models that is not in it")
+        entries = {entry.key: entry for entry in told.entries}
+        return cls(path, told.catalogs, told.looks, entries)
 
     def write(self) -> None:
         """Write the file, whole or not at all, for its owner alone to read.
@@ -169,7 +177,7 @@ class Record:
         entries = [
             msgspec.structs.replace(entry, check=_check(entry)) for entry in self.entries.values()
         ]
-        told = msgspec.to_builtins(_File(FORMAT, self.catalogs, entries))
+        told = msgspec.to_builtins(_File(FORMAT, self.catalogs, self.looks, entries))
         text = json.dumps(told, indent=1, ensure_ascii=False)
         name = ""
         try:
@@ -187,17 +195,35 @@ class Record:
                 do="Name another file:  alcf.replay('record', PATH)",
             ) from None
 
-    def keep_catalog(self, service: str, known: Catalog) -> bool:
-        """Keep the models of a service as they are seen first; tell whether that is news."""
-        if service in self.catalogs or not known.models:
-            return False
+    def keep_catalog(self, service: str, known: Catalog, *, afresh: bool) -> None:
+        """Keep the models of a service as they are seen now.
+
+        Parameters
+        ----------
+        service, known
+            The service, and its models.
+        afresh
+            Whether this is the first look of a recording, which forgets those of an earlier one.
+        """
+        if afresh:
+            self.catalogs[service], self.looks[service] = [], []
         lasting = [
             replace(one, host="", walltime="", estimated_start="", comment="")
             for one in known.models
         ]
         clusters = tuple(replace(one, free_nodes=None) for one in known.clusters)
-        self.catalogs[service] = Catalog(clusters, tuple(lasting), (), known.complete)
-        return True
+        now = Catalog(clusters, tuple(lasting), (), known.complete)
+        seen = self.catalogs[service]
+        if now not in seen:
+            seen.append(now)
+        self.looks[service].append(seen.index(now))
+
+    def catalog(self, service: str, look: int) -> Catalog | None:
+        """Return the models of a service as they were seen at a look, or at the last one."""
+        looks = self.looks.get(service)
+        if not looks:
+            return None
+        return self.catalogs[service][looks[min(look, len(looks) - 1)]]
 
     def nearest(self, asked: dict[str, Any]) -> str:
         """Say in words which recorded request is nearest to one that is not there."""

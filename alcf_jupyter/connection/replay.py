@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from alcf_jupyter import errors
 from alcf_jupyter.connection.cell import running
 from alcf_jupyter.errors import AlcfError, ReplayError, UsageError
-from alcf_jupyter.service.catalog import Model, State
+from alcf_jupyter.service.catalog import Catalog, Model, State
 from alcf_jupyter.service.dialect import Answer, AnswerStream, Piece, Usage, Vectors
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.connection.call import Call
     from alcf_jupyter.connection.record import Answered, Record
-    from alcf_jupyter.service.catalog import Catalog
 
     T = TypeVar("T")
     E = TypeVar("E")
@@ -49,6 +48,7 @@ class Tape:
     mode: str
     record: Record
     _asked: Counter[str] = field(default_factory=Counter)
+    _looks: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def keep(self, service: str, call: Call, value: Answer | Vectors | AlcfError) -> None:
@@ -67,10 +67,12 @@ class Tape:
             self.record.write()
 
     def keep_catalog(self, service: str, known: Catalog) -> None:
-        """Record the models of a service, as they are seen first."""
+        """Record the models of a service, as they are seen now."""
         with self._lock:
-            if self.record.keep_catalog(service, known):
-                self.record.write()
+            first = not self._looks[service]
+            self._looks[service] += 1
+            self.record.keep_catalog(service, known, afresh=first)
+            self.record.write()
 
     def catalog(self, service: str) -> Catalog:
         """Return the recorded models of a service.
@@ -80,12 +82,19 @@ class Tape:
         ReplayError
             They were not recorded.
         """
-        if service not in self.record.catalogs:
+        with self._lock:
+            found = self.record.catalog(service, self._looks[service])
+            self._looks[service] += 1
+        if found is None:
             raise ReplayError(
                 f"The models of {service} are not recorded in {self.record.path}.",
                 do=f"Record them:  alcf.replay('record', {str(self.record.path)!r})",
             )
-        return self.record.catalogs[service]
+        return found
+
+    def known(self, service: str) -> Catalog:
+        """Return the models of a service as they were seen last, without looking again."""
+        return self.record.catalog(service, max(0, self._looks[service] - 1)) or Catalog()
 
     def play(self, service: str, call: Call) -> tuple[Answer | Vectors, AlcfError | None]:
         """Return what was recorded for a request, and the error it ended with.
@@ -104,9 +113,9 @@ class Tape:
         with self._lock:
             entry = self.record.entries.get(key)
             if entry is None or not entry.answers:
-                if service in self.record.catalogs:
+                if (known := self.known(service)).models:
                     # a model that does not exist is the same error as it was
-                    self.record.catalogs[service].find(call.model, call.cluster)
+                    known.find(call.model, call.cluster)
                 raise self._missing(asked)
             told = entry.answers[min(self._asked[key], len(entry.answers) - 1)]
             self._asked[key] += 1
@@ -116,10 +125,9 @@ class Tape:
         self, service: str, call: Call, told: Answered
     ) -> tuple[Answer | Vectors, AlcfError | None]:
         call.replayed = True
-        known = self.record.catalogs.get(service)
         found = [
             model
-            for model in (known.models if known else ())
+            for model in self.known(service).models
             if (model.id, model.cluster) == (told.model, told.cluster)
         ]
         call.served = found[0] if found else Model(id=told.model, cluster=told.cluster)

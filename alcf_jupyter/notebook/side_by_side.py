@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # They stand below each other where the page is narrow.
 _ROW = "display:flex;flex-wrap:wrap;gap:1.5em;align-items:flex-start"
-_COLUMN = "flex:1 1 18em;min-width:0;overflow-x:auto"
+_COLUMN = "flex:1 1 18em;min-width:0;overflow-x:auto;overflow-wrap:anywhere"
 
 
 def bundle(

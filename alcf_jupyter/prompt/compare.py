@@ -66,7 +66,8 @@ class Comparison:
         columns += ["prompt_tokens", "completion_tokens"]
         frame = pd.DataFrame(rows, columns=columns).set_index("model")
         counts = {name: "Int64" for name in columns if name.endswith("tokens")}
-        return frame.astype({**counts, "seconds": "float64", "waited": "float64"})
+        times = {"seconds": "float64", "waited": "float64"}
+        return frame.astype({**counts, **times}).round(3)
 
     def __getitem__(self, model: str) -> Reply | None:
         return self.replies[self.models.index(model)]
