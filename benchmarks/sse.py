@@ -189,9 +189,11 @@ def limit(url: str) -> Callable[[], str]:
         with client.stream("POST", f"{url}/chat/completions", json=body) as answer:
             for chunk in answer.iter_raw():
                 *events, rest = (rest + chunk).split(b"\n\n")
-                for data in events:
-                    if data != b"data: [DONE]":
-                        found.append(decode(data[6:])["choices"][0]["delta"]["content"])
+                found += [
+                    decode(data[6:])["choices"][0]["delta"]["content"]
+                    for data in events
+                    if data != b"data: [DONE]"
+                ]
         return "".join(found)
 
     return read
