@@ -1,0 +1,125 @@
+"""The chat cell's options in a real kernel, against the sandbox."""
+
+import json
+
+import pytest
+
+from tests.notebook.test_magics import Notebook
+
+
+@pytest.fixture(scope="module")
+def notebook():
+    book = Notebook()
+    book.run("%load_ext alcf_jupyter")
+    book.run("%alcf connect sandbox")
+    book.run("import numpy as np\npicture = np.zeros((4, 6))")
+    book.run("def double(n: int) -> int:\n    'Double it.'\n    return 2 * n")
+    yield book
+    book.close()
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("-m sandbox/markdown -f code\nx", "print('hello from the sandbox')"),
+        ("-m sandbox/json -f json\nx", '{\n  "prompt": "x",\n  "words": 1\n}'),
+        ("-m sandbox/json --schema 'n int'\nx 3", '{\n  "n": 3\n}'),
+        ("-m sandbox/echo -f text\n*x* $5", "*x* $5"),
+        ("-m sandbox/vision -i picture\nx", "a PNG of 6 x 4 pixels"),
+        ("-m sandbox/tools --tool double\n4", "double(n=4) → 8\n\nThe tool says: 8"),
+        ("-m sandbox/echo --thread t\nx", "thread t, turn 1"),
+        ("-m sandbox/echo -m sandbox/code\nx", "## sandbox/code"),
+    ],
+)
+@pytest.mark.parametrize("watched", [True, False])
+def test_it_is_shown_once(notebook, cell, shown, watched):
+    if "--thread" in cell:
+        cell = cell.replace("--thread t", "--thread t --new-thread")
+    done = notebook.run(f"%%alcf_chat {cell}", watched=watched)
+    assert not done.failed
+    assert done.of("execute_result") == []
+    assert shown in done.last["text/plain"]
+
+
+def test_reasoning_is_folded_and_kept_apart(notebook):
+    done = notebook.run("%%alcf_chat -m sandbox/reasoning -o r --reasoning-effort low\nWhy?")
+    assert "<summary>Reasoning</summary>" in done.last["text/html"]
+    assert notebook.value("r.reasoning") == "'The question has 1 words.'"
+    assert notebook.value("r.text") == "'You asked: Why?'"
+
+
+def test_a_dry_run_prints_and_returns_nothing(notebook):
+    done = notebook.run("%%alcf_chat -m sandbox/echo -t 0 --dry-run -o dry\nhi")
+    assert "YOUR_TOKEN" in done.only("stream")["text"]
+    assert len(done.messages) == 1
+    assert notebook.value("dry.body['temperature']") == "0.0"
+
+
+def test_several_answers_are_in_the_metadata_and_shown_again(notebook):
+    done = notebook.run("%%alcf_chat -m sandbox/echo -m sandbox/code -o both\nx")
+    last = [*done.of("display_data"), *done.of("update_display_data")][-1]
+    assert [one["model"] for one in last["metadata"]["alcf"]] == ["sandbox/echo", "sandbox/code"]
+    assert "## sandbox/code" in notebook.run("both").only("display_data")["data"]["text/plain"]
+    failed = notebook.run("%%alcf_chat -m sandbox/echo -m sandbox/ecko -o both\nx")
+    assert "sandbox/ecko" in failed.error
+    assert notebook.value("both.replies[0].text") == "'x'"
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("-m sandbox/echo -f json\nno json", ["What came", "no json"]),
+        ("-m sandbox/echo -f yaml\nx", ["yaml", "%alcf help"]),
+        ("-m sandbox/echo -i nothing.png\nx", ["nothing.png"]),
+        ("-m sandbox/echo -i http://127.0.0.1:9/a.png\nx", ["not fetched"]),
+        ("-m sandbox/echo --schema 'a intt'\nx", ["intt", "int"]),
+        ("-m sandbox/echo --tool duble\nx", ["duble", "--tool double"]),
+        ("-m sandbox/echo --tool picture\nx", ["no tool"]),
+        ("-m sandbox/echo --new-thread\nx", ["--thread"]),
+        ("-m sandbox/echo -P thread=x\nx", ["option of its own"]),
+        ("-m sandbox/echo -P reasoning_effort=none\nx", ["low, medium, high"]),
+        ("-m sandbox/echo --stop a --stop b --stop c --stop d --stop e\nx", ["1 to 4"]),
+        ("-m sandbox/echo -m sandbox/code --thread t\nx", ["one by one"]),
+    ],
+)
+def test_bad_input_is_two_or_three_lines(notebook, cell, words):
+    shown = notebook.run(f"%%alcf_chat {cell}").error
+    for word in words:
+        assert word in shown
+
+
+def test_threads_usage_and_cite(notebook):
+    notebook.run("%%alcf_chat -m sandbox/echo --thread talk --new-thread\nfirst")
+    shown = notebook.run("%alcf threads talk").only("execute_result")["data"]["text/plain"]
+    assert "first" in shown
+    assert "talk" in notebook.run("%alcf threads tlak").error
+    assert (
+        "sandbox/echo" in notebook.run("%alcf usage").only("execute_result")["data"]["text/plain"]
+    )
+    shown = notebook.run("%alcf cite").only("stream")["text"]
+    assert "10.1145/3731599.3767346" in shown
+    assert "local sandbox" in shown
+
+
+def test_provenance_of_a_saved_notebook(notebook, tmp_path):
+    import nbformat
+
+    done = notebook.run("%%alcf_chat -m sandbox/echo -t 0 -P user=alice\nx", watched=False)
+    shown = done.only("display_data")
+    output = nbformat.v4.new_output("display_data", data=shown["data"], metadata=shown["metadata"])
+    cells = [nbformat.v4.new_markdown_cell("x"), nbformat.v4.new_code_cell("y", outputs=[output])]
+    path = tmp_path / "n.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    import alcf_jupyter as alcf
+
+    (row,) = alcf.provenance(path).to_dict("records")
+    assert (row["cell"], row["model"], row["cluster"]) == (1, "sandbox/echo", "sophia")
+    assert row["parameters"] == {"temperature": 0.0}
+    assert (row["complete"], row["prompt_tokens"], row["time"].tzname()) == (True, 1, "UTC")
+    assert "httpx" in row["versions"]
+    assert "alice" not in path.read_text()
+    assert "sandbox/echo on sophia" in alcf.cite(path)
+    for bad in ("{", "[]", json.dumps({"worksheets": []})):
+        path.write_text(bad)
+        with pytest.raises(alcf.AlcfError, match="as a notebook"):
+            alcf.provenance(path)
