@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from jupyter_client.blocking.client import BlockingKernelClient
 
 CELL_SECONDS = 120.0
+_DIGITS = re.compile(r"\d+\w?")
 
 
 class Screen:
@@ -62,6 +64,8 @@ class Screen:
 
     def _display(self, display_id: str | None, text: str) -> None:
         before = self._shown.get(display_id or "", "")
+        if before and _DIGITS.sub("", before) == _DIGITS.sub("", text):
+            return  # a clock went on, and nothing else
         grows = bool(before) and self._last == display_id and text.startswith(before)
         if not grows:
             self.end()

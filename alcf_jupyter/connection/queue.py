@@ -70,12 +70,12 @@ def not_live(model: Model, known: Catalog) -> NotLiveError:
     live = known.ready(embedding=model.looks_like_embedding, near=model.cluster)
     options = [m.option for m in live if m.state is State.LIVE]
     starts = any(c.name == model.cluster and c.starts_on_request for c in known.clusters)
-    later = "Wait for it:  --timeout 30m" if starts else "Look again later:  %alcf models"
+    later = "wait for it:  --timeout 30m" if starts else "look again later:  %alcf models"
     return NotLiveError(
         f"{model.id} on {model.cluster} is {model.state}"
         + ("." if starts else ", and asking does not start it."),
         why=f"Live now:  {'   '.join(options) or 'no model of this kind.'}",
-        do=f"Take one of these. {later}" if options else later,
+        do=f"Take one of these, or {later}" if options else later[0].upper() + later[1:],
         status=503,
     )
 

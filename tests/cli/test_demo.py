@@ -28,6 +28,12 @@ def test_headless_it_prints_an_answer_and_an_embedding_frame(tmp_path):
     assert re.search(r"^In \[\d+\]: %%alcf_chat", done.stdout, re.MULTILINE)
     assert re.search(r"^sandbox/\S+ @ \S+ · .* in / \S+ out", done.stdout, re.MULTILINE)
     assert re.search(r"^ +text .*\n(.*\n)*? +embedding ", done.stdout, re.MULTILINE)
+    # the second one waits for a model: each state is said once, then there is the answer
+    for state in ("Offline", "Queued", "Starting"):
+        assert (
+            len(re.findall(rf"^sandbox/cold @ sophia · {state} ", done.stdout, re.MULTILINE)) == 1
+        )
+    assert "Offline → Queued → Starting → Live" in done.stdout
     assert (tmp_path / "mine" / "01_first_prompt.ipynb").exists()
 
 
