@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from traitlets.config import Config
 
 from tools.environment import clean
 
@@ -134,10 +134,11 @@ def rerun(path: Path, *, timeout: float = 120) -> str:
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata = nbformat.from_dict(METADATA)
     with tempfile.TemporaryDirectory(prefix="alcf-") as private:
-        manager = AsyncKernelManager(transport="ipc", connection_file=f"{private}/kernel.json")
+        by_files = {"transport": "ipc", "connection_file": f"{private}/kernel.json"}
         NotebookClient(
             notebook,
-            km=manager,
+            # a port chosen for a kernel may be taken by another program before the kernel has it
+            config=Config(KernelManager=by_files),
             timeout=timeout,
             record_timing=False,
             store_widget_state=False,
