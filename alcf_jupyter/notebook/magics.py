@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import keyword
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
@@ -197,7 +199,9 @@ class AlcfMagics(Magics):
         return evaluate(expression, self._namespace)
 
     def _check_name(self, name: str | None) -> None:
-        if name is not None and not name.isidentifier():
+        if name is None:
+            return
+        if not name.isidentifier() or keyword.iskeyword(name) or hasattr(builtins, name):
             raise UsageError(
                 f"-o takes the name of a variable, not {name!r}.", do="Write it like:  -o answer"
             )

@@ -173,8 +173,10 @@ class Catalog:
         ranked = sorted(
             self.models, key=lambda m: (_READINESS[m.state], m.cluster != near, m.cluster, m.id)
         )
-        kind = [m for m in ranked if m.looks_like_embedding == embedding]
-        return (kind or ranked)[:most]
+        named = {m.id: m for m in reversed(ranked)}  # of two clusters' one name, the readier
+        once = [m for m in ranked if named[m.id] is m]
+        kind = [m for m in once if m.looks_like_embedding == embedding]
+        return (kind or once)[:most]
 
 
 def join(

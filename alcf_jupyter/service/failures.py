@@ -361,6 +361,7 @@ _BY_STATUS: dict[int, Callable[[int, str, str], AlcfError]] = {
 
 
 # bounded spaces: a body of line breaks alone would take such a pattern minutes
+_MASK = "An error occurred during processing"
 _SOPHIA = re.compile(r"status code: (\d{3})\s{0,20}?\n\s{0,20}?Response text: ")
 _METIS = re.compile(r"Upstream endpoint returned (\d{3}): b['\"](.*)", re.DOTALL)
 _MESSAGE = re.compile(r'"message":\s{0,20}"((?:[^"\\]|\\.)*)')
@@ -417,6 +418,11 @@ def _of_model_server(status: int, reason: str) -> AlcfError:
         status=status,
         code="model_server",
     )
+
+
+def is_masked(error: AlcfError | None) -> bool:
+    """Tell whether an error of a stream has nothing but the gateway's own words for any failure."""
+    return isinstance(error, ServerFailureError) and error.why == _MASK
 
 
 def in_stream(code: Any, kind: str, message: str) -> AlcfError:
