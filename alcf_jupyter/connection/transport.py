@@ -120,7 +120,9 @@ class Transport:
                 f"That address cannot be used: {brief(error, 120)}",
                 do="Type:  alcf.connect('https://host/v1', token=…)",
             ) from None
-        self._pace = pace.of(profile.origin, profile.requests_per_second)
+        self._pace = pace.of(
+            profile.origin, profile.requests_per_second, shared=not profile.is_loopback
+        )
         self._clients: dict[str | None, httpx.AsyncClient] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 

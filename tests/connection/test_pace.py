@@ -1,6 +1,10 @@
 """Never more than ten requests in any second, 9.2 in the long run, and none held back in vain."""
 
 import asyncio
+import fcntl
+import subprocess
+import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,6 +12,7 @@ import pytest
 
 from alcf_jupyter.connection import pace
 from alcf_jupyter.connection.pace import Pace
+from alcf_jupyter.connection.turns import SharedTurns
 from alcf_jupyter.service.limits import REQUESTS_PER_SECOND
 from tests.connection.faultserver import Gateway, client_of, serving, whole
 
@@ -149,3 +154,115 @@ def test_a_plain_server_has_no_pace():
             client.models(fresh=True)
         arrived = [request.at for request in server.requests]
     assert most_in(arrived, 1.0) > 12
+
+
+PROGRAM = """
+import asyncio, sys, time
+from alcf_jupyter.connection.pace import Pace
+
+async def story():
+    limit = Pace(9.2, "https://service.example.org")
+    for _ in range(int(sys.argv[1])):
+        (await limit.turn()).leaves()
+        print(time.time(), flush=True)
+
+sys.stdin.readline()
+asyncio.run(story())
+"""
+
+
+def test_all_processes_of_a_user_keep_one_pace():
+    kernels = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, "10"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    for kernel in kernels:
+        kernel.stdin.write("go\n")
+        kernel.stdin.flush()
+    times = [float(at) for kernel in kernels for at in kernel.communicate()[0].split()]
+    assert len(times) == 30
+    # the turn is noted a moment before it is told
+    assert most_in(times, 0.95) <= 10
+    assert max(times) - min(times) >= 2 * 10 / 9.2 - 0.1
+    assert max(times) - min(times) < 6
+
+
+def shared_file(clean_environ, tmp_path):
+    clean_environ["ALCF_JUPYTER_STATE"] = str(tmp_path)
+    turns = SharedTurns("https://service.example.org", 10, 1.0)
+    assert turns.take() == 0
+    (file,) = (tmp_path / "pace").iterdir()
+    return turns, file
+
+
+def test_the_shared_file_is_small_and_private(clean_environ, tmp_path):
+    turns, file = shared_file(clean_environ, tmp_path)
+    for _ in range(9):
+        assert turns.take() == 0
+    assert 0 < turns.take() <= 1.0
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.stat().st_size < 200
+    assert "example" not in str(file)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x00\xff",
+        b"nan inf -inf",
+        b"1e999 x 5",
+        b"9" * 9999,
+        b"\n" * 5000,
+        b"99999999999.0 " * 9,
+    ],
+)
+def test_a_damaged_file_gives_turns(clean_environ, tmp_path, content):
+    """Also one that holds times of a clock that was put back."""
+    turns, file = shared_file(clean_environ, tmp_path)
+    file.write_bytes(content)
+    assert [turns.take() for _ in range(10)] == [0.0] * 10
+    assert turns.take() > 0
+
+
+def seconds_of(limit, count=3):
+    began = time.monotonic()
+    asyncio.run(turns(limit, count))
+    return time.monotonic() - began
+
+
+def test_where_processes_cannot_agree_each_goes_on_alone(clean_environ, tmp_path):
+    blocked = tmp_path / "a file, no folder"
+    blocked.write_text("")
+    clean_environ["ALCF_JUPYTER_STATE"] = str(blocked)
+    assert seconds_of(Pace(9.2, "https://service.example.org")) < 1
+
+
+def test_a_process_that_hangs_with_the_file_holds_nobody_up_for_long(clean_environ, tmp_path):
+    _, file = shared_file(clean_environ, tmp_path)
+    with file.open("rb") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        limit = Pace(9.2, "https://service.example.org")
+        assert 0.4 < seconds_of(limit) < 2
+        assert seconds_of(limit) < 0.5, "and is not waited for again"
+
+
+def test_a_file_system_that_hangs_holds_nobody_up_for_long(monkeypatch):
+    hung = threading.Event()
+    monkeypatch.setattr(SharedTurns, "take", lambda _: hung.wait(5))
+    limit = Pace(9.2, "https://service.example.org")
+    assert 0.4 < seconds_of(limit) < 2
+    assert seconds_of(limit) < 0.5
+    hung.set()
+
+
+def test_this_machine_s_services_share_no_file(clean_environ, tmp_path):
+    clean_environ["ALCF_JUPYTER_STATE"] = str(tmp_path)
+    with serving() as server:
+        client_of(server.url).whoami()
+    assert not (tmp_path / "pace").exists()
