@@ -24,7 +24,7 @@ class StderrObserver:
 
     def status(self, words: str) -> None:
         """Write `words` if they differ from the last ones."""
-        state = _NUMBER.sub("", words)
+        state = " ".join(_NUMBER.sub("", words).split())
         if state != self._last:
             self._last = state
             sys.stderr.write(f"{words}\n")

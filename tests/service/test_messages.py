@@ -1,0 +1,97 @@
+"""What a failure says: what happened, why, the next line to type; and what a long call tells."""
+
+import inspect
+import re
+import time
+
+import pytest
+
+from alcf_jupyter import errors
+from alcf_jupyter.errors import AlcfError, ServiceError, nearest
+from alcf_jupyter.progress import SilentObserver, StderrObserver
+
+CLASSES = [
+    value
+    for value in vars(errors).values()
+    if inspect.isclass(value) and value.__module__ == errors.__name__
+]
+
+
+def test_the_tree_in_the_docstring_is_the_tree():
+    drawn, above = {}, {}
+    for line in errors.__doc__.splitlines():
+        if found := re.match(r"    ([│├└─ ]*)([A-Z]\w+)(?:\((\w+)\))?", line):
+            depth = len(found[1]) // 4
+            above[depth] = found[2]
+            drawn[found[2]] = found[3] or (above[depth - 1] if depth else "Exception")
+    assert drawn == {kind.__name__: kind.__bases__[0].__name__ for kind in CLASSES}
+
+
+@pytest.mark.parametrize("kind", [k for k in CLASSES if issubclass(k, AlcfError)])
+def test_a_message_is_what_why_and_what_to_do(kind):
+    error = kind("It broke.", why="It was old.", do="Type:  fix()")
+    assert str(error) == "It broke.\nIt was old.\nType:  fix()"
+    assert str(kind("It broke.", do="fix()")) == "It broke.\nfix()"
+    assert str(kind("It broke.")) == "It broke."
+    assert (error.what, error.why, error.do) == ("It broke.", "It was old.", "Type:  fix()")
+    shown = error._render_traceback_()
+    assert shown[0].startswith(f"{kind.__name__}: It broke.")
+    assert shown[-1] == "Type:  fix()"
+    assert len(shown) == 3
+    assert kind.__doc__
+
+
+def test_a_failure_of_the_service_keeps_its_status():
+    error = ServiceError("x", status=503, code="offline")
+    assert (error.status, error.code) == (503, "offline")
+    assert errors.RateLimitError("x").scope == "requests"
+    assert errors.RateLimitError("x").status == 429
+
+
+def test_an_interrupt_is_one():
+    stop = errors.AnswerInterrupted()
+    assert isinstance(stop, KeyboardInterrupt)
+    assert not isinstance(stop, Exception), "except Exception lets it through"
+    assert stop.reply is None
+    assert "incomplete" in stop._render_traceback_()[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("gpt-oss-20", ["openai/gpt-oss-20b"]),
+        ("GPT-OSS-20B", ["openai/gpt-oss-20b"]),
+        ("llama", ["meta/Llama-3.1-8B"]),
+        ("openai/gpt-oss", ["openai/gpt-oss-20b"]),
+        ("", []),
+        ("qqqqqqqq", []),
+    ],
+)
+def test_the_nearest_names(name, found):
+    names = ["openai/gpt-oss-20b", "meta/Llama-3.1-8B", "x"]
+    assert nearest(name, names)[: len(found) or 3] == found
+
+
+def test_no_more_names_than_wanted_and_none_twice():
+    names = [f"model-{i}" for i in range(50)]
+    assert len(nearest("model-1", names)) == 3
+    assert len(set(nearest("model", [*names, *names], 5))) == 5
+    began = time.perf_counter()
+    nearest("y" * 100_000, names)
+    assert time.perf_counter() - began < 1
+
+
+def test_a_terminal_is_told_what_changes_but_no_running_clock(capsys):
+    observer = StderrObserver()
+    for words in (
+        "m @ sophia · Queued · 5s",
+        "m @ sophia · Queued · 6s",
+        "m @ sophia · Queued · 1m 05s",
+        "m @ sophia · Starting · 2m 00s",
+        "m @ sophia · Starting · 1h 00m",
+    ):
+        observer.status(words)
+    SilentObserver().status("nothing")
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines() == ["m @ sophia · Queued · 5s", "m @ sophia · Starting · 2m 00s"]
