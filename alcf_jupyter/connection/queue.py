@@ -70,7 +70,8 @@ def not_live(model: Model, known: Catalog) -> NotLiveError:
     live = known.ready(embedding=model.looks_like_embedding, near=model.cluster)
     options = [m.option for m in live if m.state is State.LIVE]
     starts = any(c.name == model.cluster and c.starts_on_request for c in known.clusters)
-    later = "wait for it:  --timeout 30m" if starts else "look again later:  %alcf models"
+    wait = f"wait for it:  %alcf wait {model.id}"
+    later = wait if starts else "look again later:  %alcf models"
     return NotLiveError(
         f"{model.id} on {model.cluster} is {model.state}"
         + ("." if starts else ", and asking does not start it."),

@@ -88,6 +88,11 @@ def connect(
     UnreachableError
         The sandbox did not start.
     """
+    if not isinstance(target, str | None):
+        raise UsageError(
+            f"connect takes the name or address of a service, not a {type(target).__name__}.",
+            do="Type:  alcf.connect('alcf')",
+        )
     asked = profiles.from_environment()
     if asked and asked != (target or "alcf").strip():
         # the options are for the service that is not connected to; a token most of all

@@ -103,7 +103,8 @@ class AlcfMagics(Magics):
         if cell is None:
             texts = self._evaluated(rest)
         else:
-            body = self._filled(_body("%%alcf_embed", rest, cell, "a text on each line"), chosen)
+            body = _body("%%alcf_embed", rest, cell, "a text on each line")
+            body = self._filled(body, chosen, lines=True)
             texts = [text for text in body.splitlines() if text.strip()]
         return self._embed(texts, chosen)
 
@@ -181,12 +182,12 @@ class AlcfMagics(Magics):
         watched = surface(self.shell) is not Surface.HEADLESS
         return WATCHED_TIMEOUT if watched else HEADLESS_TIMEOUT
 
-    def _filled(self, text: str, chosen: Namespace) -> str:
+    def _filled(self, text: str, chosen: Namespace, *, lines: bool = False) -> str:
         if chosen.no_vars:
             return text
         from alcf_jupyter.prompt.template import fill
 
-        return fill(text, self._namespace)
+        return fill(text, self._namespace, lines=lines)
 
     def _evaluated(self, expression: str) -> Any:
         if not expression:

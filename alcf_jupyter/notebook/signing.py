@@ -41,7 +41,9 @@ def _read(parser: options.Parser, line: str) -> Namespace:
     if rest:
         raise UsageError(
             f"{parser.magic} takes no words, only its options.",
-            why="A code is never typed here: a line that is run stays in the history.",
+            why="A code is never typed here: a line that is run stays in the history."
+            if "login" in parser.magic
+            else "",
             do=f"Type:  {parser.magic}",
         )
     return chosen

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from alcf_jupyter.errors import AlcfError, UsageError
+from alcf_jupyter.errors import AlcfError, NotSignedInError, UsageError
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service import limits
 
@@ -59,6 +59,8 @@ def defaults() -> list[tuple[str, str]]:
 def _who(client: Client) -> str:
     try:
         told = client.whoami(timeout="10s")
+    except NotSignedInError:
+        return "no; type:  %alcf login"
     except AlcfError as error:
         return error.what
     name, user = (brief(told.get(key) or "?", 60) for key in ("name", "username"))
@@ -68,8 +70,10 @@ def _who(client: Client) -> str:
 def _clusters(client: Client) -> list[tuple[str, str]]:
     try:
         known = client.models(timeout="20s")
+    except NotSignedInError:
+        return [("Models", "shown after signing in")]
     except AlcfError as error:
-        return [("Models", line) for line in str(error).splitlines()]
+        return [("Models", error.what), ("", error.do)]
     if not client.profile.is_gateway:
         return [("Models", f"{len(known.models)}, of unknown state")]
     rows = [(brief(c.name, 10), _cluster(known, c.name, up=c.up)) for c in known.clusters]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 SHOWN_ROWS = 20
 SHOWN_CHARACTERS = 100_000
 _MOST_ENDS = 100
+_OPTION = re.compile(r"\s--?[A-Za-z]")
 """So many ``}}`` are tried as the end of a slot: a dict in a dict needs a few."""
 
 
@@ -80,8 +82,18 @@ def _compiled(source: str) -> CodeType:
         raise ValueError from error
 
 
-def fill(template: str, namespace: Mapping[str, Any]) -> str:
+def fill(template: str, namespace: Mapping[str, Any], *, lines: bool = False) -> str:
     """Return `template` with the value of each ``{{expression}}`` put in its place, once.
+
+    Parameters
+    ----------
+    template
+        The text.
+    namespace
+        Where names are looked up.
+    lines
+        Whether each line stands for itself: a table or a list, which would be cut or written out
+        as Python does, is then refused.
 
     Raises
     ------
@@ -90,7 +102,9 @@ def fill(template: str, namespace: Mapping[str, Any]) -> str:
     """
     # read to its end first: nothing is evaluated for a prompt that is not sent
     parts = list(parse(template))
-    return "".join(part if isinstance(part, str) else _shown(part, namespace) for part in parts)
+    return "".join(
+        part if isinstance(part, str) else _shown(part, namespace, lines=lines) for part in parts
+    )
 
 
 def evaluate(expression: str, namespace: Mapping[str, Any]) -> Any:
@@ -98,15 +112,23 @@ def evaluate(expression: str, namespace: Mapping[str, Any]) -> Any:
     try:
         code = _compiled(expression.strip())
     except ValueError:
+        late = _OPTION.search(expression)
+        hint = "Options go first:  %alcf_embed -m MODEL df['text']" if late else ""
         raise TemplateError(
             f"{brief(expression, 60)!r} is not a Python expression; nothing was sent.",
-            do="Name a list or a column, such as:  %alcf_embed df['text']",
+            do=hint or "Name a list or a column, such as:  %alcf_embed df['text']",
         ) from None
     return _value(Slot(expression.strip(), code), namespace)
 
 
-def _shown(slot: Slot, namespace: Mapping[str, Any]) -> str:
+def _shown(slot: Slot, namespace: Mapping[str, Any], *, lines: bool = False) -> str:
     value = _value(slot, namespace)
+    if lines and not isinstance(value, str) and hasattr(value, "__len__"):
+        raise TemplateError(
+            f"{{{{{brief(slot.source, 60)}}}}} holds many values, and a line is one text.",
+            why="Nothing was sent.",
+            do=f"A column goes on a line of its own:  %alcf_embed {brief(slot.source, 60)}",
+        )
     try:
         return show(value)
     except Exception as error:  # noqa: BLE001 - the value's own code writes it out
