@@ -363,7 +363,7 @@ _BY_STATUS: dict[int, Callable[[int, str, str], AlcfError]] = {
 # bounded spaces: a body of line breaks alone would take such a pattern minutes
 _MASK = "An error occurred during processing"
 _SOPHIA = re.compile(r"status code: (\d{3})\s{0,20}?\n\s{0,20}?Response text: ")
-_METIS = re.compile(r"Upstream endpoint returned (\d{3}): b['\"](.*)", re.DOTALL)
+_METIS = re.compile(r"Upstream endpoint returned (\d{3}): b['\"](.{0,2000})", re.DOTALL)
 _MESSAGE = re.compile(r'"message":\s{0,20}"((?:[^"\\]|\\.)*)')
 _ESCAPE = re.compile(r"\\(x[0-9a-f]{2}|.)", re.DOTALL)
 

@@ -234,7 +234,7 @@ def test_what_stands_between_the_slots_is_kept():
     ],
 )
 def test_a_long_prompt_is_read_at_once(text):
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(TemplateError):
         fill(text, NAMES)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2

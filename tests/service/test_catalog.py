@@ -294,7 +294,7 @@ def test_any_json_in_any_place(answer, queue, status):
 
 
 def test_thousands_of_odd_and_bent_answers():
-    chance, began = dice("catalog"), time.perf_counter()
+    chance, began = dice("catalog"), time.process_time()
     for _ in range(cases(1500)):
         parts = [copy.deepcopy(part) for part in GOOD]
         for _ in range(chance.randrange(1, 5)):
@@ -306,7 +306,7 @@ def test_thousands_of_odd_and_bent_answers():
             part if isinstance(part, dict) or i in {0, 3} else {} for i, part in enumerate(parts)
         ]
         check_any(*parts)
-    assert time.perf_counter() - began < 30 * cases(1500) / 1500
+    assert time.process_time() - began < 30 * cases(1500) / 1500
 
 
 def test_find_takes_the_most_ready_and_the_service_s_own_spelling():

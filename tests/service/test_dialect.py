@@ -332,12 +332,12 @@ def test_a_failure_in_a_stream_has_its_cause(event, cause, words):
 )
 def test_a_false_answer_is_read(text, code, words):
     event = chunk({"role": "assistant", "content": text}, "stop", id="chatcmpl-api-error")
-    reading, began = AnswerStream(), time.perf_counter()
+    reading, began = AnswerStream(), time.process_time()
     with pytest.raises(StreamFailedError, match=words) as caught:
         reading.feed(event)
     assert caught.value.failure.status == code
     assert reading.empty
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_a_page_in_place_of_an_answer():
@@ -391,7 +391,7 @@ def test_any_json_gives_an_answer_or_an_error(value):
 
 
 def test_thousands_of_odd_and_bent_answers():
-    chance, began = dice("dialect"), time.perf_counter()
+    chance, began = dice("dialect"), time.process_time()
     good = [chat(), embeddings(1), json.loads(chunk({"content": "x"}, "stop"))]
     for _ in range(cases(2000)):
         value = strange(chance, NAMES)
@@ -400,7 +400,7 @@ def test_thousands_of_odd_and_bent_answers():
             for _ in range(chance.randrange(1, 4)):
                 value = bent(chance, value, NAMES)
         check_any(value)
-    assert time.perf_counter() - began < 30 * cases(2000) / 2000
+    assert time.process_time() - began < 30 * cases(2000) / 2000
 
 
 @pytest.mark.parametrize("depth", [900, 960, 980, 990, 999, 1001, 5000])

@@ -76,9 +76,9 @@ def test_no_more_names_than_wanted_and_none_twice():
     names = [f"model-{i}" for i in range(50)]
     assert len(nearest("model-1", names)) == 3
     assert len(set(nearest("model", [*names, *names], 5))) == 5
-    began = time.perf_counter()
+    began = time.process_time()
     nearest("y" * 100_000, names)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_a_terminal_is_told_what_changes_but_no_running_clock(capsys):

@@ -89,7 +89,7 @@ def test_ten_thousand_malformed_streams():
             strict=True,
         )
     )
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(cases(4000)):
         stream = bytearray(chance.choice([b"", BOM]) + whole)
         for _ in range(chance.randrange(1, 12)):
@@ -97,7 +97,7 @@ def test_ten_thousand_malformed_streams():
             stream[at : at + chance.choice([0, 1, 1, 4])] = chance.choice(WORDS)
         places = [chance.randrange(len(stream) + 1) for _ in range(chance.randrange(12))]
         assert read(cut(bytes(stream), places)) == reference(bytes(stream)), (stream, places)
-    assert time.perf_counter() - began < 60 * cases(4000) / 4000
+    assert time.process_time() - began < 60 * cases(4000) / 4000
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
