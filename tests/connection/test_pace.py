@@ -49,8 +49,9 @@ def test_the_service_s_own_pace_seen_from_the_server():
         for _ in range(23):
             client.whoami()
         arrived = [request.at for request in server.requests]
-    # a busy machine may be late in reading what was sent in time
-    assert most_in(arrived, 0.95) <= 10
+    # a busy machine may be late in reading what was sent in time, and the first request waits for
+    # its connection to be taken, too
+    assert most_in(arrived[1:], 0.95) <= 10
     assert arrived[9] - arrived[0] < 0.9, "the first ten go at once"
     assert arrived[-1] - arrived[0] >= 20 / REQUESTS_PER_SECOND - 0.05
 
