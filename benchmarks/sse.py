@@ -2,7 +2,8 @@
 
 A server in a process of its own replays an answer of 4,096 chunks, as recorded from the gateway,
 over loopback: in bursts of 20, as Sophia's relay sends them, and one by one, as Metis does. Ours is
-``client.stream``, from the socket to the text in the caller's thread. Beside it, in the same run,
+``client.stream``, from the socket to the text in the caller's thread; it takes what comes in
+portions, fifty a second at the most, which is part of what it saves. Beside it, in the same run,
 stand the peer (the OpenAI SDK streaming the same answer) and the limit (httpx's raw bytes, cut at
 empty lines and decoded with msgspec, and nothing else). They take turns; medians are printed.
 

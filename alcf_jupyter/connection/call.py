@@ -13,7 +13,7 @@ import tenacity
 
 from alcf_jupyter.connection import queue
 from alcf_jupyter.connection.deadline import Deadline
-from alcf_jupyter.connection.gathering import Gathering
+from alcf_jupyter.connection.gathering import GATHER_SECONDS, Gathering
 from alcf_jupyter.connection.meter import Meter
 from alcf_jupyter.connection.transport import MAX_ANSWER_BYTES
 from alcf_jupyter.connection.warmups import WarmUps
@@ -321,6 +321,7 @@ class Caller:
                 return answer
             events = EventReader()
             gathering = Gathering(lambda: _give(reading, emit))
+            incoming.gather(GATHER_SECONDS)
             try:
                 async for chunk in incoming.chunks:
                     for data in events.feed(chunk):
@@ -334,6 +335,7 @@ class Caller:
                         break
             finally:  # what came before a failure is shown, too
                 call.total_seconds = time.monotonic() - began
+                incoming.gather(0)
                 gathering.now()
         return reading.end()
 

@@ -25,13 +25,13 @@ class Gathering:
         self._give = give
         self._loop = asyncio.get_running_loop()
         self._due = float("-inf")
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
 
     def soon(self) -> None:
-        """Give on at once, or when some time has passed since the last time."""
+        """Give on when all that has come is read, and some time has passed since the last time."""
         if self._timer is None:
             if self._due <= self._loop.time():
-                self.now()
+                self._timer = self._loop.call_soon(self.now)
             else:
                 self._timer = self._loop.call_at(self._due, self.now)
 

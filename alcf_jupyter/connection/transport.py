@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.credentials import Credential
     from alcf_jupyter.connection.deadline import Deadline
     from alcf_jupyter.connection.profiles import Profile
+    from alcf_jupyter.connection.wire import Wire
 
 CONNECT_SECONDS = 10.0
 DRAIN_SECONDS = 0.25
@@ -57,6 +58,7 @@ class Incoming:
     status: int
     content_type: str
     chunks: AsyncIterator[bytes]
+    wire: Wire | None = None
 
     async def read(self, limit: int = MAX_ANSWER_BYTES) -> Response:
         """Read the rest; of a refusal no more than tells why.
@@ -77,6 +79,11 @@ class Incoming:
                     do="Ask for less in one request.",
                 )
         return Response(self.status, self.content_type, bytes(body))
+
+    def gather(self, seconds: float) -> None:
+        """Take what comes in portions, so many seconds apart; 0: as it comes."""
+        if self.wire is not None:
+            self.wire.gather(seconds)
 
     async def drain(self) -> None:
         """Read on to the end for a moment, so that the connection can be used again.
@@ -302,7 +309,9 @@ class Transport:
 
 def _incoming(response: httpx.Response) -> Incoming:
     kind = response.headers.get("content-type", "").casefold()
-    return Incoming(response.status_code, kind, response.aiter_raw())
+    connection = response.extensions.get("network_stream")
+    carried = connection if isinstance(connection, wire.Wire) else None
+    return Incoming(response.status_code, kind, response.aiter_raw(), carried)
 
 
 def _close(

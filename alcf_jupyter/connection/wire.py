@@ -72,6 +72,16 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self._full = False
+        self._gather_seconds = 0.0
+        self._read_at = float("-inf")
+
+    def gather(self, seconds: float) -> None:
+        """Let what comes gather for so long after each read; the next read is still at once.
+
+        For a stream of many small parts: waking up for each of them costs more than reading it.
+        """
+        self._gather_seconds = seconds
+        self._read_at = float("-inf")
 
     # what asyncio tells
 
@@ -116,6 +126,8 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
     ) -> bytes:
         """Return some of what has come, or nothing where the other end has closed."""
+        if self._gather_seconds and not self._came:
+            await self._rest()
         if not self._came and not self._ended:
             self._reader = asyncio.get_running_loop().create_future()
             try:
@@ -127,6 +139,19 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         if self._error is not None:
             raise httpcore.ReadError(str(self._error)) from self._error
         return b""
+
+    async def _rest(self) -> None:
+        """Leave what comes to the system for a while; one look takes all of it."""
+        now = asyncio.get_running_loop().time()
+        early = self._read_at + self._gather_seconds - now
+        if early > 0 and self._transport is not None and not self._ended:
+            self._transport.pause_reading()
+            try:
+                await asyncio.sleep(early)
+            finally:
+                self._transport.resume_reading()
+            now += early
+        self._read_at = now
 
     def _take(self, most: int) -> bytes:
         data = self._came[0] if len(self._came) == 1 else b"".join(self._came)

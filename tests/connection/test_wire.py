@@ -227,6 +227,8 @@ def test_gathering():
         given = []
         gathering = Gathering(lambda: given.append(time.monotonic()))
         gathering.soon()
+        assert given == []
+        await asyncio.sleep(0)
         assert len(given) == 1
         for _ in range(5):
             gathering.soon()
@@ -235,12 +237,51 @@ def test_gathering():
         assert len(given) == 2
         assert given[1] - given[0] >= GATHER_SECONDS - 0.001
         gathering.soon()
-        gathering.soon()
         gathering.now()
         await asyncio.sleep(2 * GATHER_SECONDS)
-        assert len(given) == 4, "the timer that was set is off"
+        assert len(given) == 3, "the timer that was set is off"
 
     asyncio.run(story())
+
+
+def test_what_comes_closely_is_taken_in_portions():
+    """The first at once, then what a while has gathered; switched off, everything as it comes."""
+
+    def steadily(peer, _request):
+        for _ in range(100):
+            peer.send(b"0123456789")
+            time.sleep(0.001)
+        peer.close()
+
+    async def story(port, seconds):
+        stream = await wire.Network().connect_tcp("127.0.0.1", port)
+        await stream.write(b"GET / HTTP/1.1\r\n\r\n")
+        stream.gather(seconds)
+        parts, times = [], []
+        while part := await stream.read(65_536):
+            parts.append(part)
+            times.append(time.monotonic())
+        await stream.aclose()
+        return parts, times
+
+    with serving(steadily) as server:
+        parts, _ = asyncio.run(story(server.port, 0))
+        assert b"".join(parts) == b"0123456789" * 100
+        assert len(parts) > 20
+        parts, times = asyncio.run(story(server.port, 0.04))
+        assert b"".join(parts) == b"0123456789" * 100
+        assert len(parts) <= (times[-1] - times[0]) / 0.04 + 2
+        assert len(parts[0]) < 200, "the first was not waited for"
+
+
+def test_a_request_after_a_stream_is_not_slowed():
+    with serving() as server:
+        client = client_of(server.url)
+        client.models()
+        texts(client.stream(ask()))
+        stream = next(iter(client._transport._clients.values()))._transport._pool.connections
+        assert all(c._connection._network_stream._gather_seconds == 0 for c in stream)
+        assert client.whoami() == {"username": "alice"}
 
 
 def test_two_streams_at_once_do_not_mix():
