@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from alcf_jupyter._version import __version__
+from alcf_jupyter.connection.origin import ASKED, origin, sha256
 from alcf_jupyter.plain import clean
 from alcf_jupyter.service.dialect import Answer, Usage
 
@@ -15,11 +13,6 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.call import Call
     from alcf_jupyter.connection.profiles import Profile
     from alcf_jupyter.prompt.tools import ToolRun
-
-
-_PROMPT = {"messages", "prompt"}
-_NOT_TOLD = {"stream_options", "user"}
-"""What is sent so that the answer can be read, or that names a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +144,7 @@ def of(answer: Answer, call: Call, profile: Profile, *, stopped: str = "") -> Re
     cluster = call.served.cluster if call.served else call.cluster or ""
     timing = Timing(call.wait.seconds, call.first_seconds, call.total_seconds)
     complete = answer.complete and not stopped
-    prompt = {k: v for k, v in call.body.items() if k in _PROMPT}
+    asked = {name: value for name, value in call.body.items() if name in ASKED}
     return Reply(
         text=answer.text,
         reasoning=answer.reasoning,
@@ -163,41 +156,17 @@ def of(answer: Answer, call: Call, profile: Profile, *, stopped: str = "") -> Re
         cluster=cluster,
         states=tuple(str(state) for state in call.wait.states),
         asked_for=answer.tool_calls,
-        provenance={
-            "model": call.model,
-            "model_served": answer.model or model,
-            "cluster": cluster,
-            "service": profile.name,
-            # the stand-in's port is another one in every run
-            "url": "" if profile.name == "sandbox" else profile.url,
-            "parameters": {k: v for k, v in call.body.items() if k not in _PROMPT | _NOT_TOLD},
-            "prompt_sha256": _digest(repr(prompt)),
-            "answer_sha256": _digest(answer.text),
-            "finish_reason": stopped or answer.finish_reason,
-            "complete": complete,
-            "prompt_tokens": answer.usage.prompt_tokens,
-            "completion_tokens": answer.usage.completion_tokens,
-            "waited_seconds": round(timing.waited, 3),
-            "first_token_seconds": _rounded(timing.first_token),
-            "total_seconds": _rounded(timing.total),
-            "states": [str(state) for state in call.wait.states],
-            "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": _versions(),
-            **({"replayed": True} if call.replayed else {}),
-        },
+        provenance=origin(
+            call,
+            profile,
+            served=answer.model,
+            asked_sha256=sha256(repr(asked)),
+            answer_sha256=sha256(answer.text),
+            usage=answer.usage,
+            finish_reason=stopped or answer.finish_reason,
+            complete=complete,
+        ),
     )
-
-
-def _versions() -> dict[str, str]:
-    """Return what bears on a request: this package, its HTTP library, and Python."""
-    import platform
-    from importlib import metadata
-
-    return {
-        "alcf_jupyter": __version__,
-        "httpx": metadata.version("httpx"),
-        "python": platform.python_version(),
-    }
 
 
 def joined(first: Reply, last: Reply) -> Reply:
@@ -223,7 +192,7 @@ def joined(first: Reply, last: Reply) -> Reply:
         "prompt_tokens": used.prompt_tokens,
         "completion_tokens": used.completion_tokens,
         "waited_seconds": round(timing.waited, 3),
-        "total_seconds": _rounded(timing.total),
+        "total_seconds": None if timing.total is None else round(timing.total, 3),
         "states": first.provenance["states"],
         "requests": first.provenance.get("requests", 1) + 1,
     }
@@ -232,11 +201,3 @@ def joined(first: Reply, last: Reply) -> Reply:
 
 def _sum(one: float | None, two: float | None) -> float | None:
     return None if one is None or two is None else one + two
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _rounded(span: float | None) -> float | None:
-    return None if span is None else round(span, 3)
