@@ -38,7 +38,8 @@
         ├── IncompleteError         the answer stopped before its end
         └── InvalidAnswerError      the answer is whole, but not of the form that was asked for
 
-    AnswerInterrupted(KeyboardInterrupt)   interrupted; what had arrived is in `.reply`
+    Interrupted(KeyboardInterrupt)  interrupted; nothing is left running
+    └── AnswerInterrupted           while an answer arrived; what had come is in `.reply`
 """
 
 from __future__ import annotations
@@ -229,7 +230,15 @@ class RateLimitError(ServiceError):
         As for :class:`ServiceError`.
     scope
         ``"requests"`` (10 a second) or ``"tokens"`` (a fixed window of 60 s).
+
+    Attributes
+    ----------
+    used
+        Tokens of the running window that the service says you, and everybody, have used of the
+        model; 0 where it does not say.
     """
+
+    used: tuple[int, int] = (0, 0)
 
     def __init__(
         self,
@@ -293,7 +302,15 @@ class InvalidAnswerError(AnswerError):
     """The answer is whole, but it is not of the form that was asked for."""
 
 
-class AnswerInterrupted(KeyboardInterrupt):
+class Interrupted(KeyboardInterrupt):
+    """Interrupted while the service was waited for."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Show one line: the way down to a wait on a queue explains nothing."""
+        return ["Interrupted."]
+
+
+class AnswerInterrupted(Interrupted):
     """Interrupted while an answer arrived.
 
     Attributes
@@ -305,17 +322,43 @@ class AnswerInterrupted(KeyboardInterrupt):
     reply: object = None
 
     def _render_traceback_(self) -> list[str]:
-        return ["Interrupted. What had arrived is shown above and marked incomplete."]
+        came = getattr(self.reply, "text", "") or getattr(self.reply, "reasoning", "")
+        return [f"Interrupted. {'What had arrived is marked incomplete.' if came else ''}".strip()]
 
 
-def nearest(name: str, names: Iterable[str], most: int = 3) -> list[str]:
-    """Return up to `most` of `names` that look like `name`, the nearest first."""
+def nearest(
+    name: str, names: Iterable[str], most: int = 3, *, likeness: float = 0.65
+) -> list[str]:
+    """Return up to `most` of `names` that look like `name`, the nearest first.
+
+    Parameters
+    ----------
+    name
+        What was typed. What many names have in common, such as ``sandbox/`` or ``--``, says
+        nothing about which of them was meant, and does not count.
+    names
+        What there is.
+    most
+        How many to return.
+    likeness
+        From 0 to 1; what is less like `name` is not returned.
+    """
     from difflib import get_close_matches
 
-    by_fold: dict[str, str] = {}
-    for known in names:
-        by_fold.setdefault(known.casefold(), known)
-        by_fold.setdefault(known.rsplit("/", 1)[-1].casefold(), known)
-    found = get_close_matches(name.casefold(), by_fold, n=2 * most, cutoff=0.6)
-    found += [fold for fold in by_fold if name and name.casefold() in fold]
-    return list(dict.fromkeys(by_fold[fold] for fold in found))[:most]
+    known = list(dict.fromkeys(names))
+    by_tail: dict[str, list[str]] = {}
+    for one in known:
+        by_tail.setdefault(_tail(one), []).append(one)
+    tails = get_close_matches(_tail(name), by_tail, n=2 * most, cutoff=likeness)
+    found = [one for tail in tails for one in by_tail[tail]]
+    if len(_tail(name)) >= _TELLING:
+        found += [one for one in known if name.casefold() in one.casefold()]
+    return list(dict.fromkeys(found))[:most]
+
+
+_TELLING = 3
+"""A part of a name says which one was meant from so many letters on."""
+
+
+def _tail(name: str) -> str:
+    return name.rsplit("/", 1)[-1].lstrip("-").casefold()

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from alcf_jupyter.connection.directory import Directory
+    from alcf_jupyter.connection.pace import Turn
     from alcf_jupyter.connection.transport import Incoming, Transport
     from alcf_jupyter.service.catalog import Model
 
@@ -203,42 +204,83 @@ class Caller:
 
         return await self._placed(call, send, emit)
 
+    async def find(self, call: Call) -> Model:
+        """Return the model that is asked for, as the catalog has it."""
+        known = await self._directory.catalog(call.deadline)
+        return known.find(call.model, call.cluster)
+
+    async def ready(self, call: Call, model: Model, emit: Emit) -> Model:
+        """Return `model` once it is Live; raises as `queue.until_live` does."""
+        call.served = model
+        if model.state not in queue.READY and not call.patient:
+            raise queue.not_live(model, self._directory.known)
+        call.served = await queue.until_live(
+            self._directory,
+            model,
+            call.wait,
+            warm_up=lambda cold: self.warm_up(call.route, cold),
+            tell=lambda words: emit(Status(words)),
+        )
+        return call.served
+
+    async def turn(self) -> Turn:
+        """Wait until the pace lets one request through."""
+        return await self._transport.turn()
+
+    async def once(
+        self,
+        call: Call,
+        model: Model,
+        read: Callable[[Any], T],
+        *,
+        limit: int = MAX_ANSWER_BYTES,
+        turn: Turn | None = None,
+    ) -> T:
+        """Send one request to a model that is Live, and never a second.
+
+        Parameters
+        ----------
+        call, model
+            What to send, and to whom.
+        read
+            Makes the answer's value of its JSON; raises AnswerError where it is none.
+        limit
+            The longest answer to read, in bytes.
+        turn
+            As `turn` gave it.
+        """
+        return await self._learning(call, model, self._whole(call, read, limit, turn)(model))
+
     async def _placed(self, call: Call, send: Callable[[Model], Awaitable[T]], emit: Emit) -> T:
         """Find the model, wait until it is Live, send; wait again if it was not after all."""
-        known = await self._directory.catalog(call.deadline)
-        model = known.find(call.model, call.cluster)
+        model = await self.find(call)
         while True:
-            call.served = model
-            if model.state not in queue.READY and not call.patient:
-                raise queue.not_live(model, self._directory.known)
-            call.served = model = await queue.until_live(
-                self._directory,
-                model,
-                call.wait,
-                warm_up=lambda cold: self.warm_up(call.route, cold),
-                tell=lambda words: emit(Status(words)),
-            )
+            model = await self.ready(call, model, emit)
             try:
-                answer = await self._tried(call, model, send, emit)
-            except RefusedError as error:
-                if error.code in _UNABLE:
-                    self._learn(call, model, able=False)
-                raise
+                return await self._learning(call, model, self._tried(call, model, send, emit))
             except (NotLiveError, ServiceTimeoutError, StreamFailedError) as error:
                 if not call.patient or not self._profile.is_gateway:
                     raise
-                model = await self._after_refusal(call, model, error)
-            else:
-                self._learn(call, model, able=True)
-                self.meter.add(model, answer.usage)
-                return answer
+                model = await self.after_refusal(call, model, error)
+
+    async def _learning(self, call: Call, model: Model, answered: Awaitable[T]) -> T:
+        """Await an answer, count it, and learn from it what the model can do."""
+        try:
+            answer = await answered
+        except RefusedError as error:
+            if error.code in _UNABLE:
+                self._learn(call, model, able=False)
+            raise
+        self._learn(call, model, able=True)
+        self.meter.add(model, answer.usage)
+        return answer
 
     def _learn(self, call: Call, model: Model, *, able: bool) -> None:
         skill = {"chat/completions": "can_chat", "embeddings": "can_embed"}.get(call.route)
         if skill is not None and getattr(model, skill) is not able:
             self._directory.learn(model, **{skill: able})
 
-    async def _after_refusal(self, call: Call, model: Model, error: AlcfError) -> Model:
+    async def after_refusal(self, call: Call, model: Model, error: AlcfError) -> Model:
         """Return the model to wait for if `error` means that it is not running; else raise it."""
         cause = error.failure if isinstance(error, StreamFailedError) else error
         shown = call.reading is not None and not call.reading.empty
@@ -288,7 +330,11 @@ class Caller:
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
     def _whole(
-        self, call: Call, read: Callable[[Any], T], limit: int = MAX_ANSWER_BYTES
+        self,
+        call: Call,
+        read: Callable[[Any], T],
+        limit: int = MAX_ANSWER_BYTES,
+        turn: Turn | None = None,
     ) -> Callable[[Model], Awaitable[T]]:
         async def send(model: Model) -> T:
             # what only a stream may ask for is refused outside one
@@ -296,7 +342,7 @@ class Caller:
             body = write_json({"model": model.id, **asked})
             began = time.monotonic()
             response = await self._transport.request(
-                "POST", self._path(model, call.route), call.deadline, body, limit
+                "POST", self._path(model, call.route), call.deadline, body, limit, turn
             )
             call.total_seconds = time.monotonic() - began
             if response.status != 200:

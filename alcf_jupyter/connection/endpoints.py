@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.connection.deadline import Deadline
     from alcf_jupyter.connection.endpoint_file import EndpointFile
+    from alcf_jupyter.connection.pace import Turn
     from alcf_jupyter.connection.transport import Incoming
 
 _REFUSALS = (403, 404)
@@ -93,7 +94,12 @@ class Endpoints(Transport):
 
     @asynccontextmanager
     async def stream(
-        self, method: str, path: str, deadline: Deadline, body: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        deadline: Deadline,
+        body: bytes | None = None,
+        turn: Turn | None = None,
     ) -> AsyncGenerator[Incoming]:
         """Send a request to its endpoint and hand over the answer; see `Transport.stream`."""
         name, _, route = path.removeprefix(self.profile.origin).lstrip("/").partition("/")
@@ -103,7 +109,7 @@ class Endpoints(Transport):
                 address = f"{way.profile.path}/{route}"
                 try:
                     incoming = await stack.enter_async_context(
-                        way.stream(method, address, deadline, body)
+                        way.stream(method, address, deadline, body, turn)
                     )
                     if incoming.status not in _REFUSALS or last:
                         break

@@ -15,7 +15,7 @@ import threading
 import traceback
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from alcf_jupyter.errors import AlcfError
+from alcf_jupyter.errors import AlcfError, Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
@@ -119,19 +119,56 @@ def events(
     T
         The coroutine's result. Closing the generator, or an interrupt, cancels the coroutine.
     """
+    with contextlib.closing(portions(start, slice_seconds)) as steps:
+        while True:
+            try:
+                portion = next(steps)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            yield from portion or (None,)
+
+
+def portions(
+    start: Callable[[Callable[[E], None]], Coroutine[Any, Any, T]],
+    slice_seconds: float = SLICE_SECONDS,
+) -> Generator[list[E], None, T]:
+    """Run a coroutine on the loop and yield all that it has emitted since the last look.
+
+    Parameters
+    ----------
+    start
+        Makes the coroutine, given the function it emits with.
+    slice_seconds
+        How long to wait before an empty list is yielded.
+
+    Yields
+    ------
+    list of E
+        In order; whatever was emitted before the coroutine ended comes before its result.
+
+    Returns
+    -------
+    T
+        The coroutine's result. Closing the generator, or an interrupt, cancels the coroutine.
+    """
     mailbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     future: Future[T] = asyncio.run_coroutine_threadsafe(start(mailbox.put), current())
     future.add_done_callback(lambda _: mailbox.put(_END))
     try:
-        while True:
+        ended = False
+        while not ended:
+            portion: list[E] = []
             try:
                 event = mailbox.get(timeout=slice_seconds)
+                while event is not _END:
+                    portion.append(event)
+                    event = mailbox.get_nowait()
+                ended = True
             except queue.Empty:
-                yield None
-                continue
-            if event is _END:
-                break
-            yield event
+                pass
+            if portion or not ended:
+                yield portion
         return future.result()
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised again
         raise _without_frames(error) from None
@@ -177,8 +214,11 @@ async def events_for_loop(
 def _without_frames(error: BaseException) -> BaseException:
     """Cut the loop's frames off an error: a verbose traceback would print their variables.
 
-    An error nobody planned keeps its source lines, without values, as a note.
+    An error nobody planned keeps its source lines, without values, as a note; an interrupt becomes
+    one that is shown as a line.
     """
+    if type(error) is KeyboardInterrupt:
+        return Interrupted()
     if not isinstance(error, (AlcfError, KeyboardInterrupt, GeneratorExit)) and error.__traceback__:
         error.add_note("".join(traceback.format_tb(error.__traceback__)))
     error.__cause__ = error.__context__ = None

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.connection.credentials import Credential
     from alcf_jupyter.connection.deadline import Deadline
+    from alcf_jupyter.connection.pace import Turn
     from alcf_jupyter.connection.profiles import Profile
     from alcf_jupyter.connection.wire import Wire
 
@@ -140,6 +141,7 @@ class Transport:
         deadline: Deadline,
         body: bytes | None = None,
         limit: int = MAX_ANSWER_BYTES,
+        turn: Turn | None = None,
     ) -> Response:
         """Send a request and return its whole answer, whatever its status.
 
@@ -153,18 +155,29 @@ class Transport:
             JSON, as bytes.
         limit
             The longest answer to read, in bytes.
+        turn
+            As `turn` gave it, for who waits for the pace before there is a request to send.
 
         Raises
         ------
         UnreachableError, NotTheServiceError, DeadlineError, TooLargeError, AnswerError
             See each.
         """
-        async with self.stream(method, path, deadline, body) as incoming:
+        async with self.stream(method, path, deadline, body, turn) as incoming:
             return await incoming.read(limit)
+
+    async def turn(self) -> Turn:
+        """Wait until the pace lets one request through."""
+        return await self._pace.turn()
 
     @asynccontextmanager
     async def stream(
-        self, method: str, path: str, deadline: Deadline, body: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        deadline: Deadline,
+        body: bytes | None = None,
+        turn: Turn | None = None,
     ) -> AsyncGenerator[Incoming]:
         """Send a request and hand over its answer while it arrives; raises as `request` does."""
         replay.check_nothing_is_played()
@@ -173,7 +186,7 @@ class Transport:
         timer = asyncio.timeout_at(deadline.at)
         try:
             async with timer:
-                response = await self._signed(method, path, body)
+                response = await self._signed(method, path, body, turn)
                 try:
                     yield _incoming(response)
                 finally:
@@ -185,7 +198,9 @@ class Transport:
                 raise deadline.error(f"waiting for {self.profile.origin}") from None
             raise
 
-    async def _signed(self, method: str, path: str, body: bytes | None) -> httpx.Response:
+    async def _signed(
+        self, method: str, path: str, body: bytes | None, given: Turn | None
+    ) -> httpx.Response:
         """Send with a token, and once more with another where the first has ended.
 
         Nothing of the answer has been handed over by then, so a stream is sent again like anything
@@ -194,7 +209,7 @@ class Transport:
         for attempt in ("first", "last"):
             request = self._build(method, path, body)
             await self._authorize(request)
-            turn = await self._pace.turn()
+            turn, given = given or await self._pace.turn(), None
             request.extensions["trace"] = turn.trace
             try:
                 response = await self._client().send(request, stream=True)

@@ -31,6 +31,7 @@ from alcf_jupyter.errors import (
 )
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service.limits import MAX_BODY_BYTES
+from alcf_jupyter.typed import named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,7 +146,10 @@ def _of_gateway(status: int, told: Report) -> AlcfError:
     message = brief(told.message) or f"HTTP {status}"
     read = _BY_STATUS.get(status)
     if read is not None:
-        return read(status, message, told.code)
+        error = read(status, message, told.code)
+        if isinstance(error, RateLimitError):
+            error.used = _used(told.info or {})
+        return error
     if told.code == "batch_failed":
         return RefusedError(
             "The batch failed.",
@@ -280,7 +284,7 @@ def _gave_up(status: int, message: str, code: str) -> AlcfError:
     return ServiceTimeoutError(
         "The service gave up waiting for the model after 300 s.",
         why=f"The model was not ready, or its answer takes longer: {message}",
-        do="Ask for less with -n, or wait for the model:  %alcf status",
+        do=f"Ask for less with {named('max_tokens')}, or wait for the model:  %alcf status",
         status=status,
         code=code,
     )
@@ -292,6 +296,13 @@ def _too_large(_status: int, message: str, _code: str) -> AlcfError:
         why=message,
         do="Send a shorter text or fewer items at once.",
     )
+
+
+def _used(info: dict[str, Any]) -> tuple[int, int]:
+    """Return the tokens that a refusal says the user, and everybody, have used of the model."""
+    told = [info.get(f"{who}_model_usage") for who in ("user", "global")]
+    mine, everybodys = (one if isinstance(one, int) and one > 0 else 0 for one in told)
+    return mine, everybodys
 
 
 def _rate(_status: int, message: str, code: str) -> AlcfError:
@@ -324,7 +335,7 @@ def _unavailable(status: int, message: str, code: str) -> AlcfError:
         return MaintenanceError(
             "The cluster is under maintenance.",
             why=message,
-            do="Take another cluster with -c, or look again later:  %alcf status",
+            do=f"Take another cluster with {named('cluster')}, or look again later:  %alcf status",
             status=status,
             code=code,
         )
@@ -332,7 +343,7 @@ def _unavailable(status: int, message: str, code: str) -> AlcfError:
         return NotLiveError(
             "The model is not running.",
             why=message,
-            do="Wait for it (leave out --no-wait), or take a Live one:  %alcf models",
+            do=f"Wait for it (leave out {named('wait')}), or take a Live one:  %alcf models",
             status=status,
             code=code,
         )
@@ -443,7 +454,7 @@ def in_stream(code: Any, kind: str, message: str) -> AlcfError:
         return NotLiveError(
             "The model sent nothing for 30 s; it is most likely not running yet.",
             why=reason,
-            do="Wait for it (leave out --no-wait), or take a Live one:  %alcf models",
+            do=f"Wait for it (leave out {named('wait')}), or take a Live one:  %alcf models",
             status=504,
             code=kind,
         )
