@@ -381,10 +381,10 @@ class Exchange:
         """Write bytes; return when there is room for more."""
         if self._writer.is_closing():
             raise ConnectionResetError
-        self._writer.write(data)
-        await self._writer.drain()
         if self.entry:
             self.entry.bytes_out += len(data)
+        self._writer.write(data)
+        await self._writer.drain()
 
     async def answer(self, value, status=200, kind="application/json", **more):
         """Write a whole answer; note where it is the right one."""
