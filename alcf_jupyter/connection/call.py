@@ -204,6 +204,16 @@ class Caller:
 
         return await self._placed(call, send, emit)
 
+    @property
+    def is_gateway(self) -> bool:
+        """Whether the service tells of a queue."""
+        return self._profile.is_gateway
+
+    @property
+    def poll_seconds(self) -> float:
+        """How often the queue may be looked at."""
+        return self._profile.poll_seconds
+
     async def find(self, call: Call) -> Model:
         """Return the model that is asked for, as the catalog has it."""
         known = await self._directory.catalog(call.deadline)

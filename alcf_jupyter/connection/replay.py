@@ -16,7 +16,7 @@ from alcf_jupyter.service.catalog import Catalog, Model, State
 from alcf_jupyter.service.dialect import Answer, AnswerStream, Piece, Usage, Vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Awaitable, Callable, Generator, Sequence
     from typing import TypeVar
 
     from alcf_jupyter.connection.call import Call
@@ -248,6 +248,33 @@ def steps(
         return cast("T", value)
     try:
         found = yield from start()
+    except AlcfError as error:
+        tape.keep(service, call, error)
+        raise
+    tape.keep(service, call, cast("Any", found))
+    return found
+
+
+async def one(service: str, call: Call, ask: Callable[[], Awaitable[T]]) -> T:
+    """Do on the loop what `steps` does for a caller: ask and record, or play.
+
+    Parameters
+    ----------
+    service, call
+        Who is asked, and what.
+    ask
+        Asks.
+    """
+    tape = active()
+    if tape is None:
+        return await ask()
+    if tape.mode == "only":
+        value, error = tape.play(service, call)
+        if error is not None:
+            raise error
+        return cast("T", value)
+    try:
+        found = await ask()
     except AlcfError as error:
         tape.keep(service, call, error)
         raise
