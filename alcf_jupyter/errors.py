@@ -61,7 +61,14 @@ class AlcfError(Exception):
         The reason, if it is known.
     do
         The next line to type, or the next thing to do.
+
+    Attributes
+    ----------
+    result
+        Where a run over many rows ended early: the frame so far.
     """
+
+    result: object = None
 
     def __init__(self, what: str, *, why: str = "", do: str = "") -> None:
         super().__init__(what)
@@ -326,9 +333,7 @@ class AnswerInterrupted(Interrupted):
         return [f"Interrupted. {'What had arrived is marked incomplete.' if came else ''}".strip()]
 
 
-def nearest(
-    name: str, names: Iterable[str], most: int = 3, *, likeness: float = 0.65
-) -> list[str]:
+def nearest(name: str, names: Iterable[str], most: int = 3, *, likeness: float = 0.65) -> list[str]:
     """Return up to `most` of `names` that look like `name`, the nearest first.
 
     Parameters

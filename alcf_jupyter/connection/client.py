@@ -83,7 +83,7 @@ class Client:
     def known(self) -> Catalog:
         """The catalog as last fetched, without asking the service."""
         tape = replay.playing()
-        return tape.known(self._service) if tape else self._directory.known
+        return tape.known(self.service) if tape else self._directory.known
 
     @property
     def clusters(self) -> list[str]:
@@ -108,10 +108,10 @@ class Client:
         """
         tape = replay.active()
         if tape and tape.mode == "only":
-            return tape.catalog(self._service)
+            return tape.catalog(self.service)
         known = loop.run(self._directory.catalog(Deadline.after(timeout), fresh=fresh))
         if tape:
-            tape.keep_catalog(self._service, known)
+            tape.keep_catalog(self.service, known)
         return known
 
     def jobs(self, cluster: str, timeout: str | float = READ_TIMEOUT) -> dict[str, Any]:
@@ -125,6 +125,11 @@ class Client:
             Seconds, or words such as ``"30s"``.
         """
         return self._get(f"/{self.models().cluster(cluster).name}/jobs", timeout)
+
+    @property
+    def caller(self) -> Caller:
+        """What sends single requests, for those who run on the connection's loop."""
+        return self._caller
 
     @property
     def meter(self) -> Meter:
@@ -222,7 +227,7 @@ class Client:
             Told how the queue is.
         """
         return replay.many(
-            self._service,
+            self.service,
             calls,
             lambda some: _watched(lambda emit: self._many.send(some, emit), observer),
         )
@@ -294,7 +299,7 @@ class Client:
         return sdk.bound(self._transport, self._directory, cluster, asynchronous=asynchronous)
 
     @property
-    def _service(self) -> str:
+    def service(self) -> str:
         """Who is asked, as it is recorded; the sandbox has another address in every run."""
         name = self.profile.name
         return name if name in ("alcf", "sandbox") else f"{name} {self.profile.url}"
@@ -305,7 +310,7 @@ class Client:
         def start() -> Generator[Piece | Status | None, None, T]:
             return loop.events(lambda emit: self._who.told(ask(call, emit)))
 
-        return replay.steps(self._service, call, start)
+        return replay.steps(self.service, call, start)
 
     def _get(self, path: str, timeout: str | float) -> dict[str, Any]:
         answer = loop.run(self._who.told(self._directory.get(path, Deadline.after(timeout))))
