@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import sys
 import warnings
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.errors import TooLargeError, UsageError
 from alcf_jupyter.plain import brief
+from alcf_jupyter.typed import typed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,6 +79,28 @@ def pictures(images: Sequence[Any]) -> list[Picture]:
     return [_picture(image, ALL_BYTES // len(images)) for image in images]
 
 
+def fingerprint(image: Any) -> str:
+    """Return a hash of an image, by which a recorded answer to it is known again.
+
+    Parameters
+    ----------
+    image
+        As for `pictures`, a single one.
+
+    Raises
+    ------
+    UsageError
+        It is no image, or cannot be read.
+    """
+    if isinstance(image, (str, Path)):
+        image = _read(str(image))
+    if not isinstance(image, (bytes, bytearray)):
+        _library()
+        drawn = _image(image)
+        image = f"{drawn.mode} {drawn.size}".encode() + drawn.tobytes()
+    return hashlib.sha256(image).hexdigest()
+
+
 def _picture(given: Any, budget: int) -> Picture:
     if isinstance(given, (str, Path)):
         given = _read(str(given))
@@ -94,7 +118,7 @@ def _read(name: str) -> bytes:
     if "://" in name or name.startswith("data:"):
         raise UsageError(
             f"{brief(name, 60)} is an address, and images are not fetched from the web.",
-            do="Download it and give the file:  -i picture.png",
+            do=f"Download it and give the file:  {typed(images='picture.png')}",
         )
     path = Path(name).expanduser()
     try:
@@ -108,7 +132,7 @@ def _read(name: str) -> bytes:
         why = error.strerror if isinstance(error, OSError) else error
         raise UsageError(
             f"The image {brief(path, 120)} cannot be read: {brief(why, 80)}.",
-            do="Look at its path; a variable's name works, too:  -i figure",
+            do="Look at its path. A figure or an array of the notebook works, too.",
         ) from None
 
 

@@ -11,6 +11,7 @@ from alcf_jupyter.plain import brief
 from alcf_jupyter.prompt import reply as replies
 from alcf_jupyter.prompt import tools as toolbox
 from alcf_jupyter.prompt.request import Request, sendable
+from alcf_jupyter.typed import typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -115,7 +116,7 @@ def _in_form(request: Request, reply: Reply, send: Send) -> Steps:
             talk = [
                 *request.call.body["messages"],
                 {"role": "assistant", "content": reply.text},
-                {"role": "user", "content": _complaint(reason)},
+                {"role": "user", "content": complaint(reason)},
             ]
             following = yield from send(_again(request.call, talk))
             reply = replies.joined(reply, following)
@@ -124,7 +125,8 @@ def _in_form(request: Request, reply: Reply, send: Send) -> Steps:
     )
 
 
-def _complaint(reason: str) -> str:
+def complaint(reason: str) -> str:
+    """Return what a model is told whose answer has not the form asked for."""
     return (
         f"That answer does not have the form asked for: {reason[:500]}\n"
         "Answer again with the JSON alone."
@@ -137,7 +139,7 @@ def _check_whole(reply: Reply) -> None:
     error = IncompleteError(
         "The answer is incomplete, so that its form cannot be checked.",
         why=f"{reply.note}.",
-        do="Allow a longer answer:  -n 2000"
+        do=f"Allow a longer answer:  {typed(max_tokens=2000)}"
         if reply.finish_reason == "length"
         else "Run it again.",
     )
