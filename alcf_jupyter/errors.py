@@ -333,7 +333,7 @@ class AnswerInterrupted(Interrupted):
         return [f"Interrupted. {'What had arrived is marked incomplete.' if came else ''}".strip()]
 
 
-def nearest(name: str, names: Iterable[str], most: int = 3, *, likeness: float = 0.65) -> list[str]:
+def nearest(name: str, names: Iterable[str], most: int = 3, *, likeness: float = 0.6) -> list[str]:
     """Return up to `most` of `names` that look like `name`, the nearest first.
 
     Parameters

@@ -41,7 +41,7 @@ REFUSALS = (
 def classes() -> Iterator[tuple[int, type[BaseException]]]:
     """Yield every error with its depth in the tree, a parent before its children."""
     yield from _below(errors.AlcfError, 0)
-    yield 0, errors.AnswerInterrupted
+    yield from _below(errors.Interrupted, 0)
 
 
 def _below(kind: type[BaseException], depth: int) -> Iterator[tuple[int, type[BaseException]]]:

@@ -14,7 +14,7 @@ from alcf_jupyter.notebook import commands
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from alcf_jupyter.notebook.options import Parser
+    from alcf_jupyter.notebook.parser import Parser
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "options.md"
 

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 from alcf_jupyter.errors import DeadlineError, UsageError
+from alcf_jupyter.typed import typed
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)\s*")
@@ -30,7 +31,9 @@ def seconds(duration: str | float) -> float:
     elif isinstance(duration, (int, float)):
         total = float(duration)
     if not 0 < total < 1e9:
-        raise UsageError(f"{duration!r} is not a duration.", do="Write it like:  --timeout 30m")
+        raise UsageError(
+            f"{duration!r} is not a duration.", do=f"Write it like:  {typed(timeout='30m')}"
+        )
     return total
 
 
@@ -73,5 +76,5 @@ class Deadline:
         """Return the error to raise when it has passed while `doing`."""
         return DeadlineError(
             f"{words(self.span)} have passed while {doing}.",
-            do="Give it longer:  --timeout 1h  (in Python: timeout='1h')",
+            do=f"Give it longer:  {typed(timeout='1h')}",
         )

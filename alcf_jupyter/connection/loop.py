@@ -85,15 +85,18 @@ def finish(steps: Generator[E | None, None, T], take: Callable[[E], object] | No
     take
         Given each thing that is emitted.
     """
-    with contextlib.closing(steps):
-        while True:
-            try:
-                event = next(steps)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-            if event is not None and take is not None:
-                take(event)
+    try:
+        with contextlib.closing(steps):
+            while True:
+                try:
+                    event = next(steps)
+                except StopIteration as stop:
+                    result: T = stop.value
+                    return result
+                if event is not None and take is not None:
+                    take(event)
+    except KeyboardInterrupt as error:
+        raise _without_frames(error) from None
 
 
 def events(

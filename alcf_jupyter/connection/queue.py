@@ -17,6 +17,7 @@ from alcf_jupyter.errors import (
     ServiceError,
 )
 from alcf_jupyter.service.catalog import State
+from alcf_jupyter.typed import named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,7 +121,8 @@ async def until_live(
             if model.state is State.MAINTENANCE:
                 raise MaintenanceError(
                     f"{model.cluster} is under maintenance.",
-                    do="Take another cluster with -c, or look again later:  %alcf status",
+                    do=f"Take another cluster with {named('cluster')}, or look again later:  "
+                    "%alcf status",
                 )
             # once told is told: a look at the queue that fails does not take it back
             startable = startable or cluster.starts_on_request

@@ -17,6 +17,7 @@ from alcf_jupyter.errors import (
     UsageError,
 )
 from alcf_jupyter.service import limits
+from alcf_jupyter.typed import named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -250,7 +251,7 @@ def choose(model: str | None, kind: str) -> str:
     flag = "" if kind == "chat" else "--embed "
     lines = [f"  %alcf use {flag}{m.id}{_state_note(m)}" for m in ready]
     raise ModelNotChosenError(
-        "No model was chosen: name one with -m, or choose one for the whole notebook.",
+        f"No model was chosen. Name one with {named('model')} or choose one for the notebook.",
         do="\n".join(["Type one of these:", *lines]) if lines else "See:  %alcf status",
     )
 

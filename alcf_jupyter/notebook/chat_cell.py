@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.errors import AnswerError, AnswerInterrupted, UsageError
 from alcf_jupyter.notebook import named, options
-from alcf_jupyter.notebook.surface import Surface, surface
+from alcf_jupyter.notebook.footer import times
 from alcf_jupyter.prompt import ask
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -39,6 +40,8 @@ class ChatCell:
         Puts the notebook's values into a text.
     shown
         Told which reply is on the screen.
+    remarks
+        What was done to the prompt, in words, for the footer.
     """
 
     def __init__(
@@ -47,8 +50,10 @@ class ChatCell:
         chosen: Namespace,
         fill: Callable[[str], str],
         shown: Callable[[Any], None],
+        remarks: Sequence[str],
     ) -> None:
         self._shell, self._chosen, self._fill, self._shown = shell, chosen, fill, shown
+        self._remarks = remarks
 
     def settings(self, timeout: str) -> dict[str, Any]:
         """Return what `alcf.chat` is called with, besides the prompt.
@@ -109,6 +114,8 @@ class ChatCell:
 
         settings = {name: value for name, value in settings.items() if name != "model"}
         compared = compare(prompt, self._chosen.model, observer=display, **settings)
+        answers = (one and self._with_remarks(one) for one in compared.replies)
+        compared = replace(compared, replies=tuple(answers))
 
         def foot(reply: Reply) -> str:
             return "" if self._chosen.quiet else footer(reply, self._shell)
@@ -149,16 +156,19 @@ class ChatCell:
             raise
 
     def _finished(self, reply: Reply, display: Display) -> Reply:
+        reply = self._with_remarks(reply)
         show(reply, display, footer(reply, self._shell), self._format)
         self._shown(reply)
         return reply
+
+    def _with_remarks(self, reply: Reply) -> Reply:
+        return replace(reply, remarks=(*self._remarks, *reply.remarks))
 
     def _keep_partial(self, reply: Any, display: Display) -> None:
         """Show what had arrived, marked, and keep it where a whole answer would have been."""
         if reply is None or not (reply.text or reply.reasoning or reply.tool_calls):
             return
-        self._finished(reply, display)
-        self._keep(reply)
+        self._keep(self._finished(reply, display))
 
     def _keep(self, value: Reply | Comparison) -> None:
         self._shell.displayhook.update_user_ns(value)  # type: ignore[no-untyped-call]
@@ -208,16 +218,4 @@ def show_beside(
 
 def footer(reply: Reply, shell: InteractiveShell) -> str:
     """Return the footer; where somebody watches, with the times."""
-    if surface(shell) is Surface.HEADLESS:
-        return reply.footer
-    timing, parts = reply.timing, []
-    if timing.first_token is not None:
-        parts.append(f"first token {timing.first_token:.1f} s")
-    if timing.total is not None:
-        parts.append(f"total {timing.total:.1f} s")
-    text = ", ".join(parts)
-    if timing.waited >= 1:
-        from alcf_jupyter.connection.deadline import words
-
-        text += f" (waited {words(timing.waited)})"
-    return f"{reply.footer} · {text}" if text else reply.footer
+    return reply.footer + times(reply.provenance, shell)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
 
     from alcf_jupyter.connection.session import Session
-    from alcf_jupyter.notebook.options import Parser
+    from alcf_jupyter.notebook.parser import Parser
     from alcf_jupyter.service.catalog import Model
 
 _MAGIC = re.compile(r"\s*(?:[\w\s,.\[\]'\"]+=\s*)?(%%?)(alcf(?:_chat|_embed)?)\s+(.*)", re.DOTALL)

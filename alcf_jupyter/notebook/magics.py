@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import builtins
 import keyword
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
 from alcf_jupyter.errors import UsageError, nearest
+from alcf_jupyter.notebook.cell_body import body
 from alcf_jupyter.notebook.surface import Surface, surface
 
 if TYPE_CHECKING:
@@ -68,45 +70,19 @@ class AlcfMagics(Magics):
     @line_cell_magic
     def alcf_chat(self, line: str, cell: str | None = None) -> Reply | Comparison | None:
         """Ask a model: ``%%alcf_chat -m MODEL`` with the prompt below it."""
-        from alcf_jupyter.notebook import options
-        from alcf_jupyter.notebook.chat_cell import ChatCell
+        from alcf_jupyter.typed import on_a_line
 
-        chosen, rest = options.chat_parser().read(line)
-        prompt = _body("%%alcf_chat", rest, cell, "What is an exascale computer?")
-        self._check_name(chosen.out)
-        prompt = self._filled(prompt, chosen)
-        asked = ChatCell(self.shell, chosen, lambda text: self._filled(text, chosen), self._seen)
-        settings = asked.settings(self._timeout())
-        display = self._display(
-            quiet=chosen.quiet, live=not chosen.no_stream, fmt=chosen.format or "markdown"
-        )
-        if chosen.dry_run:
-            result: Any = asked.rehearse(prompt, settings)
-        elif len(chosen.model or ()) > 1:
-            result = asked.compare(prompt, settings, display)
-        else:
-            result = asked.ask(prompt, settings, display)
-        if chosen.out:
-            self._namespace[chosen.out] = result
-        return None if chosen.dry_run else result
+        with on_a_line():
+            return self._chat(line, cell)
 
     @no_var_expand
     @line_cell_magic
     def alcf_embed(self, line: str, cell: str | None = None) -> DataFrame:
         """Embed texts: one on each line of the cell, or any list or column after %alcf_embed."""
-        from alcf_jupyter.notebook import options
+        from alcf_jupyter.typed import on_a_line
 
-        parser = options.embed_parser()
-        chosen, rest = parser.read(line)
-        self._check_name(chosen.out)
-        texts: Any
-        if cell is None:
-            texts = self._evaluated(rest)
-        else:
-            body = _body("%%alcf_embed", rest, cell, "a text on each line")
-            body = self._filled(body, chosen, lines=True)
-            texts = [text for text in body.splitlines() if text.strip()]
-        return self._embed(texts, chosen)
+        with on_a_line():
+            return self._embed(line, cell)
 
     def forget_shown(self, *_: object) -> None:
         """Forget what the cell has shown: shown again in another cell, a Reply is displayed."""
@@ -137,31 +113,46 @@ class AlcfMagics(Magics):
         space: dict[str, Any] = self.shell.user_ns
         return space
 
-    def _embed(self, texts: Any, chosen: Namespace) -> DataFrame:
-        from alcf_jupyter.frames.embeddings import embed
+    def _chat(self, line: str, cell: str | None) -> Reply | Comparison | None:
+        from alcf_jupyter.notebook import options
+        from alcf_jupyter.notebook.chat_cell import ChatCell
 
-        display = self._display(quiet=chosen.quiet)
-        frame = embed(
-            texts,
-            model=chosen.model,
-            cluster=chosen.cluster,
-            dimensions=chosen.dimensions,
-            normalize=chosen.normalize,
-            timeout=chosen.timeout or self._timeout(),
-            wait=not chosen.no_wait,
-            observer=display,
+        chosen, rest = options.chat_parser().read(line)
+        prompt = body("%%alcf_chat", rest, cell, "What is an exascale computer?")
+        self._check_name(chosen.out)
+        remarks: list[str] = []
+        prompt = self._filled(prompt, chosen, remarks)
+        fill = partial(self._filled, chosen=chosen, remarks=remarks)
+        asked = ChatCell(self.shell, chosen, fill, self._seen, remarks)
+        settings = asked.settings(self._timeout())
+        display = self._display(
+            quiet=chosen.quiet, live=not chosen.no_stream, fmt=chosen.format or "markdown"
         )
-        told = frame.attrs["alcf"]
-        parts = [
-            f"{told['model']} @ {told['cluster']}",
-            "local sandbox" if told["service"] == "sandbox" else "",
-            f"{int((frame['status'] == 'ok').sum()):,} of {len(frame):,} texts",
-            f"{told['dimensions']:,} numbers each",
-            f"{told['prompt_tokens']:,} tokens in",
-            " → ".join(told["states"]) if len(told["states"]) > 1 else "",
-        ]
-        if not chosen.quiet:
-            display.finish("", " · ".join(part for part in parts if part), metadata=told)
+        if chosen.dry_run:
+            result: Any = asked.rehearse(prompt, settings)
+        elif len(chosen.model or ()) > 1:
+            result = asked.compare(prompt, settings, display)
+        else:
+            result = asked.ask(prompt, settings, display)
+        if chosen.out:
+            self._namespace[chosen.out] = result
+        return None if chosen.dry_run else result
+
+    def _embed(self, line: str, cell: str | None) -> DataFrame:
+        from alcf_jupyter.notebook import options
+        from alcf_jupyter.notebook.embed_cell import embed
+
+        chosen, rest = options.embed_parser().read(line)
+        self._check_name(chosen.out)
+        texts: Any
+        if cell is None:
+            texts = self._evaluated(rest)
+        else:
+            text = body("%%alcf_embed", rest, cell, "a text on each line")
+            text = self._filled(text, chosen, [], lines=True)
+            texts = [one for one in text.splitlines() if one.strip()]
+        display = self._display(quiet=chosen.quiet)
+        frame = embed(texts, chosen, self._timeout(), display, self.shell)
         if chosen.out:
             self._namespace[chosen.out] = frame
         return frame
@@ -182,12 +173,14 @@ class AlcfMagics(Magics):
         watched = surface(self.shell) is not Surface.HEADLESS
         return WATCHED_TIMEOUT if watched else HEADLESS_TIMEOUT
 
-    def _filled(self, text: str, chosen: Namespace, *, lines: bool = False) -> str:
+    def _filled(
+        self, text: str, chosen: Namespace, remarks: list[str], *, lines: bool = False
+    ) -> str:
         if chosen.no_vars:
             return text
         from alcf_jupyter.prompt.template import fill
 
-        return fill(text, self._namespace, lines=lines)
+        return fill(text, self._namespace, lines=lines, remarks=remarks)
 
     def _evaluated(self, expression: str) -> Any:
         if not expression:
@@ -206,19 +199,3 @@ class AlcfMagics(Magics):
             raise UsageError(
                 f"-o takes the name of a variable, not {name!r}.", do="Write it like:  -o answer"
             )
-
-
-def _body(magic: str, rest: str, cell: str | None, example: str) -> str:
-    """Return the text under (or, on one line, behind) the options."""
-    if cell is None:
-        text = rest
-    elif rest:
-        raise UsageError(
-            f"{rest.split(maxsplit=1)[0]!r} is no option of {magic}; the text goes below it.",
-            do=f"Write it like:\n  {magic}\n  {rest[:60]}",
-        )
-    else:
-        text = cell
-    if not text.strip():
-        raise UsageError("The cell is empty.", do=f"Write it like:\n  {magic}\n  {example}")
-    return text.strip("\n")

@@ -2,104 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import re
-import shlex
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from alcf_jupyter.errors import UsageError, nearest
+from alcf_jupyter.errors import UsageError
+from alcf_jupyter.notebook.parser import Parser
 
-_TOKEN = re.compile(r"""\s*((?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"'])+|\S+)""")
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are two lines, the second one to type.
-
-    Parameters
-    ----------
-    magic
-        What is typed, such as ``%%alcf_chat``.
-    description
-        What it does, a sentence.
-    mixed
-        Whether options may also follow words; a prompt is left alone from its first word on.
-    """
-
-    def __init__(self, magic: str, description: str, *, mixed: bool = False) -> None:
-        super().__init__(
-            prog=magic, description=description, add_help=False, allow_abbrev=False, usage=None
-        )
-        self.magic = magic
-        self.mixed = mixed
-        self.takes_value: dict[str, bool] = {}
-
-    def option(self, *flags: str, **settings: Any) -> None:
-        """Add an option; `settings` are those of `argparse`."""
-        self.add_argument(*flags, **settings)
-        for flag in flags:
-            self.takes_value[flag] = settings.get("action", "store") in ("store", "append")
-
-    def error(self, message: str) -> NoReturn:
-        """Raise what argparse would print."""
-        raise UsageError(
-            f"{self.magic}: {message}.", do=f"See the options:  %alcf help {self.magic.strip('%')}"
-        )
-
-    def read(self, line: str) -> tuple[argparse.Namespace, str]:
-        """Return the options at the start of `line`, and the text that follows them as it stands.
-
-        Raises
-        ------
-        UsageError
-            An option is unknown (the nearest is named), lacks its value or has a wrong one.
-        """
-        words: list[str] = []
-        plain: list[str] = []
-        at = 0
-        while token := _TOKEN.match(line, at):
-            if not token[1].startswith("-") or token[1] == "-":
-                if not self.mixed:
-                    break
-                plain.append(token[1])
-                at = token.end()
-                continue
-            flag, _, given = token[1].partition("=")
-            at = token.end()
-            if flag == "--":
-                break
-            if flag not in self.takes_value:
-                flag, given = self._joined(token[1])
-            words.append(flag)
-            if self.takes_value[flag]:
-                if not given:
-                    value = _TOKEN.match(line, at)
-                    if value is None:
-                        self.error(f"{flag} needs a value")
-                    at, given = value.end(), value[1]
-                words[-1] = f"{flag}={_unquoted(given)}"
-        return self.parse_args(words), " ".join([*plain, line[at:].strip()]).strip()
-
-    def _joined(self, word: str) -> tuple[str, str]:
-        """Read ``-n8`` as ``-n 8``, or raise for an option that does not exist."""
-        if not word.startswith("--") and self.takes_value.get(word[:2]):
-            return word[:2], word[2:]
-        flag = word.partition("=")[0]
-        near = nearest(flag, self.takes_value)
-        raise UsageError(
-            f"{self.magic} has no option {flag}.",
-            do=f"Did you mean:  {near[0]}"
-            if near
-            else f"See the options:  %alcf help {self.magic.strip('%')}",
-        )
-
-
-def _unquoted(word: str) -> str:
-    try:
-        parts = shlex.split(word)
-    except ValueError:
-        return word
-    return " ".join(parts)
+if TYPE_CHECKING:
+    from argparse import Namespace
 
 
 def _common(parser: Parser) -> None:
@@ -117,7 +27,7 @@ def _common(parser: Parser) -> None:
 
 def chat_parser() -> Parser:
     """Return the parser of ``%alcf_chat`` and ``%%alcf_chat``."""
-    parser = Parser("%%alcf_chat", "Ask a model. The cell is the prompt.")
+    parser = Parser("%%alcf_chat", "Ask a model. The cell is the prompt.", words="\n  the prompt")
     parser.option(
         "-m",
         "--model",
@@ -156,7 +66,11 @@ def chat_parser() -> Parser:
 
 def embed_parser() -> Parser:
     """Return the parser of ``%alcf_embed`` and ``%%alcf_embed``."""
-    parser = Parser("%%alcf_embed", "Embed texts, one on each line of the cell.")
+    parser = Parser(
+        "%%alcf_embed",
+        "Embed texts, one on each line of the cell.",
+        words="\n  a text on each line",
+    )
     parser.option("-m", "--model", help="model id, or an alias set with %%alcf use")
     _common(parser)
     parser.option("--dimensions", type=int, help="length of the embeddings, where it can be set")
@@ -167,17 +81,23 @@ def embed_parser() -> Parser:
 def use_parser() -> Parser:
     """Return the parser of ``%alcf use``."""
     parser = Parser(
-        "%alcf use", "Choose the model to use where none is named: MODEL [as NAME].", mixed=True
+        "%alcf use",
+        "Choose the models to use where none is named, and give them short names.",
+        words="MODEL [as NAME]",
+        mixed=True,
     )
-    parser.option("--chat", action="store_true", help="for chat cells (the default)")
-    parser.option("--embed", action="store_true", help="for embed cells")
+    parser.option("--chat", action="store_true", help="the model that follows is for chat cells")
+    parser.option("--embed", action="store_true", help="the model that follows is for embed cells")
     return parser
 
 
 def connect_parser() -> Parser:
     """Return the parser of ``%alcf connect``."""
     parser = Parser(
-        "%alcf connect", "Choose the service: alcf, sandbox, or an address.", mixed=True
+        "%alcf connect",
+        "Choose the service to talk to; alcf where nothing is named.",
+        words="alcf | sandbox | ADDRESS | FILE",
+        mixed=True,
     )
     parser.option("--proxy", help="proxy to use in place of the environment's")
     parser.option("--poll-seconds", type=float, help="pace of the queue, on this machine only")
@@ -212,7 +132,10 @@ def models_parser() -> Parser:
 def wait_parser() -> Parser:
     """Return the parser of ``%alcf wait``."""
     parser = Parser(
-        "%alcf wait", "Wait until a model is Live, starting it if a request can.", mixed=True
+        "%alcf wait",
+        "Wait until a model is Live; where a request can start it, start it.",
+        words="MODEL",
+        mixed=True,
     )
     parser.option("-c", "--cluster", help="sophia, metis, minerva, ...")
     parser.option("--timeout", metavar="DURATION", help="give up after this long (30m)")
@@ -222,17 +145,21 @@ def wait_parser() -> Parser:
 
 def threads_parser() -> Parser:
     """Return the parser of ``%alcf threads``."""
-    return Parser("%alcf threads", "The conversations of this notebook, or the turns of one: NAME.")
+    return Parser(
+        "%alcf threads", "The conversations of this notebook, or the turns of one.", words="[NAME]"
+    )
 
 
 def cite_parser() -> Parser:
     """Return the parser of ``%alcf cite``."""
     return Parser(
-        "%alcf cite", "A paragraph for a methods section and the reference, of a notebook: PATH."
+        "%alcf cite",
+        "A paragraph for a methods section and the reference, of this kernel or of a notebook.",
+        words="[NOTEBOOK]",
     )
 
 
-def chat_parameters(options: argparse.Namespace) -> dict[str, Any]:
+def chat_parameters(options: Namespace) -> dict[str, Any]:
     """Return the request parameters that were given, and no others.
 
     Raises

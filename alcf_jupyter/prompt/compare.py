@@ -10,6 +10,7 @@ from alcf_jupyter.errors import AlcfError, UsageError
 from alcf_jupyter.progress import StderrObserver
 from alcf_jupyter.prompt import reply as replies
 from alcf_jupyter.prompt import request as requests
+from alcf_jupyter.typed import named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,13 +114,12 @@ def compare(
     if not 1 < len(names) <= MOST_MODELS or len(set(names)) < len(names):
         raise UsageError(
             f"Two to {MOST_MODELS} different models are compared; nothing was sent.",
-            do="Write:  -m ONE -m ANOTHER",
+            do="Write:  -m ONE -m ANOTHER  (in Python: a list of two)",
         )
     for option in ("thread", "new_thread", "schema", "tools"):
         if options.pop(option, None):
-            flag = {"tools": "tool"}.get(option, option.replace("_", "-"))
             raise UsageError(
-                f"Several models at once take no --{flag}; nothing was sent.",
+                f"Several models at once take no {named(option)}; nothing was sent.",
                 do="Ask them one by one.",
             )
     talk = client()

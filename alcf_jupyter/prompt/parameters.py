@@ -182,7 +182,7 @@ def given(
     if gateway and "top_logprobs" in found and not found.get("logprobs"):
         raise UsageError(
             "The service refuses top_logprobs without logprobs; nothing was sent.",
-            do="Add:  -P logprobs=true",
+            do="Set logprobs to true as well.",
         )
     if found.get("n", 1) != 1:
         raise UsageError(

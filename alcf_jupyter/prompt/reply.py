@@ -97,7 +97,7 @@ class Reply:
         if self.complete:
             return ""
         known = {
-            "length": "Incomplete: cut off at the token limit (ask for more with -n)",
+            "length": "Incomplete: cut off at the token limit (for more: -n, or max_tokens=)",
             "interrupted": "Incomplete: interrupted",
             "content_filter": "Incomplete: stopped by a content filter",
             "failed": "Incomplete: a failure was reported before the end",

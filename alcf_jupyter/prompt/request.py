@@ -11,6 +11,7 @@ from alcf_jupyter.connection.session import choose, client
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.prompt.parameters import CHAT_PARAMETERS, COMPLETION_PARAMETERS, given
 from alcf_jupyter.service.limits import check_body
+from alcf_jupyter.typed import typed
 
 if TYPE_CHECKING:
     from alcf_jupyter.prompt.schema import Schema
@@ -151,7 +152,10 @@ def _add_images(made: Request, images: Any, prompt: str) -> None:
 def _add_thread(made: Request, thread: str | None, system: str | None, *, fresh: bool) -> None:
     if thread is None:
         if fresh:
-            raise UsageError("A new thread needs a name.", do="Write:  --thread study --new-thread")
+            raise UsageError(
+                "A new thread needs a name.",
+                do=f"Write:  {typed(thread='study', new_thread=True)}",
+            )
         return
     from alcf_jupyter.prompt import threads
 
@@ -164,7 +168,7 @@ def _add_schema(made: Request, schema: Any) -> None:
 
     if "response_format" in made.call.body:
         raise UsageError(
-            "schema= and response_format both say how to answer.", do="Give one of the two."
+            "A schema and response_format both say how to answer.", do="Give one of the two."
         )
     made.schema = schemas.of(schema)
     made.call.body["response_format"] = made.schema.response_format
@@ -173,7 +177,5 @@ def _add_schema(made: Request, schema: Any) -> None:
 def _add_tools(made: Request, tools: Any) -> None:
     from alcf_jupyter.prompt.tools import declared
 
-    if "tools" in made.call.body:
-        raise UsageError("-P tools and tools= both name tools.", do="Give one of the two.")
     made.tools = declared(tools)
     made.call.body["tools"] = [tool.declaration for tool in made.tools.values()]

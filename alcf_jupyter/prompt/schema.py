@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from alcf_jupyter.errors import InvalidAnswerError, UsageError, nearest
 from alcf_jupyter.plain import brief
+from alcf_jupyter.typed import typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,6 @@ _TYPES = {
 }
 _LIST = re.compile(r"list(?:\[(\w+)\])?")
 _FIELD = re.compile(r"(?P<name>[^\W\d]\w*)(?:\s+(?P<type>[^:]+?))?(?:\s*:\s*(?P<about>.+))?")
-_EXAMPLE = 'A short form is:  --schema "name, age int, tags list[str]"'
 _LARGEST_FILE = 1_000_000
 
 
@@ -114,14 +114,14 @@ def short(text: str) -> dict[str, Any]:
             continue
         found = _FIELD.fullmatch(part.strip())
         if found is None:
-            raise UsageError(f"{brief(part, 60)!r} is no field of a schema.", do=_EXAMPLE)
+            raise UsageError(f"{brief(part, 60)!r} is no field of a schema.", do=_example())
         if found["name"] in fields:
-            raise UsageError(f"The schema names {found['name']!r} twice.", do=_EXAMPLE)
+            raise UsageError(f"The schema names {found['name']!r} twice.", do=_example())
         fields[found["name"]] = _type(found["type"] or "str")
         if found["about"]:
             fields[found["name"]]["description"] = found["about"].strip()
     if not fields:
-        raise UsageError("The schema is empty.", do=_EXAMPLE)
+        raise UsageError("The schema is empty.", do=_example())
     return {
         "type": "object",
         "properties": fields,
@@ -142,7 +142,7 @@ def _type(word: str) -> dict[str, Any]:
     near = nearest(word, [*_TYPES, "list[str]"])
     raise UsageError(
         f"A schema has no type {brief(word, 40)!r}.",
-        do=f"Did you mean:  {near[0]}" if near else _EXAMPLE,
+        do=f"Did you mean:  {near[0]}" if near else _example(),
     )
 
 
@@ -197,7 +197,7 @@ def invalid(reason: object, text: str, reply: object, *, do: str) -> InvalidAnsw
 def _from_file(path: Path) -> Schema:
     try:
         if path.stat().st_size > _LARGEST_FILE:
-            raise UsageError(f"{path} is too large for a schema.", do=_EXAMPLE)
+            raise UsageError(f"{path} is too large for a schema.", do=_example())
         told = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(
@@ -208,7 +208,7 @@ def _from_file(path: Path) -> Schema:
             f"{path} is not JSON: {brief(error, 120)}", do="Mend the file, or use a short form."
         ) from None
     if not isinstance(told, dict):
-        raise UsageError(f"{path} holds no JSON schema, which is an object.", do=_EXAMPLE)
+        raise UsageError(f"{path} holds no JSON schema, which is an object.", do=_example())
     return _from_json(told)
 
 
@@ -222,7 +222,7 @@ def _from_json(schema: dict[str, Any]) -> Schema:
         kind.check_schema(schema)
     except jsonschema.SchemaError as error:
         raise UsageError(
-            f"This is no JSON schema: {brief(error.message, 160)}", do=_EXAMPLE
+            f"This is no JSON schema: {brief(error.message, 160)}", do=_example()
         ) from None
     # an empty registry: a $ref to an address is never fetched
     validator = kind(schema, registry=Registry())
@@ -250,7 +250,7 @@ def _from_type(given: Any) -> Schema:
         schema = adapter.json_schema()
     except (pydantic.errors.PydanticUserError, TypeError, AttributeError) as error:
         raise UsageError(
-            f"{brief(repr(given), 60)} is no schema: {brief(error, 120)}", do=_EXAMPLE
+            f"{brief(repr(given), 60)} is no schema: {brief(error, 120)}", do=_example()
         ) from None
 
     def check(value: Any) -> Any:
@@ -263,6 +263,10 @@ def _from_type(given: Any) -> Schema:
             raise ValueError(f"{place}: {first['msg']}") from None
 
     return Schema(_name(getattr(given, "__name__", None)), schema, check)
+
+
+def _example() -> str:
+    return f"A short form is:  {typed(schema='name, age int, tags list[str]')}"
 
 
 def _name(title: object) -> str:

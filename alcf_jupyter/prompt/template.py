@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
 SHOWN_ROWS = 20
 SHOWN_CHARACTERS = 100_000
+_SHOWN_NUMBERS = 200
 _MOST_ENDS = 100
-_OPTION = re.compile(r"\s--?[A-Za-z]")
 """So many ``}}`` are tried as the end of a slot: a dict in a dict needs a few."""
+
+_OPTION = re.compile(r"\s--?[A-Za-z]")
+_BRACES = r"For braces as they are write \{{ instead, or add --no-vars to the options."
+"""What LaTeX and templates of other languages need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,11 @@ class Slot:
 
     source: str
     code: CodeType
+
+    @property
+    def shown(self) -> str:
+        """The slot as it is written."""
+        return f"{{{{{brief(self.source, 60)}}}}}"
 
 
 def parse(template: str) -> Iterator[str | Slot]:
@@ -65,12 +74,16 @@ def _slot(template: str, start: int) -> tuple[Slot, int]:
             return Slot(source, _compiled(source)), end + 2
         except ValueError:
             end = template.find("}}", end + 1)
-    inside = template[start + 2 : first if first >= 0 else start + 60]
-    what = "has no end" if first < 0 else "is not a Python expression"
+    inside = brief(template[start + 2 : first if first >= 0 else start + 60], 60)
+    shown = (
+        f"{{{{{inside} has no end, which is }}}}"
+        if first < 0
+        else f"{{{{{inside}}}}} is not a Python expression"
+    )
     raise TemplateError(
-        f"{{{{{brief(inside, 60)} {what}; nothing was sent.",
-        why="Text between double braces is evaluated in the notebook.",
-        do=r"For braces as they are write \{{, or add:  --no-vars",
+        f"{shown}; nothing was sent.",
+        why="What stands between double braces is evaluated in the notebook.",
+        do=_BRACES,
     )
 
 
@@ -82,7 +95,13 @@ def _compiled(source: str) -> CodeType:
         raise ValueError from error
 
 
-def fill(template: str, namespace: Mapping[str, Any], *, lines: bool = False) -> str:
+def fill(
+    template: str,
+    namespace: Mapping[str, Any],
+    *,
+    lines: bool = False,
+    remarks: list[str] | None = None,
+) -> str:
     """Return `template` with the value of each ``{{expression}}`` put in its place, once.
 
     Parameters
@@ -94,6 +113,8 @@ def fill(template: str, namespace: Mapping[str, Any], *, lines: bool = False) ->
     lines
         Whether each line stands for itself: a table or a list, which would be cut or written out
         as Python does, is then refused.
+    remarks
+        Is given a line for each value that was too large to be put in whole.
 
     Raises
     ------
@@ -102,8 +123,10 @@ def fill(template: str, namespace: Mapping[str, Any], *, lines: bool = False) ->
     """
     # read to its end first: nothing is evaluated for a prompt that is not sent
     parts = list(parse(template))
+    told: list[str] = [] if remarks is None else remarks
     return "".join(
-        part if isinstance(part, str) else _shown(part, namespace, lines=lines) for part in parts
+        part if isinstance(part, str) else _shown(part, namespace, told, lines=lines)
+        for part in parts
     )
 
 
@@ -121,18 +144,23 @@ def evaluate(expression: str, namespace: Mapping[str, Any]) -> Any:
     return _value(Slot(expression.strip(), code), namespace)
 
 
-def _shown(slot: Slot, namespace: Mapping[str, Any], *, lines: bool = False) -> str:
+def _shown(
+    slot: Slot, namespace: Mapping[str, Any], remarks: list[str], *, lines: bool = False
+) -> str:
     value = _value(slot, namespace)
     if lines and not isinstance(value, str) and hasattr(value, "__len__"):
         raise TemplateError(
-            f"{{{{{brief(slot.source, 60)}}}}} holds many values, and a line is one text.",
+            f"{slot.shown} holds many values, and a line is one text.",
             why="Nothing was sent.",
             do=f"A column goes on a line of its own:  %alcf_embed {brief(slot.source, 60)}",
         )
     try:
-        return show(value)
+        text, cut = _cut(value)
     except Exception as error:  # noqa: BLE001 - the value's own code writes it out
         raise _failed(slot, error) from None
+    if cut:
+        remarks.append(f"{slot.shown}: {cut}")
+    return text
 
 
 def _value(slot: Slot, namespace: Mapping[str, Any]) -> Any:
@@ -142,13 +170,11 @@ def _value(slot: Slot, namespace: Mapping[str, Any]) -> Any:
     except NameError as error:
         name = error.name or slot.source
         own = [n for n in namespace if isinstance(n, str) and not n.startswith("_")]
-        near = [*nearest(name, own, 2), *nearest(name, dir(builtins), 1)]
+        near = nearest(name, own, 2) or nearest(name, dir(builtins), 1, likeness=0.8)
         raise TemplateError(
-            f"{{{{{brief(slot.source, 60)}}}}}: the name {brief(name, 60)!r} is not defined; "
-            "nothing was sent.",
-            do=f"Did you mean:  {'  or  '.join(f'{{{{{n}}}}}' for n in near)}"
-            if near
-            else r"To send it as it is write \{{",
+            f"{slot.shown}: the name {brief(name, 60)!r} is not defined; nothing was sent.",
+            why=f"Did you mean:  {'  or  '.join(f'{{{{{n}}}}}' for n in near)}" if near else "",
+            do=_BRACES,
         ) from None
     except Exception as error:  # noqa: BLE001 - the user's own code can raise anything
         raise _failed(slot, error) from None
@@ -156,27 +182,37 @@ def _value(slot: Slot, namespace: Mapping[str, Any]) -> Any:
 
 def _failed(slot: Slot, error: Exception) -> TemplateError:
     return TemplateError(
-        f"{{{{{brief(slot.source, 60)}}}}} failed with {type(error).__name__}; nothing was sent.",
+        f"{slot.shown} failed with {type(error).__name__}; nothing was sent.",
         why=brief(error),
-        do=f"Try it in a cell of its own:  {brief(slot.source, 80)}",
+        do=f"Try it in a cell of its own. {_BRACES}",
     )
 
 
 def show(value: Any) -> str:
     """Return a value as it stands in a prompt; tables and arrays only up to a size."""
+    return _cut(value)[0]
+
+
+def _cut(value: Any) -> tuple[str, str]:
+    """Return a value as it stands in a prompt, and in words what was left out of it."""
     pandas, numpy = sys.modules.get("pandas"), sys.modules.get("numpy")
     if pandas is not None and isinstance(value, (pandas.DataFrame, pandas.Series)):
-        note = f"\n(showing {SHOWN_ROWS} of {len(value):,} rows)"
-        table = _capped(value.head(SHOWN_ROWS).to_string())
-        return f"{table}{note if len(value) > SHOWN_ROWS else ''}"
+        text, cut = _capped(value.head(SHOWN_ROWS).to_string())
+        if len(value) > SHOWN_ROWS:
+            cut = f"{SHOWN_ROWS} of {len(value):,} rows"
+            text += f"\n(showing {cut})"
+        return text, cut
     if numpy is not None and isinstance(value, numpy.ndarray):
-        text = _capped(numpy.array2string(value, threshold=200, edgeitems=5))
-        note = f"\n(an array of shape {value.shape}, shortened)"
-        return f"{text}{note if value.size > 200 else ''}"
-    return str(value) if isinstance(value, str) else _capped(str(value))
+        text, cut = _capped(numpy.array2string(value, threshold=_SHOWN_NUMBERS, edgeitems=5))
+        if value.size > _SHOWN_NUMBERS:
+            cut = "an array, shortened"
+            text += f"\n(an array of shape {value.shape}, shortened)"
+        return text, cut
+    return (str(value), "") if isinstance(value, str) else _capped(str(value))
 
 
-def _capped(text: str) -> str:
+def _capped(text: str) -> tuple[str, str]:
     if len(text) <= SHOWN_CHARACTERS:
-        return text
-    return text[:SHOWN_CHARACTERS] + f"\n(showing {SHOWN_CHARACTERS:,} of {len(text):,} characters)"
+        return text, ""
+    cut = f"{SHOWN_CHARACTERS:,} of {len(text):,} characters"
+    return f"{text[:SHOWN_CHARACTERS]}\n(showing {cut})", cut

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from alcf_jupyter.connection.cell import running
 from alcf_jupyter.errors import UsageError, nearest
 from alcf_jupyter.plain import brief
+from alcf_jupyter.typed import typed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +119,8 @@ def place(name: str, system: str | None = None, *, fresh: bool = False) -> Place
     """
     if not isinstance(name, str) or not name.strip() or brief(name, LONGEST_NAME) != name:
         raise UsageError(
-            f"{brief(repr(name), 60)} cannot be the name of a thread.", do="Write:  --thread study"
+            f"{brief(repr(name), 60)} cannot be the name of a thread.",
+            do=f"Write:  {typed(thread='study')}",
         )
     known = _threads.get(name) or Thread(name)
     cell = running()

@@ -119,6 +119,7 @@ NEXT: dict[type[BaseException], str] = {
         "Look at what came, in the error's `reply.text`. Ask for less at once, say in the prompt "
         "what each field means, or take a larger model."
     ),
+    errors.Interrupted: "Run the cell again.",
     errors.AnswerInterrupted: "Run the cell again. What had come is in the error's `reply`.",
 }
 """The next step for each error, in Markdown."""

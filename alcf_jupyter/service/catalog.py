@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from alcf_jupyter.errors import UnknownClusterError, UnknownModelError, nearest
 from alcf_jupyter.plain import brief
+from alcf_jupyter.typed import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,7 +74,7 @@ class Model:
     @property
     def option(self) -> str:
         """What to type to get this model."""
-        return f"-m {self.id} -c {self.cluster}" if self.cluster else f"-m {self.id}"
+        return typed(model=self.id, **({"cluster": self.cluster} if self.cluster else {}))
 
     @property
     def looks_like_embedding(self) -> bool:
@@ -114,11 +115,11 @@ class Catalog:
             if cluster.name.casefold() == name.casefold():
                 return cluster
         names = [cluster.name for cluster in self.clusters]
-        near = nearest(name, names) or names
+        near = nearest(name, names)
         raise UnknownClusterError(
             f"There is no cluster {brief(name, 80)!r}.",
             why=f"Clusters here: {', '.join(names) or 'none'}.",
-            do=f"Did you mean:  -c {near[0]}" if near else "Look with:  %alcf models",
+            do=f"Did you mean:  {typed(cluster=near[0])}" if near else "Look with:  %alcf models",
         )
 
     def find(self, model: str, cluster: str | None = None) -> Model:

@@ -330,7 +330,7 @@ class AnswerStream:
                 if answer.text or answer.reasoning
                 else "The stream ended without an answer.",
                 why="The service gave no reason.",
-                do="Run the cell again, with --no-stream if it happens twice.",
+                do="Run it again; if it happens twice, with --no-stream (in Python: alcf.chat).",
             )
         return answer
 

@@ -66,7 +66,7 @@ class EventReader:
             self._size = 0
             raise AnswerError(
                 f"The stream sent one event of over {MAX_EVENT_BYTES:,} bytes; it was stopped.",
-                do="Run the cell again, with --no-stream if it happens twice.",
+                do="Run it again; if it happens twice, with --no-stream (in Python: alcf.chat).",
             )
 
     def _newlines(self, chunk: bytes) -> bytes:

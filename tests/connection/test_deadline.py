@@ -6,6 +6,7 @@ import pytest
 
 from alcf_jupyter.connection.deadline import Deadline, seconds, words
 from alcf_jupyter.errors import UsageError
+from alcf_jupyter.typed import on_a_line
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ def test_durations(given, span):
     ["", " ", "x", "30 minutes", "-5", "0", "0s", "1e3", "nan", "inf", "5m!", "m", "9" * 400],
 )
 def test_words_that_are_no_duration(given):
-    with pytest.raises(UsageError, match="--timeout 30m"):
+    with pytest.raises(UsageError, match="timeout='30m'"):
         seconds(given)
 
 
@@ -58,4 +59,6 @@ def test_a_deadline_passes():
     assert deadline.left() == 0
     error = Deadline.after("90m").error("waiting")
     assert str(error).startswith("1h 30m have passed while waiting.")
-    assert "--timeout" in error.do
+    assert error.do == "Give it longer:  timeout='1h'"
+    with on_a_line():
+        assert Deadline.after("90m").error("waiting").do == "Give it longer:  --timeout 1h"

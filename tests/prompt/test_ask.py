@@ -342,5 +342,5 @@ def test_two_clusters_and_the_one_that_is_live(server):
         jobs={"sophia": jobs(queued=["m"]), "metis": jobs(running=["m"], free_nodes=None)},
     )
     assert alcf.chat("hi", model="m").cluster == "metis"
-    with pytest.raises(UsageError, match="-c sophia"):
+    with pytest.raises(UsageError, match="cluster='sophia'"):
         alcf.chat("hi", model="m", cluster="sofia")

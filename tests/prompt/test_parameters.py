@@ -48,7 +48,7 @@ def test_it_is_refused_here_with_the_reason(name):
 
 
 def test_top_logprobs_wants_logprobs():
-    with pytest.raises(UsageError, match="logprobs=true"):
+    with pytest.raises(UsageError, match="logprobs to true"):
         alcf.chat("hi", model="sandbox/echo", top_logprobs=3)
 
 

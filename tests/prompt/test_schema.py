@@ -117,7 +117,7 @@ def test_after_two_wrong_answers_the_error_shows_what_came(text, given):
 
 def test_an_answer_that_was_cut_off_is_not_repaired():
     with model(message('{"name": "A', finish="length")) as served:
-        with pytest.raises(IncompleteError, match="-n 2000") as raised:
+        with pytest.raises(IncompleteError, match="max_tokens=2000") as raised:
             alcf.chat("Who?", model="m", schema="name")
         assert len(served.asked) == 1
     assert raised.value.reply.text == '{"name": "A'

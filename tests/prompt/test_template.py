@@ -85,7 +85,7 @@ def test_a_value_is_never_expanded_again():
         ("{{name}", "has no end"),
         ("{{}}", "is not a Python expression"),
         ("{{ }}", "is not a Python expression"),
-        ("{{n n}}", "n n is not a Python expression"),
+        ("{{n n}}", "{{n n}} is not a Python expression"),
         ("{{x = 1}}", "is not a Python expression"),
         ("{{import os}}", "is not a Python expression"),
         ("{{for}}", "is not a Python expression"),
@@ -114,7 +114,7 @@ def test_nothing_is_evaluated_for_a_prompt_that_is_not_sent():
 @pytest.mark.parametrize(
     ("template", "near"),
     [
-        ("{{nane}}", "{{name}}  or  {{None}}"),
+        ("{{nane}}", "{{name}}"),
         ("{{wrods[0]}}", "{{words}}"),
         ("{{lenn(words)}}", "{{len}}"),
     ],
@@ -128,6 +128,40 @@ def test_an_unknown_name_names_the_nearest(template, near):
 def test_a_name_like_no_other():
     with pytest.raises(TemplateError, match=r"write \\\{\{"):
         fill("{{qqqqqqqq}}", NAMES)
+
+
+@pytest.mark.parametrize("template", ["{{x}}", "{{on}}", "{{zip_code}}"])
+def test_what_is_like_nothing_there_is_suggests_nothing(template):
+    with pytest.raises(TemplateError) as caught:
+        fill(template, {"absorption": 1, "exposure": 2, "results_by_box": 3})
+    assert "Did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "latex", [r"\frac{{a}}{b}", r"\frac{{1/0}}{b}", r"\frac{{a b}}{c}", r"{{\alpha}"]
+)
+def test_latex_is_told_how_to_keep_its_braces(latex):
+    with pytest.raises(TemplateError) as caught:
+        fill(latex, {"alpha": 1})
+    last = str(caught.value).splitlines()[-1]
+    assert r"\{{" in last
+    assert "--no-vars" in last
+
+
+def test_what_was_too_large_is_told_to_the_person_too():
+    names = {
+        "df": pd.DataFrame({"x": range(8412)}),
+        "array": np.arange(1000),
+        "long": list(range(50_000)),
+        "small": [1, 2],
+    }
+    remarks = []
+    fill("{{df}} {{df.head(3)}} {{array}} {{long}} {{small}}", names, remarks=remarks)
+    assert remarks == [
+        "{{df}}: 20 of 8,412 rows",
+        "{{array}}: an array, shortened",
+        f"{{{{long}}}}: 100,000 of {len(str(names['long'])):,} characters",
+    ]
 
 
 class Broken:

@@ -323,9 +323,9 @@ def test_find_takes_the_most_ready_and_the_service_s_own_spelling():
     assert known.find("M/oNE").id == "m/One"
     assert known.find("m/one", "SOPHIA").state is State.QUEUED
     assert known.find("two").cluster == "sophia", "an exact name goes before another case"
-    with pytest.raises(UnknownClusterError, match="-c sophia"):
+    with pytest.raises(UnknownClusterError, match="cluster='sophia'"):
         known.find("two", "sofia")
-    with pytest.raises(UnknownModelError, match="Did you mean:  -m m/One"):
+    with pytest.raises(UnknownModelError, match="Did you mean:  model='m/One'"):
         known.find("m/Onne")
     with pytest.raises(UnknownModelError, match="under another name"):
         known.find("other/two")

@@ -3,6 +3,7 @@
 import inspect
 import re
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -53,6 +54,8 @@ def test_an_interrupt_is_one():
     assert isinstance(stop, KeyboardInterrupt)
     assert not isinstance(stop, Exception), "except Exception lets it through"
     assert stop.reply is None
+    assert stop._render_traceback_() == ["Interrupted."], "nothing had come"
+    stop.reply = SimpleNamespace(text="half", reasoning="")
     assert "incomplete" in stop._render_traceback_()[0]
 
 

@@ -1,0 +1,75 @@
+"""How a setting is typed: as an option on a magic's line, or as an argument in Python."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+CELL = {
+    "model": "-m",
+    "cluster": "-c",
+    "timeout": "--timeout",
+    "max_tokens": "-n",
+    "images": "-i",
+    "schema": "--schema",
+    "thread": "--thread",
+    "new_thread": "--new-thread",
+    "tools": "--tool",
+    "wait": "--no-wait",
+    "stream": "--no-stream",
+}
+"""The options of a chat cell and an embed cell, by the name of the argument in Python."""
+
+WAIT = {"model": "", "cluster": "-c", "timeout": "--timeout"}
+USE = {"model": ""}
+"""Those of ``%alcf wait`` and ``%alcf use``; a bare word has no flag."""
+
+_line: ContextVar[Mapping[str, str] | None] = ContextVar("alcf_jupyter_line", default=None)
+
+
+@contextmanager
+def on_a_line(flags: Mapping[str, str] = CELL) -> Iterator[None]:
+    """Have errors speak of the options of a magic while the block runs, on the loop as well.
+
+    Parameters
+    ----------
+    flags
+        The magic's options, by the name of the argument in Python.
+    """
+    before = _line.set(flags)
+    try:
+        yield
+    finally:
+        _line.reset(before)
+
+
+def named(setting: str) -> str:
+    """Return what a setting is called: ``-m``, or ``model=`` in Python."""
+    flags = _line.get()
+    return f"{setting}=" if flags is None else flags.get(setting, setting)
+
+
+def typed(**settings: Any) -> str:
+    """Return settings as one types them: ``-m x -c y``, or ``model='x', cluster='y'``.
+
+    Parameters
+    ----------
+    **settings
+        By the names of the arguments in Python; what the magic has no option for is left out.
+    """
+    flags = _line.get()
+    if flags is None:
+        return ", ".join(f"{name}={value!r}" for name, value in settings.items())
+    known = {flags[name]: value for name, value in settings.items() if name in flags}
+    return " ".join(_option(flag, value) for flag, value in known.items())
+
+
+def _option(flag: str, value: Any) -> str:
+    if value is True:
+        return flag
+    word = str(value)
+    return f'{flag} "{word}"' if " " in word else f"{flag} {word}".strip()
