@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.session import client, connect, defaults, use
     from alcf_jupyter.connection.waiting import wait_until_live
     from alcf_jupyter.errors import AlcfError
+    from alcf_jupyter.frames.embedding_file import load_embeddings, save_embeddings
     from alcf_jupyter.frames.embeddings import embed, matrix
     from alcf_jupyter.frames.models import models
     from alcf_jupyter.notebook.methods import cite, usage
@@ -48,6 +49,7 @@ __all__ = [
     "defaults",
     "dry_run",
     "embed",
+    "load_embeddings",
     "load_ipython_extension",
     "login",
     "logout",
@@ -56,6 +58,7 @@ __all__ = [
     "openai",
     "provenance",
     "replay",
+    "save_embeddings",
     "stream",
     "threads",
     "unload_ipython_extension",
@@ -79,6 +82,7 @@ _HOMES = {
     "defaults": "connection.session",
     "dry_run": "prompt.dry_run",
     "embed": "frames.embeddings",
+    "load_embeddings": "frames.embedding_file",
     "login": "notebook.sign_in",
     "logout": "connection.account",
     "matrix": "frames.embeddings",
@@ -86,6 +90,7 @@ _HOMES = {
     "openai": "connection.sdk",
     "provenance": "notebook.provenance",
     "replay": "connection.replay",
+    "save_embeddings": "frames.embedding_file",
     "stream": "prompt.ask",
     "threads": "prompt.threads",
     "usage": "notebook.methods",
