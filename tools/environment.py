@@ -15,8 +15,8 @@ _PERSONAL = re.compile(
     r"|PYTHON(STARTUP|PATH|WARNINGS|INSPECT)|MPLBACKEND|COLUMNS|LINES|NO_COLOR|FORCE_COLOR",
     re.IGNORECASE,
 )
-# Not personal: CI sets it, so that no browser test may skip.
-_KEPT = {"ALCF_JUPYTER_REQUIRE_BROWSER"}
+# Not personal: no browser test may skip, and how much is tried of tests/faults.
+_KEPT = {"ALCF_JUPYTER_REQUIRE_BROWSER", "ALCF_JUPYTER_FAULTS"}
 _LOOPBACK = "127.0.0.1,localhost,::1"
 
 

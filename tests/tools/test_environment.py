@@ -29,7 +29,9 @@ def test_personal_settings_are_removed(monkeypatch, tmp_path, name):
     assert changes(tmp_path)[name] is None
 
 
-@pytest.mark.parametrize("name", ["PATH", "LANG", "SSL_CERT_FILE", "ALCF_JUPYTER_REQUIRE_BROWSER"])
+@pytest.mark.parametrize(
+    "name", ["PATH", "LANG", "SSL_CERT_FILE", "ALCF_JUPYTER_REQUIRE_BROWSER", "ALCF_JUPYTER_FAULTS"]
+)
 def test_what_the_machine_needs_stays(monkeypatch, tmp_path, name):
     monkeypatch.setenv(name, "needed")
     assert name not in changes(tmp_path)
