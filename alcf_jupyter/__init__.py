@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from alcf_jupyter.frames.embedding_file import load_embeddings, save_embeddings
     from alcf_jupyter.frames.embeddings import embed, matrix
     from alcf_jupyter.frames.models import models
+    from alcf_jupyter.frames.run_list import runs
     from alcf_jupyter.notebook.methods import cite, usage
     from alcf_jupyter.notebook.provenance import provenance
     from alcf_jupyter.notebook.sign_in import login
@@ -58,6 +59,7 @@ __all__ = [
     "openai",
     "provenance",
     "replay",
+    "runs",
     "save_embeddings",
     "stream",
     "threads",
@@ -90,6 +92,7 @@ _HOMES = {
     "openai": "connection.sdk",
     "provenance": "notebook.provenance",
     "replay": "connection.replay",
+    "runs": "frames.run_list",
     "save_embeddings": "frames.embedding_file",
     "stream": "prompt.ask",
     "threads": "prompt.threads",

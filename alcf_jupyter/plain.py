@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Final
 
@@ -31,6 +32,7 @@ _INVISIBLE: Final = re.compile(
     f"|(?<![{_JOINING}])\u200c|\u200c(?![{_JOINING}])"
     f"|(?<![{_EMOJI}#*0-9\xa9\xae\u203c\u2049\u2122\u2139])\ufe0f"
 )
+_TEX: Final = re.compile(r"[\\$]")
 _SUSPECT: Final = re.compile(f"[{_NEVER}\u200c\u200d\ufe0f\u2028\u2029]")
 
 
@@ -95,3 +97,23 @@ def brief(text: object, width: int = 300) -> str:
     # A server may send megabytes where a name is expected: cut before looking at all of it.
     line = " ".join(clean("" if text is None else str(text)[: 20 * width]).split())
     return line if len(line) <= width else line[: width - 1].rstrip() + "…"
+
+
+def escape(text: str) -> str:
+    r"""Escape text for the inside of an HTML element, so that none of it is read as math.
+
+    JupyterLab typesets ``$...$``, ``\(...\)`` and the like in any HTML output, and its TeX has
+    links and styles. MathJax looks for delimiters in one run of text at a time, so a dollar or a
+    backslash in an element of its own is only a character.
+
+    Parameters
+    ----------
+    text
+        Cleaned text.
+
+    Returns
+    -------
+    str
+        HTML that shows exactly this text.
+    """
+    return _TEX.sub(r"<span>\g<0></span>", html.escape(text))

@@ -64,7 +64,7 @@ class Content:
     size: int = 0
 
 
-def read(folder: Path, identity: str | None = None) -> Content:
+def read(folder: Path, identity: str | None = None, *, vectors: bool = True) -> Content:
     """Return what a record holds, whatever happened to it; nothing is written.
 
     Parameters
@@ -73,6 +73,8 @@ def read(folder: Path, identity: str | None = None) -> Content:
         The record's. Whose it is does not matter.
     identity
         The run's, by which its lines are known even when the header is damaged.
+    vectors
+        False to leave the vectors alone, and take the lines' word for them.
 
     Raises
     ------
@@ -88,6 +90,8 @@ def read(folder: Path, identity: str | None = None) -> Content:
         raise JournalError(
             f"{path} cannot be read: {error.strerror}.", do=f"Look at it:  ls -l {path}"
         ) from None
+    if not vectors:
+        return content
     rows = list(content.rows.items())
     content.vectors, whole = vector_file.open_matrix(
         folder / VECTORS, [row.vector for _, row in rows]

@@ -1,11 +1,9 @@
-"""Recorded runs as tables and files: the list of them, and what is in one."""
+"""What is in a recorded run: as a table, and as a file of JSON Lines."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,16 +11,13 @@ import msgspec
 import pandas as pd
 import pyarrow as pa
 
-from alcf_jupyter.errors import JournalError, UsageError
+from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames.journal_content import read
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from alcf_jupyter.frames.journal_lines import Row
-    from alcf_jupyter.frames.runs import Run
+    from alcf_jupyter.frames.recorded import RecordedRun
 
-_STATUSES: Final = ("ok", "truncated", "failed")
 _COLUMNS: Final = [
     "status",
     "reply",
@@ -35,30 +30,7 @@ _COLUMNS: Final = [
 ]
 
 
-def table(found: Sequence[Run]) -> pd.DataFrame:
-    """Return runs as a table: name, kind, model, rows by status, MB, created, used, where, writer.
-
-    Parameters
-    ----------
-    found
-        As `runs` gives them. Each is read once, about a second for 300,000 rows.
-    """
-    columns = ["run", "kind", "model", *_STATUSES, "MB", "created", "used", "where", "writer"]
-    records = []
-    for run in found:
-        counts = Counter[str](row.status for row in _rows(run))
-        record: dict[str, Any] = {one: counts[one] for one in _STATUSES}
-        record |= {"run": run.name, "where": str(run.folder), "MB": round(run.size / 1e6, 3)}
-        record |= {one: str(run.about.get(one) or "") for one in ("kind", "model")}
-        record |= {
-            one: pd.Timestamp(getattr(run, one), unit="s").floor("s") for one in ("created", "used")
-        }
-        record["writer"] = str(run.holder or "")
-        records.append(record)
-    return pd.DataFrame(records, columns=columns)
-
-
-def frame(run: Run) -> pd.DataFrame:
+def frame(run: RecordedRun) -> pd.DataFrame:
     """Return what is recorded of a run, a row for each key in the order they were recorded.
 
     Raises
@@ -83,7 +55,7 @@ def frame(run: Run) -> pd.DataFrame:
     return found
 
 
-def export(run: Run, path: str | Path) -> Path:
+def export(run: RecordedRun, path: str | Path) -> Path:
     """Write what is recorded of a run as JSON Lines, a new file that only you can read.
 
     Parameters
@@ -113,12 +85,6 @@ def export(run: Run, path: str | Path) -> Path:
             f"{path} cannot be written: {error.strerror}.", do="Name another file."
         ) from None
     return path
-
-
-def _rows(run: Run) -> list[Row]:
-    with contextlib.suppress(JournalError):
-        return list(read(run.folder).rows.values())
-    return []
 
 
 def _plain(row: Row) -> dict[str, Any]:

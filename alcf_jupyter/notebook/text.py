@@ -2,35 +2,9 @@
 
 from __future__ import annotations
 
-import html
-import re
-from typing import Final
-
-from alcf_jupyter.plain import brief, clean, drop_invisible
+from alcf_jupyter.plain import brief, clean, drop_invisible, escape
 
 __all__ = ["clean", "drop_invisible", "escape", "escape_line", "one_line"]
-
-_TEX: Final = re.compile(r"[\\$]")
-
-
-def escape(text: str) -> str:
-    r"""Escape text for the inside of an HTML element, so that none of it is read as math.
-
-    JupyterLab typesets ``$...$``, ``\(...\)`` and the like in any HTML output, and its TeX has
-    links and styles. MathJax looks for delimiters in one run of text at a time, so a dollar or a
-    backslash in an element of its own is only a character.
-
-    Parameters
-    ----------
-    text
-        Cleaned text.
-
-    Returns
-    -------
-    str
-        HTML that shows exactly this text.
-    """
-    return _TEX.sub(r"<span>\g<0></span>", html.escape(text))
 
 
 def escape_line(text: object, limit: int = 200) -> str:

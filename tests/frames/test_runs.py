@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import alcf_jupyter as alcf
 from alcf_jupyter.errors import JournalHeldError, UsageError
-from alcf_jupyter.frames import run_tables, runs
+from alcf_jupyter.frames import recorded, run_list
 from alcf_jupyter.frames.journal import Journal
 from alcf_jupyter.frames.journal_content import LINES
 from alcf_jupyter.frames.journal_lines import Row
@@ -27,95 +28,169 @@ def record(folder, run=ONE, vectors=None):
 
 
 def test_a_run_is_in_the_state_directory_and_a_checkpoint_where_it_was_put(tmp_path):
-    record(runs.place(ONE))
-    record(runs.place(TWO, tmp_path / "mine"), TWO)
-    found = {run.name: run for run in runs.runs()}
+    record(recorded.place(ONE))
+    record(recorded.place(TWO, tmp_path / "mine"), TWO)
+    found = {run.name: run for run in recorded.known()}
     assert set(found) == {ONE[:16], TWO[:16]}
     assert found[TWO[:16]].folder == tmp_path / "mine"
     assert [found[one[:16]].checkpoint for one in (ONE, TWO)] == [False, True]
-    assert runs.place(ONE).stat().st_mode & 0o777 == 0o700
-    assert found[ONE[:16]].size == sum(one.stat().st_size for one in runs.place(ONE).iterdir())
+    assert recorded.place(ONE).stat().st_mode & 0o777 == 0o700
+    assert found[ONE[:16]].size == sum(one.stat().st_size for one in recorded.place(ONE).iterdir())
 
 
 def test_a_relative_checkpoint_is_found_from_another_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    record(runs.place(ONE, "mine"))
+    record(recorded.place(ONE, "mine"))
     monkeypatch.chdir("/")
-    assert [run.folder for run in runs.runs()] == [tmp_path / "mine"]
+    assert [run.folder for run in recorded.known()] == [tmp_path / "mine"]
 
 
-def test_the_table():
-    record(runs.place(ONE))
-    table = run_tables.table(runs.runs())
-    told = ["run", "kind", "model", "ok", "truncated", "failed", "writer"]
-    assert table.loc[0, told].tolist() == [ONE[:16], "map", "one", 1, 0, 1, ""]
-    assert list(run_tables.table([]).columns) == list(table.columns)
+def test_the_list_shows_itself():
+    record(recorded.place(ONE))
+    listed = alcf.runs()
+    told = ["name", "kind", "model", "ok", "truncated", "failed", "writer"]
+    assert listed.frame.loc[0, told].tolist() == [ONE[:16], "map", "one", 1, 0, 1, ""]
+    assert listed.frame.loc[0, "size"] == listed.size == listed[0].size
+    head, row, summary = repr(listed).splitlines()
+    assert head.split() == list(listed.frame.columns)
+    assert row.split()[:6] == [ONE[:16], "map", "one", "1", "0", "1"]
+    assert summary.startswith(f"1 recorded run, {listed.size} bytes in all")
+    assert f"<td>{ONE[:16]}</td><td>map</td>" in listed._repr_html_()
+
+
+def test_an_empty_list():
+    assert repr(alcf.runs()) == "No run is recorded."
+    assert alcf.runs()._repr_html_() == "<p>No run is recorded.</p>"
+    assert list(alcf.runs().frame.columns) == list(run_list._HEAD)
+
+
+def test_what_a_record_says_of_itself_is_shown_as_text(tmp_path):
+    with Journal(tmp_path / "a$b$", ONE, {"model": "<img src=x> $x$ \u202e", "kind": 7}):
+        pass
+    recorded.place(ONE, tmp_path / "a$b$")
+    shown = alcf.runs()._repr_html_() + repr(alcf.runs())
+    assert "<img src=x>" not in alcf.runs()._repr_html_()
+    assert "$x$" not in alcf.runs()._repr_html_()
+    assert "\u202e" not in shown
+
+
+def test_a_run_is_taken_by_name_or_place():
+    record(recorded.place(ONE))
+    os.utime(recorded.place(ONE) / LINES, (1e9, time.time() - 60))
+    record(recorded.place(TWO), TWO)
+    listed = alcf.runs()
+    assert [run.name for run in listed] == [TWO[:16], ONE[:16]]
+    assert listed[ONE[:6]] == listed[1] == listed[-1]
+    assert len(listed[1:]) == 1
+    assert listed[0].open()["status"].tolist() == ["ok", "failed"]
+    for which in (2, "zz"):
+        with pytest.raises(UsageError, match=r"alcf\.runs"):
+            listed[which]
+    listed[0].delete()
+    assert [run.name for run in alcf.runs()] == [ONE[:16]]
+
+
+def test_a_run_that_did_not_change_is_not_read_again(monkeypatch):
+    """A list of 300,000 rows takes a second to read; the second time it takes none."""
+    record(recorded.place(ONE))
+    repr(alcf.runs())
+    read, readings = run_list.read, []
+    monkeypatch.setattr(
+        run_list, "read", lambda *given, **how: readings.append(given) or read(*given, **how)
+    )
+    repr(alcf.runs())
+    assert readings == []
+    with Journal(recorded.place(ONE), ONE) as journal:
+        journal.append([Row("c", "truncated")])
+    assert alcf.runs().frame.loc[0, ["ok", "truncated", "failed"]].tolist() == [1, 1, 1]
+    assert len(readings) == 1
+
+
+def test_what_expired_is_said_once(monkeypatch):
+    monkeypatch.setattr(recorded, "_expired", False)
+    old = time.time() - 31 * 86400
+    record(recorded.place(ONE))
+    record(recorded.place(TWO), TWO)
+    os.utime(recorded.place(ONE) / LINES, (old, old))
+    shown = alcf.runs()
+    assert "1 recorded run was not used for 30 days and deleted" in repr(shown)
+    assert f": {ONE[:16]}</p>" in shown._repr_html_()
+    assert [run.name for run in shown] == [TWO[:16]]
+    assert "deleted (" not in repr(alcf.runs())
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1234, "1.23 kB"), (999_600, "1 MB"), (5e10, "50 GB")],
+)
+def test_sizes_in_words(size, words):
+    assert recorded.in_words(int(size)) == words
 
 
 def test_find(tmp_path):
-    record(runs.place(ONE))
+    record(recorded.place(ONE))
     record(tmp_path / "mine", TWO)
-    assert runs.find(ONE[:5]).folder == runs.place(ONE)
-    assert runs.find(tmp_path / "mine").checkpoint
+    assert recorded.find(ONE[:5]).folder == recorded.place(ONE)
+    assert recorded.find(tmp_path / "mine").checkpoint
     for name in ("", "nothing", tmp_path):
         with pytest.raises(UsageError, match="No recorded run"):
-            runs.find(name)
+            recorded.find(name)
 
 
 def test_as_a_frame_and_as_json_lines(tmp_path):
     vectors = np.arange(3, dtype=np.float32)[None]
-    run = runs.find(record(tmp_path / "mine", vectors=vectors))
-    frame = run_tables.frame(run)
+    run = recorded.find(record(tmp_path / "mine", vectors=vectors))
+    frame = run.open()
     assert frame.index.tolist() == ["a", "b"]
     assert frame["status"].tolist() == ["ok", "failed"]
     assert list(frame.loc["a", "embedding"]) == [0, 1, 2]
     assert frame["embedding"].isna().tolist() == [False, True]
-    path = run_tables.export(run, tmp_path / "out.jsonl")
+    path = run.export(tmp_path / "out.jsonl")
     written = [json.loads(one) for one in path.read_text().splitlines()]
     assert [one["status"] for one in written] == ["ok", "failed"]
     assert written[0]["embedding"] == [0, 1, 2]
     assert written[1]["reason"] == "no \ud800"
     assert path.stat().st_mode & 0o777 == 0o600
     with pytest.raises(UsageError, match="File exists"):
-        run_tables.export(run, path)
+        run.export(path)
 
 
 def test_delete_takes_its_own_files_only(tmp_path):
     record(tmp_path / "mine")
     (tmp_path / "mine" / "notes.txt").write_text("kept")
-    runs.delete(runs.find(tmp_path / "mine"))
+    recorded.find(tmp_path / "mine").delete()
     assert [one.name for one in (tmp_path / "mine").iterdir()] == ["notes.txt"]
-    record(runs.place(ONE))
-    runs.delete(runs.runs()[0])
-    assert runs.runs() == []
+    record(recorded.place(ONE))
+    recorded.known()[0].delete()
+    assert recorded.known() == []
 
 
 def test_a_run_that_is_written_is_neither_deleted_nor_expired():
-    folder = runs.place(ONE)
+    folder = recorded.place(ONE)
     with Journal(folder, ONE):
         os.utime(folder / LINES, (1, 1))
         with pytest.raises(JournalHeldError):
-            runs.delete(runs.runs()[0])
-        assert runs.expire() == []
+            recorded.known()[0].delete()
+        assert recorded.expire() == []
         assert (folder / LINES).exists()
-        assert runs.runs()[0].holder.pid == os.getpid()
+        assert recorded.known()[0].holder.pid == os.getpid()
 
 
 def test_what_was_not_used_for_thirty_days_expires_but_no_checkpoint(tmp_path):
     old = time.time() - 31 * 86400
-    for folder, run in ((runs.place(ONE), ONE), (runs.place(TWO), TWO)):
+    for folder, run in ((recorded.place(ONE), ONE), (recorded.place(TWO), TWO)):
         record(folder, run)
-    record(runs.place(ONE, tmp_path / "mine"))
-    for folder in (runs.place(ONE), tmp_path / "mine"):
+    record(recorded.place(ONE, tmp_path / "mine"))
+    for folder in (recorded.place(ONE), tmp_path / "mine"):
         os.utime(folder / LINES, (old, old))
-    assert [run.name for run in runs.expire()] == [ONE[:16]]
-    assert {run.folder for run in runs.runs()} == {runs.place(TWO), tmp_path / "mine"}
-    assert runs.expire() == []
+    assert [run.name for run in recorded.expire()] == [ONE[:16]]
+    assert {run.folder for run in recorded.known()} == {recorded.place(TWO), tmp_path / "mine"}
+    assert recorded.expire() == []
 
 
 def test_a_damaged_run_is_listed_all_the_same():
-    folder = record(runs.place(ONE))
+    folder = record(recorded.place(ONE))
     (folder / LINES).write_bytes(b"\xff" + (folder / LINES).read_bytes()[1:])
-    assert [run.name for run in runs.runs()] == [ONE[:16]]
-    assert run_tables.table(runs.runs())["ok"].tolist() == [0]
-    assert isinstance(runs.runs()[0].folder, Path)
+    assert [run.name for run in recorded.known()] == [ONE[:16]]
+    assert alcf.runs().frame["ok"].tolist() == [0]
+    assert isinstance(recorded.known()[0].folder, Path)

@@ -18,7 +18,9 @@ from alcf_jupyter.frames.journal_lines import Header, parse
 from alcf_jupyter.frames.writer_lock import Holder, WriterLock, holder_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
 
 DAYS: Final = 30
 """Without use for so long, a run in the state directory is deleted."""
@@ -29,7 +31,7 @@ _NAME: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RecordedRun:
     """A recorded run.
 
     Attributes
@@ -59,9 +61,65 @@ class Run:
     holder: Holder | None
     checkpoint: bool
 
+    def open(self) -> pd.DataFrame:
+        """Return what is recorded, a row for each key in the order they were recorded.
+
+        Raises
+        ------
+        JournalError
+            It cannot be read.
+        """
+        from alcf_jupyter.frames import run_tables
+
+        return run_tables.frame(self)
+
+    def export(self, path: str | Path) -> Path:
+        """Write what is recorded as JSON Lines, a new file that only you can read.
+
+        Parameters
+        ----------
+        path
+            A file that is not there yet.
+
+        Raises
+        ------
+        UsageError
+            The file is there, or cannot be written.
+        """
+        from alcf_jupyter.frames import run_tables
+
+        return run_tables.export(self, path)
+
+    def delete(self) -> None:
+        """Delete the record: its own files, and its folder if nothing else is in it.
+
+        Raises
+        ------
+        JournalError
+            It is being written, or cannot be deleted.
+        """
+        try:
+            lock = WriterLock(self.folder / LOCK)
+            try:
+                for name in FILES:
+                    if name != LOCK:
+                        (self.folder / name).unlink(missing_ok=True)
+            finally:
+                lock.release()
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
+        except OSError as error:
+            raise JournalError(
+                f"{self.folder} cannot be deleted: {error.strerror}.",
+                do=f"Look at it:  ls -la {self.folder}",
+            ) from None
+
+    def __repr__(self) -> str:
+        return f"<recorded run {self.name}: {in_words(self.size)} in {self.folder}>"
+
 
 def place(identity: str, checkpoint: str | Path | None = None) -> Path:
-    """Return the folder that a run is recorded in; a checkpoint is remembered for `runs`.
+    """Return the folder that a run is recorded in; a checkpoint is remembered for `known`.
 
     Parameters
     ----------
@@ -86,15 +144,22 @@ def place(identity: str, checkpoint: str | Path | None = None) -> Path:
     return folder
 
 
-def runs() -> list[Run]:
+def known() -> list[RecordedRun]:
     """Return every recorded run that can be read, the one used last first."""
     found = [_look(folder, checkpoint=False) for folder in _folders()]
     found += [_look(folder, checkpoint=True) for _, folder in _checkpoints()]
     return sorted((run for run in found if run), key=lambda run: run.used, reverse=True)
 
 
-def find(name: str | Path) -> Run:
+def find(name: str | Path, among: Sequence[RecordedRun] | None = None) -> RecordedRun:
     """Return a run by its name, the beginning of it, or its folder.
+
+    Parameters
+    ----------
+    name
+        The name or the folder.
+    among
+        Where it is looked for; every recorded run by default.
 
     Raises
     ------
@@ -106,11 +171,11 @@ def find(name: str | Path) -> Run:
         run = _look(folder.absolute(), checkpoint=folder.parent != state.folder(_ROOM))
         if run:
             return run
-    known = runs()
-    found = [run for run in known if run.name.startswith(str(name))] if str(name) else []
+    runs = known() if among is None else among
+    found = [run for run in runs if run.name.startswith(str(name))] if str(name) else []
     if len(found) == 1:
         return found[0]
-    names = [run.name for run in found] or nearest(str(name), [run.name for run in known])
+    names = [run.name for run in found] or nearest(str(name), [run.name for run in runs])
     raise UsageError(
         f"{'More than one' if found else 'No'} recorded run is called {str(name)!r}.",
         why=f"There are: {', '.join(names)}." if names else "",
@@ -118,32 +183,7 @@ def find(name: str | Path) -> Run:
     )
 
 
-def delete(run: Run) -> None:
-    """Delete a record: its own files, and its folder if nothing else is in it.
-
-    Raises
-    ------
-    JournalError
-        It is being written, or cannot be deleted.
-    """
-    try:
-        lock = WriterLock(run.folder / LOCK)
-        try:
-            for name in FILES:
-                if name != LOCK:
-                    (run.folder / name).unlink(missing_ok=True)
-        finally:
-            lock.release()
-        with contextlib.suppress(OSError):
-            run.folder.rmdir()
-    except OSError as error:
-        raise JournalError(
-            f"{run.folder} cannot be deleted: {error.strerror}.",
-            do=f"Look at it:  ls -la {run.folder}",
-        ) from None
-
-
-def expire(days: float = DAYS) -> list[Run]:
+def expire(days: float = DAYS) -> list[RecordedRun]:
     """Delete the runs in the state directory that were not used for a while; never a checkpoint.
 
     Parameters
@@ -153,21 +193,57 @@ def expire(days: float = DAYS) -> list[Run]:
 
     Returns
     -------
-    list of Run
+    list of RecordedRun
         What was deleted. A run that is being written stays.
     """
     before = time.time() - days * 86400
     gone = []
-    for run in runs():
+    for run in known():
         if run.used < before and not run.checkpoint:
             with contextlib.suppress(JournalError):
-                delete(run)
+                run.delete()
                 gone.append(run)
     for pointer, folder in _checkpoints():
         # a file system that is not mounted just now comes back: keep the pointer for as long
         if not folder.exists() and pointer.stat().st_mtime < before:
             pointer.unlink(missing_ok=True)
     return gone
+
+
+_expired = False
+
+
+def expired() -> str:
+    """Delete what expired, once in a session, and say so.
+
+    Returns
+    -------
+    str
+        A sentence; ``""`` where nothing was deleted, and at every later call.
+    """
+    global _expired  # noqa: PLW0603 - once in a session
+    if _expired:
+        return ""
+    _expired = True
+    gone = []
+    with contextlib.suppress(AlcfError, OSError):  # a run must not fail for want of tidiness
+        gone = expire()
+    if not gone:
+        return ""
+    size = in_words(sum(run.size for run in gone))
+    names = ", ".join(run.name for run in gone[:3]) + ("" if len(gone) <= 3 else ", …")
+    what = "1 recorded run was" if len(gone) == 1 else f"{len(gone):,} recorded runs were"
+    return f"{what} not used for {DAYS} days and deleted ({size}): {names}"
+
+
+def in_words(size: int) -> str:
+    """Return a size in bytes as people say it: ``1.2 MB``."""
+    value, unit = float(size), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, larger
+    return f"{size} bytes" if unit == "bytes" else f"{value:.3g} {unit}"
 
 
 def _folders() -> Iterator[Path]:
@@ -179,7 +255,7 @@ def _checkpoints() -> Iterator[tuple[Path, Path]]:
         yield pointer, Path(os.fsdecode(pointer.read_bytes()))
 
 
-def _look(folder: Path, *, checkpoint: bool) -> Run | None:
+def _look(folder: Path, *, checkpoint: bool) -> RecordedRun | None:
     try:
         about = (folder / LINES).stat()
         with (folder / LINES).open("rb") as file:
@@ -187,12 +263,12 @@ def _look(folder: Path, *, checkpoint: bool) -> Run | None:
         size = sum(one.stat().st_size for one in folder.iterdir() if one.name in FILES)
     except (OSError, AlcfError):
         return None
-    known = header if isinstance(header, Header) else None
-    return Run(
-        known.identity[:_NAME] if known else folder.name,
+    found = header if isinstance(header, Header) else None
+    return RecordedRun(
+        found.identity[:_NAME] if found else folder.name,
         folder,
-        known.about if known else {},
-        known.created if known else about.st_mtime,
+        found.about if found else {},
+        found.created if found else about.st_mtime,
         about.st_mtime,
         size,
         holder_of(folder / LOCK),

@@ -1,0 +1,167 @@
+"""Every recorded run, listed: how far, how big, where."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, overload
+
+from alcf_jupyter.errors import AlcfError, UsageError
+from alcf_jupyter.frames import recorded
+from alcf_jupyter.frames.journal_content import LINES, read
+from alcf_jupyter.plain import brief, escape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+
+    from alcf_jupyter.frames.recorded import RecordedRun
+
+_STATUSES: Final = ("ok", "truncated", "failed")
+_HEAD: Final = ("name", "kind", "model", *_STATUSES, "size", "created", "used", "where", "writer")
+
+_counted: dict[str, tuple[tuple[int, int], Counter[str]]] = {}
+"""By folder: the size and the time of the lines when they were counted, and the counts."""
+
+latest: list[str] = []
+"""The names that were listed last, for completion."""
+
+
+class Runs:
+    """The recorded runs, the one used last first.
+
+    ``runs["ab12"]`` and ``runs[0]`` give one, with ``open()``, ``export(path)`` and ``delete()``.
+
+    Parameters
+    ----------
+    found
+        As `recorded.known` gives them.
+    note
+        What is to be said of runs that are gone.
+    """
+
+    def __init__(self, found: Sequence[RecordedRun], note: str = "") -> None:
+        self._found = list(found)
+        self._note = note
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __iter__(self) -> Iterator[RecordedRun]:
+        return iter(self._found)
+
+    @overload
+    def __getitem__(self, which: int | str) -> RecordedRun: ...
+    @overload
+    def __getitem__(self, which: slice) -> Runs: ...
+    def __getitem__(self, which: int | str | slice) -> RecordedRun | Runs:
+        if isinstance(which, slice):
+            return Runs(self._found[which])
+        if isinstance(which, str):
+            return recorded.find(which, self._found)
+        try:
+            return self._found[which]
+        except IndexError:
+            raise UsageError(
+                f"There is no recorded run {which}: there are {len(self)}.",
+                do="See them all:  alcf.runs()",
+            ) from None
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of them."""
+        return sum(run.size for run in self._found)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The list as a DataFrame, sizes in bytes and times in UTC."""
+        import pandas as pd
+
+        records = []
+        for run in self._found:
+            times = {
+                one: pd.Timestamp(getattr(run, one), unit="s").floor("s")
+                for one in ("created", "used")
+            }
+            records.append(_record(run) | {"size": run.size} | times)
+        return pd.DataFrame(records, columns=list(_HEAD))
+
+    def __repr__(self) -> str:
+        rows = [_HEAD, *(tuple(row.values()) for row in self._rows())]
+        widths = [max(len(row[at]) for row in rows) for at in range(len(_HEAD))]
+        lines = [
+            "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        ]
+        return "\n".join([*(lines if self._found else []), *self._words()])
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{name}</th>" for name in _HEAD)
+        body = "".join(
+            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row.values())}</tr>"
+            for row in self._rows()
+        )
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        words = "".join(f"<p>{escape(line)}</p>" for line in self._words())
+        return f"{table if self._found else ''}{words}"
+
+    def _rows(self) -> Iterator[dict[str, str]]:
+        for run in self._found:
+            times = {one: _when(getattr(run, one)) for one in ("created", "used")}
+            record = _record(run) | {"size": recorded.in_words(run.size)} | times
+            yield {name: brief(record[name], 120) for name in _HEAD}
+
+    def _words(self) -> list[str]:
+        lines = [self._note] if self._note else []
+        if not self._found:
+            return ["No run is recorded.", *lines]
+        count = "1 recorded run" if len(self) == 1 else f"{len(self):,} recorded runs"
+        kept = f"deleted after {recorded.DAYS} days without use, a checkpoint never"
+        return [f"{count}, {recorded.in_words(self.size)} in all; {kept}.", *lines]
+
+
+def runs() -> Runs:
+    """Return every recorded run: how far, how big, where.
+
+    Returns
+    -------
+    Runs
+        A list that shows itself as a table; ``.frame`` is the DataFrame. ``runs["ab12"]`` and
+        ``runs[0]`` give a run, with ``open()`` (its rows), ``export(path)`` and ``delete()``.
+
+    Raises
+    ------
+    UsageError
+        The state directory cannot be used.
+    """
+    note = recorded.expired()
+    found = recorded.known()
+    latest[:] = [run.name for run in found]
+    return Runs(found, note)
+
+
+def _record(run: RecordedRun) -> dict[str, Any]:
+    counts = _counts(run)
+    record: dict[str, Any] = {"name": run.name}
+    record |= {one: str(run.about.get(one) or "") for one in ("kind", "model")}
+    record |= {one: counts[one] for one in _STATUSES}
+    return record | {"where": str(run.folder), "writer": str(run.holder or "")}
+
+
+def _counts(run: RecordedRun) -> Counter[str]:
+    """Count a run's rows by status; one that has not changed since is not read again."""
+    place = str(run.folder)
+    try:
+        about = (run.folder / LINES).stat()
+        version = (about.st_size, about.st_mtime_ns)
+        if place not in _counted or _counted[place][0] != version:
+            rows = read(run.folder, vectors=False).rows.values()
+            _counted[place] = (version, Counter(row.status for row in rows))
+    except (OSError, AlcfError):
+        return Counter()
+    return _counted[place][1]
+
+
+def _when(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
