@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 class Clock:
@@ -66,6 +67,21 @@ class Clock:
     def text(self, form: str, moment: float | None = None) -> str:
         """Return the service time (or `moment`) in the words of `strftime`, in UTC."""
         return datetime.fromtimestamp(self.now() if moment is None else moment, UTC).strftime(form)
+
+    def wall_text(self, form: str, moment: float) -> str:
+        """Return when `moment` is on the reader's own clock, as ALCF's scheduler words it.
+
+        The service's clock runs ahead, and what it will reach in a minute is seconds away.
+        """
+        real = time.time() + (moment - self.now()) / self._speed
+        return datetime.fromtimestamp(real, _chicago()).strftime(form)
+
+
+def _chicago() -> tzinfo:
+    try:
+        return ZoneInfo("America/Chicago")
+    except ZoneInfoNotFoundError:  # a machine without a list of time zones
+        return timezone(timedelta(hours=-6))
 
 
 def _positive(speed: float) -> float:

@@ -101,7 +101,7 @@ def _pbs(service: Service, cluster: Cluster, model: Model, letter: str) -> dict[
         "Job Comments": (
             "Not Running: Insufficient amount of resource: ngpus"
             if letter == "Q"
-            else service.clock.text("Job run at %a %b %d at %H:%M on (sophia)", model.since)
+            else service.clock.wall_text("Job run at %a %b %d at %H:%M on (sophia)", model.since)
         ),
         "Nodes Reserved": "1",
     }
@@ -109,7 +109,8 @@ def _pbs(service: Service, cluster: Cluster, model: Model, letter: str) -> dict[
     if letter == "Q":
         start = service.lifecycle.start_estimate(model)
         told.setdefault(
-            "Estimated Start Time", service.clock.text("%a %b %d %H:%M:%S %Y (Chicago time)", start)
+            "Estimated Start Time",
+            service.clock.wall_text("%a %b %d %H:%M:%S %Y (Chicago time)", start),
         )
     else:
         told["Walltime"] = _walltime(model, service.lifecycle.up_since(model), letter)
