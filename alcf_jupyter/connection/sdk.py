@@ -98,6 +98,10 @@ def _base(transport: Transport, directory: Directory, cluster: str | None) -> tu
     """Return the path that requests start with, and the cluster's name (none on other servers)."""
     profile = transport.profile
     if profile.name == "openai":
+        if cluster is not None:
+            raise UnknownClusterError(
+                f"{profile} has no clusters.", do="Leave the cluster out:  alcf.openai()"
+            )
         return profile.path, ""
     known = loop.run(directory.catalog(Deadline.after(_LOOK_UP)))
     name = known.cluster(cluster).name if cluster else _liveliest(known)

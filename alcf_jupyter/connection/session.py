@@ -16,6 +16,7 @@ from alcf_jupyter.errors import (
     UnknownModelError,
     UsageError,
 )
+from alcf_jupyter.plain import brief
 from alcf_jupyter.service import limits
 from alcf_jupyter.typed import named
 
@@ -194,19 +195,37 @@ def use(
     UnknownModelError
         The service has no such model; the message names the nearest.
     UsageError
-        The alias is not one word.
+        The alias is not one word, or stands for no model or for two.
     """
-    if alias is not None and (not alias or not alias.replace("-", "_").isidentifier()):
-        raise UsageError(
-            f"{alias!r} cannot be an alias: it takes letters, digits, - and _.",
-            do="Type:  %alcf use MODEL as short-name",
-        )
+    check_alias(alias)
     chosen = {kind: _checked(name) for kind, name in (("chat", chat), ("embed", embed)) if name}
+    if alias is not None and len(set(chosen.values())) != 1:
+        raise UsageError(
+            "An alias is a short name of one model.",
+            do=f"Type:  alcf.use('MODEL', alias={alias!r})",
+        )
     for kind, name in chosen.items():
         setattr(_session, kind, name)
         if alias:
             _session.aliases[alias] = name
     return defaults()
+
+
+def check_alias(alias: str | None) -> None:
+    """Raise unless this can be a model's short name, or is none.
+
+    Raises
+    ------
+    UsageError
+        It is not one word.
+    """
+    if alias is None:
+        return
+    if not isinstance(alias, str) or not alias.replace("-", "_").isidentifier():
+        raise UsageError(
+            f"{brief(alias, 60)!r} cannot be an alias: it takes letters, digits, - and _.",
+            do="Write it like:  %alcf use MODEL as short-name",
+        )
 
 
 def defaults() -> dict[str, str | None]:
@@ -220,6 +239,7 @@ def defaults() -> dict[str, str | None]:
 
 def _checked(name: str) -> str:
     """Return the model's id as the service spells it, or as given where it cannot be asked now."""
+    _check_text(name)
     name = _session.aliases.get(name, name)
     talk = client()
     try:
@@ -240,12 +260,8 @@ def choose(model: str | None, kind: str) -> str:
         None is named or set; the message lists Live ones as lines to paste.
     """
     name = model or defaults()[kind]
-    if name and not isinstance(name, str):
-        raise UsageError(
-            f"A model is named by a text, not by a {type(name).__name__}.",
-            do="See what there is:  %alcf models",
-        )
     if name:
+        _check_text(name)
         return _session.aliases.get(name, name)
     ready = client().models().ready(embedding=kind == "embed")
     flag = "" if kind == "chat" else "--embed "
@@ -254,6 +270,14 @@ def choose(model: str | None, kind: str) -> str:
         f"No model was chosen. Name one with {named('model')} or choose one for the notebook.",
         do="\n".join(["Type one of these:", *lines]) if lines else "See:  %alcf status",
     )
+
+
+def _check_text(name: object) -> None:
+    if not isinstance(name, str):
+        raise UsageError(
+            f"A model is named by a text, not by a {type(name).__name__}.",
+            do="See what there is:  %alcf models",
+        )
 
 
 def _state_note(model: Model) -> str:

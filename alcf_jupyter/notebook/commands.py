@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.errors import AlcfError, UsageError, nearest
-from alcf_jupyter.notebook import options, queueing, records, signing, status
+from alcf_jupyter.notebook import choosing, options, queueing, records, signing, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,31 +33,6 @@ def connect(line: str) -> str:
         )
     lines += _unused_variables()
     return "\n".join([*lines, _summary(client)])
-
-
-def use(line: str) -> str:
-    """Choose the model: ``%alcf use [--chat | --embed] MODEL [as NAME]``."""
-    from alcf_jupyter.connection import session
-
-    chosen, rest = options.use_parser().read(line)
-    words = rest.split()
-    alias = None
-    if len(words) == 3 and words[1] == "as":
-        alias = words.pop()
-        words.pop()
-    if len(words) != 1:
-        if not words:
-            return status.lines(status.defaults())
-        raise UsageError(
-            "%alcf use takes one model.", do="Type:  %alcf use MODEL  or  %alcf use MODEL as NAME"
-        )
-    kinds = {
-        "chat": words[0] if chosen.chat or not chosen.embed else None,
-        "embed": words[0] if chosen.embed else None,
-    }
-    now = session.use(**kinds, alias=alias)
-    kind, cells = ("embed", "embed cells") if chosen.embed else ("chat", "chat cells")
-    return f"{now[kind]} answers {cells}" + (f", and is called {alias}." if alias else ".")
 
 
 def help_(line: str) -> str:
@@ -88,7 +63,7 @@ COMMANDS: dict[str, Callable[[str], Any]] = {
     "logout": signing.logout,
     "whoami": signing.whoami,
     "models": queueing.models,
-    "use": use,
+    "use": choosing.use,
     "wait": queueing.wait,
     "status": status.status,
     "threads": records.threads,

@@ -15,6 +15,29 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.notebook.display import AnswerDisplay
     from alcf_jupyter.notebook.terminal import TerminalDisplay
+    from alcf_jupyter.progress import RunProgress
+
+
+class _Watcher:
+    """Shows how far the texts are where the cell's footer will stand."""
+
+    def __init__(self, display: AnswerDisplay | TerminalDisplay) -> None:
+        self._display = display
+        self.ended = ""
+        """How it ended, where it did before its end."""
+
+    def status(self, words: str) -> None:
+        self._display.status(words)
+
+    def note(self, words: str) -> None:
+        self._display.status(words)
+
+    def progress(self, now: RunProgress) -> None:
+        if now.pending:  # what is done is said below, for good
+            self._display.status(now.words or str(now))
+
+    def close(self, words: str = "") -> None:
+        self.ended = words
 
 
 def embed(
@@ -39,6 +62,7 @@ def embed(
     """
     from alcf_jupyter.frames import embeddings
 
+    watcher = _Watcher(display)
     frame = embeddings.embed(
         texts,
         model=chosen.model,
@@ -47,12 +71,13 @@ def embed(
         normalize=chosen.normalize,
         timeout=chosen.timeout or timeout,
         wait=not chosen.no_wait,
-        observer=display,
+        observer=watcher,
     )
     told: dict[str, Any] = frame.attrs["alcf"]
     line = footer(told, done=int((frame["status"] == "ok").sum()), asked=len(frame))
     # without a footer, too: the output's metadata is where a notebook keeps the provenance
-    display.finish("", line + times(told, shell), metadata=told)
+    line += times(told, shell)
+    display.finish("", line, note=watcher.ended or None, metadata=told)
     return frame
 
 
@@ -71,7 +96,8 @@ def footer(told: Mapping[str, Any], *, done: int, asked: int) -> str:
         f"{told['model']} @ {told['cluster']}" if told["cluster"] else told["model"],
         "local sandbox" if told["service"] == "sandbox" else "",
         f"{done:,} of {asked:,} texts",
-        f"{told['dimensions']:,} numbers each",
+        f"{told['dimensions']:,} numbers each" if told["dimensions"] else "",
+        f"{told['reused']:,} from the record" if told.get("reused") else "",
         "" if tokens is None else f"{tokens:,} tokens in",
         " → ".join(told["states"]) if len(told["states"]) > 1 else "",
     ]

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import context_matcher
 
+from alcf_jupyter import progress
 from alcf_jupyter.errors import SignInError
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 
+    from alcf_jupyter.frames.run import Run
     from alcf_jupyter.notebook.magics import AlcfMagics
+    from alcf_jupyter.progress import RunObserver
 
 _ANSWERS = (
     ("alcf_jupyter.prompt.reply", "Reply"),
     ("alcf_jupyter.prompt.compare", "Comparison"),
 )
+_RUN = ("alcf_jupyter.frames.run", "Run")
 _MAGICS = {"line": ("alcf", "alcf_chat", "alcf_embed"), "cell": ("alcf_chat", "alcf_embed")}
 
 _loaded: dict[int, tuple[AlcfMagics, dict[str, dict[str, Any]]]] = {}
@@ -40,6 +45,8 @@ def load(shell: InteractiveShell) -> None:
     shell.events.register("post_run_cell", offer_sign_in)
     for name in _ANSWERS:
         _formatter(shell).for_type_by_name(*name, magics.show_reply)
+    _formatter(shell).for_type_by_name(*_RUN, partial(show_run, shell))
+    progress.report_to(partial(observe, shell))
     shell.Completer.custom_matchers.append(matcher)
     _loaded[id(shell)] = (magics, before)
 
@@ -58,11 +65,13 @@ def unload(shell: InteractiveShell) -> None:
     shell.events.unregister("post_run_cell", offer_sign_in)
     if matcher in shell.Completer.custom_matchers:
         shell.Completer.custom_matchers.remove(matcher)
+    progress.report_to(None)
     formatter = _formatter(shell)
     # by name until the first was shown, by type from then on
-    for answers in _ANSWERS:
-        formatter.deferred_printers.pop(answers, None)
-    shown = [t for t in formatter.type_printers if (t.__module__, t.__name__) in _ANSWERS]
+    for name in (*_ANSWERS, _RUN):
+        formatter.deferred_printers.pop(name, None)
+    ours = {*_ANSWERS, _RUN}
+    shown = [t for t in formatter.type_printers if (t.__module__, t.__name__) in ours]
     for kind_shown in shown:
         formatter.type_printers.pop(kind_shown)
 
@@ -73,6 +82,20 @@ def matcher(context: CompletionContext) -> SimpleMatcherResult:
     from alcf_jupyter.notebook.completion import complete
 
     return complete(context)
+
+
+def observe(shell: InteractiveShell) -> RunObserver:
+    """Return who shows the call over many rows that begins now."""
+    from alcf_jupyter.notebook.run_display import observer
+
+    return observer(shell)
+
+
+def show_run(shell: InteractiveShell, run: Run) -> None:
+    """Show a run in the background: a panel with buttons, or a line of text."""
+    from alcf_jupyter.notebook.run_display import show
+
+    show(run, shell)
 
 
 def offer_sign_in(result: ExecutionResult) -> None:

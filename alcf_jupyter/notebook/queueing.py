@@ -11,6 +11,7 @@ from IPython.core.getipython import get_ipython
 from alcf_jupyter.errors import AlcfError, UsageError
 from alcf_jupyter.notebook import options
 from alcf_jupyter.notebook.surface import Surface, surface
+from alcf_jupyter.typed import WAIT, on_a_line
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -57,7 +58,8 @@ def wait(line: str) -> str | None:
     from alcf_jupyter.connection.waiting import wait_until_live
 
     display = _display()
-    model = wait_until_live(**settings, observer=display)
+    with on_a_line(WAIT):
+        model = wait_until_live(**settings, observer=display)
     display.finish("", _live(model))
     return None
 
@@ -71,7 +73,8 @@ def _wait_behind(settings: dict[str, Any]) -> None:
 
     def work() -> None:
         try:
-            model = wait_until_live(**settings, observer=display)
+            with on_a_line(WAIT):
+                model = wait_until_live(**settings, observer=display)
         except AlcfError as error:
             display.finish(str(error), "", fmt="text")
         else:

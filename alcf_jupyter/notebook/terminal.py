@@ -61,7 +61,8 @@ class TerminalDisplay:
             from alcf_jupyter.notebook.bundle import plain_text
 
             self._line = plain_text(text, fmt, calls)
-        self._print(f"{clean(self._line)}\n")
+        if self._line:
+            self._print(f"{clean(self._line)}\n")
         self._line = ""
         for line in (note, "" if self._quiet else footer):
             if line:

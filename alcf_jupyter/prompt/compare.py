@@ -110,11 +110,11 @@ def compare(
     UsageError
         Before anything is sent.
     """
-    names = [models] if isinstance(models, str) else list(models)
+    names = list(models) if isinstance(models, (list, tuple)) else [models]
     if not 1 < len(names) <= MOST_MODELS or len(set(names)) < len(names):
         raise UsageError(
             f"Two to {MOST_MODELS} different models are compared; nothing was sent.",
-            do="Write:  -m ONE -m ANOTHER  (in Python: a list of two)",
+            do="Write:  -m ONE -m ANOTHER   (in Python:  ['ONE', 'ANOTHER'])",
         )
     for option in ("thread", "new_thread", "schema", "tools"):
         if options.pop(option, None):

@@ -7,11 +7,13 @@ import math
 import pprint
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from alcf_jupyter.connection.call import write_json
+from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.session import client
-from alcf_jupyter.errors import NoConnectionError, ServiceError, SignInError
+from alcf_jupyter.errors import NoConnectionError, ServiceError, SignInError, UsageError
+from alcf_jupyter.plain import brief
 from alcf_jupyter.prompt import request as requests
 
 if TYPE_CHECKING:
@@ -56,7 +58,8 @@ class DryRun:
     @property
     def python(self) -> str:
         """The same with the OpenAI package, with a placeholder for the token."""
-        base = self.url.removesuffix("/chat/completions")
+        chats = self.url.endswith("/chat/completions")
+        base = self.url.removesuffix("/chat/completions" if chats else "/completions")
         named = dict(self.body)
         if "extra_body" in named:
             # the gateway takes a key that is really called so, which the package would unpack
@@ -68,8 +71,8 @@ class DryRun:
         return (
             "from openai import OpenAI\n\n"
             f'client = OpenAI(base_url="{base}", api_key="{TOKEN}")\n'
-            f"reply = client.chat.completions.create(\n{arguments})\n"
-            "print(reply.choices[0].message.content)"
+            f"reply = client.{'chat.' if chats else ''}completions.create(\n{arguments})\n"
+            f"print(reply.choices[0].{'message.content' if chats else 'text'})"
         )
 
     def __str__(self) -> str:
@@ -88,15 +91,17 @@ class DryRun:
     __repr__ = __str__
 
 
-def dry_run(prompt: str, **options: Any) -> DryRun:
+def dry_run(prompt: str, *, route: Literal["chat", "complete"] = "chat", **options: Any) -> DryRun:
     """Return the request that `alcf.chat` would make, checked as far as it can be; send nothing.
 
     Parameters
     ----------
     prompt
         What would be asked.
+    route
+        ``"complete"`` for the request of `alcf.complete`.
     **options
-        As for `chat`.
+        As for `chat`, or for `complete`.
 
     Returns
     -------
@@ -110,16 +115,30 @@ def dry_run(prompt: str, **options: Any) -> DryRun:
         What is wrong with it.
     """
     options.pop("observer", None)
-    call = requests.chat(prompt, **options).call
+    call = _call(prompt, route, options)
     talk = client()
     model, path = _placed(talk, call)
     origin = talk.profile.origin if talk.profile.name != "sandbox" else "http://127.0.0.1:PORT"
-    text = json.dumps(_without_images(call.body["messages"]), ensure_ascii=False)
+    asked = _without_images(call.body.get("messages") or call.body["prompt"])
+    text = json.dumps(asked, ensure_ascii=False)
     return DryRun(
         f"{origin}{path}/{call.route}",
         {"model": model, **call.body},
         math.ceil(len(text.encode("utf-8", "replace")) / _BYTES_PER_TOKEN),
     )
+
+
+def _call(prompt: str, route: str, options: dict[str, Any]) -> Call:
+    if route == "chat":
+        return requests.chat(prompt, **options).call
+    if route != "complete":
+        raise UsageError(
+            f"There is no route {brief(route, 40)!r}.", do="Write:  route='chat'  or  'complete'"
+        )
+    options.pop("wait", None)
+    chosen = (options.pop("model", None), options.pop("cluster", None))
+    deadline = Deadline.after(options.pop("timeout", requests.TIMEOUT))
+    return requests.completion(prompt, *chosen, deadline, options)
 
 
 def _placed(talk: Client, call: Call) -> tuple[str, str]:

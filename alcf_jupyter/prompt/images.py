@@ -165,7 +165,7 @@ def _image(given: Any) -> Image:
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(given, numpy.ndarray):
         return _from_array(given)
-    raise UsageError(f"A {type(given).__name__} is no image; nothing was sent.", do=_TAKES)
+    raise UsageError(f"This {type(given).__name__} is no image; nothing was sent.", do=_TAKES)
 
 
 def _from_array(array: Any) -> Image:

@@ -99,8 +99,8 @@ CHAT_PARAMETERS: dict[str, Callable[[Any], str]] = {
     "frequency_penalty": _between(-2, 2),
     "logit_bias": _bias,
     "logprobs": _flag,
-    "max_completion_tokens": _whole(0),
-    "max_tokens": _whole(0),
+    "max_completion_tokens": _whole(1),
+    "max_tokens": _whole(1),
     "metadata": _metadata,
     "modalities": _any,
     "n": _whole(1, 128),
@@ -124,7 +124,8 @@ CHAT_PARAMETERS: dict[str, Callable[[Any], str]] = {
 }
 """What the gateway takes in a chat, and a check that says what it wants where it would refuse.
 
-Read in its source (2026-05-29); it refuses every other name, even with a null value."""
+Read in its source (2026-05-29); it refuses every other name, even with a null value. A limit of 0
+tokens passes it, and is refused by the model server."""
 
 
 COMPLETION_PARAMETERS: dict[str, Callable[[Any], str]] = {

@@ -129,13 +129,23 @@ def check_prompt(prompt: object) -> None:
     """Raise unless this is a text with something in it."""
     if not isinstance(prompt, str):
         raise UsageError(
-            f"A prompt is a text, not a {type(prompt).__name__}.", do="Type:  alcf.chat('…')"
+            f"A prompt is one text, not a {type(prompt).__name__}; nothing was sent.",
+            do=_instead(prompt),
         )
     if not prompt.strip():
         raise UsageError(
             "The prompt is empty; nothing was sent.",
             do="Write it into the cell:\n  %%alcf_chat\n  What is an exascale computer?",
         )
+
+
+def _instead(prompt: object) -> str:
+    """Say what is likely meant by a prompt that is no text."""
+    if hasattr(prompt, "columns") or hasattr(prompt, "tolist"):
+        return "For an answer to each row:  alcf.map(df, 'Classify: {{column}}')"
+    if isinstance(prompt, (list, tuple)):
+        return "Ask once for each:  [alcf.chat(text) for text in texts]"
+    return "Type:  alcf.chat('…')"
 
 
 def _add_images(made: Request, images: Any, prompt: str) -> None:

@@ -112,7 +112,7 @@ def declared(functions: Iterable[Any]) -> dict[str, Tool]:
     UsageError
         One is no function that a model could call; nothing was sent.
     """
-    if callable(functions):
+    if callable(functions) or not hasattr(functions, "__iter__"):
         functions = (functions,)
     tools = [_tool(function) for function in functions]
     twice = [name for name, count in Counter(tool.name for tool in tools).items() if count > 1]

@@ -145,6 +145,19 @@ def test_the_environment_s_defaults(clean_environ):
     assert alcf.defaults() == {"chat": None, "embed": None}
 
 
+def test_an_alias_stands_for_one_model():
+    with serving(three()) as server:
+        alcf.connect(server.url, token=TOKEN)
+        before = alcf.defaults()
+        for wrong in ({}, {"chat": "m/chat-one", "embed": "m/chat-two"}):
+            with pytest.raises(UsageError, match="short name of one model"):
+                alcf.use(**wrong, alias="quick")
+        with pytest.raises(UsageError, match="not by a list"):
+            alcf.use(["m/chat-one"], alias="quick")
+        assert alcf.defaults() == before
+        assert "quick" not in session.current().aliases
+
+
 def test_aliases():
     with serving(three()) as server:
         alcf.connect(server.url, token=TOKEN)

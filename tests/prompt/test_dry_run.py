@@ -40,6 +40,23 @@ def test_the_code_makes_the_same_request():
     assert dry.tokens < 50
 
 
+def test_a_completion_has_one_too():
+    with sandbox() as stand_in:
+        stand_in.connect()
+        dry = alcf.dry_run("Once upon", route="complete", model="sandbox/echo", max_tokens=3)
+        assert stand_in.sent("/completions") == []
+        alcf.complete("Once upon", model="sandbox/echo", max_tokens=3)
+        (sent,) = stand_in.sent("/completions")
+        assert json.loads(sent["body"]) == dry.body
+        assert dry.url.endswith(sent["path"])
+    assert "client.completions.create(" in dry.python
+    assert "choices[0].text" in dry.python
+    with pytest.raises(UsageError, match="no route 'embed'"):
+        alcf.dry_run("x", route="embed", model="sandbox/echo")
+    with pytest.raises(UsageError, match="in a completion"):
+        alcf.dry_run("x", route="complete", model="sandbox/echo", schema="a int")
+
+
 def test_it_works_without_a_service_and_refuses_as_a_chat_does():
     alcf.connect("http://127.0.0.1:9/resource_server", token="t")
     assert "/CLUSTER/FRAMEWORK/v1" in alcf.dry_run("hi", model="m").url
