@@ -7,104 +7,35 @@ traceback (Sophia) or in ``Upstream endpoint returned`` (Metis), and HTML from t
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.errors import (
     AlcfError,
-    IdentityCheckError,
-    LoginRequiredError,
     MaintenanceError,
     NotLiveError,
     NotTheServiceError,
     RateLimitError,
     RefusedError,
-    RestrictedError,
     ServerFailureError,
     ServiceTimeoutError,
-    TokenRefusedError,
     TooLargeError,
     UnknownClusterError,
     UnknownModelError,
 )
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service.limits import MAX_BODY_BYTES
+from alcf_jupyter.service.report import of_model_server, report
+from alcf_jupyter.service.who_failures import identity, not_allowed
 from alcf_jupyter.typed import named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from alcf_jupyter.service.report import Report
+
 _AGAIN = "Run the cell again; if it goes on, look at:  %alcf status"
 _AGAIN_OR_ASK = "Run the cell again; if it goes on, quote the id:  %alcf help contacts"
-_LOGIN = "Sign in again:  %alcf login --force"
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a failure's body says, whatever its shape."""
-
-    message: str = ""
-    code: str = ""
-    info: dict[str, Any] | None = None
-    error_id: str = ""
-    html: bool = False
-
-
-def report(body: bytes, content_type: str = "") -> Report:
-    """Read the body of a failure; anything at all may stand in it."""
-    text = body[:1_000_000].decode("utf-8", "replace").strip()
-    content_type = content_type.casefold()
-    if text[:1] in "{[\"'" and "html" not in content_type:
-        try:
-            return _from_json(json.loads(text))
-        except (ValueError, RecursionError):
-            pass
-    if "html" in content_type or text[:200].lstrip().lower().startswith(("<!doctype", "<html")):
-        title = re.search(r"<title[^>]{0,200}>([^<]{0,300})", text, re.IGNORECASE)
-        return Report(brief(title[1]) if title else brief(_untagged(text), 120), html=True)
-    return Report(brief(text))
-
-
-def _untagged(text: str) -> str:
-    return re.sub(r"<[^<>]{0,2000}>", " ", text[:4000])
-
-
-def _from_json(value: Any) -> Report:
-    if not isinstance(value, dict):
-        return Report(brief(value))
-    error = value.get("error")
-    if isinstance(error, dict):
-        info = error.get("info")
-        return Report(
-            str(error.get("message") or ""),
-            str(error.get("code") or error.get("type") or ""),
-            info if isinstance(info, dict) else None,
-            brief(error.get("error_id") or "", 64),
-        )
-    if isinstance(error, str):
-        return Report(error, str(value.get("code") or ""))
-    if "detail" in value:
-        return Report(_detail(value["detail"]), "detail")
-    if isinstance(value.get("message"), str):
-        return Report(value["message"], str(value.get("type") or value.get("code") or ""))
-    return Report(brief(json.dumps(value)))
-
-
-def _detail(detail: Any) -> str:
-    if not isinstance(detail, list):
-        return str(detail)
-    found = []
-    for item in detail[:4]:
-        if isinstance(item, dict):
-            place = item.get("loc")
-            steps = [str(s) for s in place] if isinstance(place, list) else []
-            name = ".".join(s for s in steps if s not in ("body", "payload", "batch_data", "query"))
-            found.append(f"{name}: {item.get('msg', '')}" if name else str(item.get("msg", "")))
-        else:
-            found.append(str(item))
-    return "; ".join(found)
 
 
 def failure(status: int, body: bytes, content_type: str = "", *, sent_bytes: int = 0) -> AlcfError:
@@ -131,7 +62,7 @@ def failure(status: int, body: bytes, content_type: str = "", *, sent_bytes: int
             why="A proxy or a sign-in portal may stand in between.",
             do="Look at the address and the proxy:  %alcf status",
         )
-    inner = _inner(told.message)
+    inner = of_model_server(told.message)
     if inner is not None and status != 401:
         return _of_model_server(*inner)
     if status >= 500 and sent_bytes > MAX_BODY_BYTES:
@@ -196,50 +127,6 @@ def _last_words(message: str) -> str:
     log = message[-20_000:].rsplit("', 400, <ASGIRequest", 1)[0]
     lines = [line.strip() for line in log.replace("\\n", "\n").splitlines() if line.strip()]
     return brief(" | ".join(lines[-3:]))
-
-
-def _identity(_status: int, message: str, _code: str) -> AlcfError:
-    """Tell the gateway's 401s apart by their words; it uses 401 for permissions, too."""
-    low = message.casefold()
-    # first: this one names the person, whose name or address may hold any of the words below
-    if "must authenticate with" in low:
-        return LoginRequiredError(
-            "You are signed in through an identity provider that the service does not take.",
-            why=message,
-            do="Log out at https://app.globus.org/logout, then sign in with your ALCF or Argonne "
-            "account:  %alcf login --force",
-        )
-    # an outage at Globus may name groups or a token, too, and is neither's fault
-    asks_globus = "introspect" in low and "not active" not in low and "expired" not in low
-    if asks_globus or "could not recover" in low:
-        return IdentityCheckError(
-            "The service could not check your token just now.",
-            why=message,
-            do="Wait a minute and run the cell again.",
-        )
-    if "group" in low or "service account" in low:
-        return RestrictedError(
-            "Your account may not use this model or cluster.",
-            why=message,
-            do="Take another model (%alcf models), or ask for access:  %alcf help contacts",
-        )
-    if "polic" in low or "high-assurance" in low:
-        return LoginRequiredError(
-            "The service wants a new sign-in: the last one is too old for its policy.",
-            why=message,
-            do=_LOGIN,
-        )
-    if "expired" in low:
-        return TokenRefusedError("The access token has expired.", why=message, do=_LOGIN)
-    return TokenRefusedError("The service does not accept the token.", why=message, do=_LOGIN)
-
-
-def _not_allowed(_status: int, message: str, _code: str) -> AlcfError:
-    return RestrictedError(
-        f"The service does not allow this: {message}",
-        why="It may belong to another of your linked identities.",
-        do="See who you are signed in as:  %alcf whoami",
-    )
 
 
 _OF_A_MODEL = re.compile(r"\bmodel(?![a-z])", re.IGNORECASE)
@@ -357,8 +244,8 @@ def _unavailable(status: int, message: str, code: str) -> AlcfError:
 
 
 _BY_STATUS: dict[int, Callable[[int, str, str], AlcfError]] = {
-    401: _identity,
-    403: _not_allowed,
+    401: identity,
+    403: not_allowed,
     404: _not_found,
     405: _not_found,
     407: _proxy_password,
@@ -371,43 +258,7 @@ _BY_STATUS: dict[int, Callable[[int, str, str], AlcfError]] = {
 }
 
 
-# bounded spaces: a body of line breaks alone would take such a pattern minutes
-_MASK = "An error occurred during processing"
-_SOPHIA = re.compile(r"status code: (\d{3})\s{0,20}?\n\s{0,20}?Response text: ")
-_METIS = re.compile(r"Upstream endpoint returned (\d{3}): b['\"](.{0,2000})", re.DOTALL)
-_MESSAGE = re.compile(r'"message":\s{0,20}"((?:[^"\\]|\\.)*)')
-_ESCAPE = re.compile(r"\\(x[0-9a-f]{2}|.)", re.DOTALL)
-
-
-def _inner(message: str) -> tuple[int, str] | None:
-    """Return the model server's own status and reason where the gateway wraps them."""
-    message = message[:100_000]
-    if found := _SOPHIA.search(message):
-        return int(found[1]), _inner_reason(message[found.end() :].split("Response headers:")[0])
-    if found := _METIS.search(message):
-        return int(found[1]), _inner_reason(_text_of(found[2].rstrip(". \n")[:-1]))
-    return None
-
-
-def _text_of(shown: str) -> str:
-    """Undo the repr of a bytes value, which holds the first 256 bytes of what was sent."""
-
-    def plain(escape: re.Match[str]) -> str:
-        code = escape[1]
-        if len(code) == 3:
-            return chr(int(code[1:], 16))
-        return {"n": "\n", "r": "\r", "t": "\t"}.get(code, code)
-
-    # each character stands for one byte now
-    return _ESCAPE.sub(plain, shown).encode("latin-1", "replace").decode("utf-8", "replace")
-
-
-def _inner_reason(text: str) -> str:
-    told = report(text.encode("utf-8", "replace"))
-    if told.message and told.message != brief(text):
-        return brief(told.message)
-    found = _MESSAGE.search(text)
-    return brief(found[1] if found else text)
+_UNABLE = re.compile(r"does not support (\w[\w ]{0,60}) API")
 
 
 def _of_model_server(status: int, reason: str) -> AlcfError:
@@ -419,9 +270,18 @@ def _of_model_server(status: int, reason: str) -> AlcfError:
             status=status,
             code="model_server",
         )
+    if unable := _UNABLE.search(reason):
+        skill = "embed" if "embed" in unable[1].casefold() else "chat"
+        return RefusedError(
+            "This model cannot do that.",
+            why=reason,
+            do=f"Take one that can:  %alcf models --can {skill}",
+            status=status,
+            code="unsupported_endpoint",
+        )
     hint = "Change what it names; the same request fails again."
     if "context" in reason.casefold():
-        hint = "Shorten the prompt, or ask for fewer tokens with -n."
+        hint = f"Shorten the prompt, or ask for fewer tokens with {named('max_tokens')}."
     return RefusedError(
         "The model server refused the request.",
         why=reason,
@@ -429,6 +289,9 @@ def _of_model_server(status: int, reason: str) -> AlcfError:
         status=status,
         code="model_server",
     )
+
+
+_MASK = "An error occurred during processing"
 
 
 def is_masked(error: AlcfError | None) -> bool:

@@ -288,3 +288,13 @@ def test_no_body_takes_long_to_read(message):
 def test_deep_nesting(depth):
     for start, end in (("[", "]"), ('{"error":', "}"), ('{"detail":', "}"), ('{"detail":[', "]}")):
         check_at_once(500, (start * depth + "1" + end * depth).encode(), "")
+
+
+def test_a_model_that_cannot_do_what_was_asked_leads_to_those_that_can():
+    for words, skill in (("Embeddings", "embed"), ("Chat Completions", "chat")):
+        reason = f"The model does not support {words} API"
+        wrapped = f'status code: 400\nResponse text: {{"message": "{reason}"}}'
+        error = failure(500, json.dumps({"error": {"message": wrapped}}).encode())
+        assert isinstance(error, RefusedError)
+        assert (error.why, error.code) == (reason, "unsupported_endpoint")
+        assert error.do.endswith(f"%alcf models --can {skill}")
