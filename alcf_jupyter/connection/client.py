@@ -1,10 +1,11 @@
-"""Client: models, jobs, whoami, chat, stream, complete and embed on one service."""
+"""Client: models, jobs, whoami, chat, stream, complete, embed and batches on one service."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from alcf_jupyter.connection import loop, replay
+from alcf_jupyter.connection.batches import BatchRoutes
 from alcf_jupyter.connection.call import Caller, Status
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.directory import Directory
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.profiles import Profile
     from alcf_jupyter.errors import AlcfError
     from alcf_jupyter.progress import Observer
+    from alcf_jupyter.service.batches import Listed, Summary
     from alcf_jupyter.service.catalog import Catalog, Model
     from alcf_jupyter.service.dialect import Answer, Piece, Vectors
 
@@ -60,6 +62,7 @@ class Client:
         self._caller = Caller(self._transport, self._directory)
         self._who = Who(profile, self._directory, credential)
         self._many = ManyChats(self._transport, self._directory, self._caller)
+        self._batches = BatchRoutes(self._transport, self._directory)
 
     def __repr__(self) -> str:
         return f"<Client of {self.profile}>"
@@ -275,6 +278,90 @@ class Client:
             The whole of it. Where it is an error instead, ``call.reading`` holds what had come.
         """
         return self._steps(call, self._caller.stream)
+
+    def batch_model(
+        self, model: str, cluster: str | None = None, timeout: str | float = READ_TIMEOUT
+    ) -> Model:
+        """Return a model to send batches to.
+
+        Parameters
+        ----------
+        model, cluster
+            Its name, and where it runs.
+        timeout
+            Seconds, or words such as ``"30s"``.
+        """
+        work = self._batches.model(model, cluster, Deadline.after(timeout))
+        return loop.run(self._who.told(work))
+
+    def create_batch(
+        self, model: Model, input_file: str, folder: str, timeout: str | float = READ_TIMEOUT
+    ) -> str:
+        """Create a batch and return its id; it is asked for once, and never again.
+
+        Parameters
+        ----------
+        model
+            As `batch_model` gives it.
+        input_file, folder
+            Paths on the cluster's file system; the results go into a folder below `folder`.
+        timeout
+            Seconds, or words such as ``"30s"``.
+        """
+        work = self._batches.create(model, input_file, folder, Deadline.after(timeout))
+        return loop.run(self._who.told(work))
+
+    def list_batches(
+        self, status: str | None = None, timeout: str | float = READ_TIMEOUT
+    ) -> list[Listed]:
+        """Return your batches as the service lists them.
+
+        Parameters
+        ----------
+        status
+            ``"pending"``, ``"running"``, ``"failed"`` or ``"completed"``; all by default.
+        timeout
+            Seconds, or words such as ``"30s"``.
+        """
+        return loop.run(self._who.told(self._batches.listed(status, Deadline.after(timeout))))
+
+    def batch_status(self, batch_id: str, timeout: str | float = READ_TIMEOUT) -> str:
+        """Return how a batch is, in the service's word; it looks at most every 30 s.
+
+        Parameters
+        ----------
+        batch_id
+            The batch's.
+        timeout
+            Seconds, or words such as ``"30s"``.
+        """
+        return loop.run(self._who.told(self._batches.status(batch_id, Deadline.after(timeout))))
+
+    def batch_result(self, batch_id: str, timeout: str | float = READ_TIMEOUT) -> list[Summary]:
+        """Return what each task of a batch did; of one that failed, the reason as an error.
+
+        Parameters
+        ----------
+        batch_id
+            The batch's.
+        timeout
+            Seconds, or words such as ``"30s"``.
+        """
+        return loop.run(self._who.told(self._batches.result(batch_id, Deadline.after(timeout))))
+
+    def batch_results(
+        self, batch_ids: Sequence[str], timeout: str | float = "5m"
+    ) -> list[list[Summary] | AlcfError]:
+        """Return for each of several batches what it did, or the error that was answered.
+
+        Parameters
+        ----------
+        batch_ids
+            The batches'.
+        timeout
+            Seconds, or words such as ``"30s"``.
+        """
+        return loop.run(self._batches.results(batch_ids, Deadline.after(timeout)))
 
     @overload
     def openai(

@@ -42,6 +42,9 @@ class Profile:
         How often the queue is looked at.
     proxy
         Proxy to use in place of what the environment says.
+    mount
+        The folder that stands for the root of the clusters' file system; ``""``: it is where it
+        says, or not on this machine.
     """
 
     name: Literal["alcf", "sandbox", "gateway", "openai", "metis"]
@@ -49,6 +52,7 @@ class Profile:
     requests_per_second: float | None = None
     poll_seconds: float = limits.JOBS_CACHE_SECONDS
     proxy: str | None = None
+    mount: str = ""
 
     @property
     def is_gateway(self) -> bool:

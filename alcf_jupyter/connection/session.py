@@ -164,6 +164,7 @@ def _sandbox(
         running.url,
         limits.REQUESTS_PER_SECOND,
         poll_seconds or standin.POLL_SECONDS,
+        mount=running.root,
     )
     return profile, Credential(standin.secret_of(running), "the sandbox")
 

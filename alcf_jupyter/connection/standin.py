@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -12,7 +13,8 @@ import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from alcf_jupyter.errors import UnreachableError
+from alcf_jupyter.connection import state
+from alcf_jupyter.errors import UnreachableError, UsageError
 from alcf_jupyter.plain import brief
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ class StandIn:
     url: str
     process: subprocess.Popen[bytes]
     owner: int
+    root: str = ""
+    """The folder that stands for the cluster's file system: batches read and write below it."""
 
     @property
     def alive(self) -> bool:
@@ -80,6 +84,10 @@ def _launch(aliases: dict[str, str]) -> StandIn:
     command = [sys.executable, "-m", "alcf_jupyter.sandbox", "--with-owner"]
     for name, model in aliases.items():
         command += ["--alias", f"{name}={model}"]
+    root = ""
+    with contextlib.suppress(UsageError):  # without a place of its own it takes no batches
+        root = str(state.folder("sandbox"))
+        command += ["--batch-root", root]
     # its standard input is the leash: when this process ends, in whatever way, the pipe closes
     process = subprocess.Popen(  # noqa: S603 - our own module, no shell
         command,
@@ -106,7 +114,7 @@ def _launch(aliases: dict[str, str]) -> StandIn:
     if process.stderr:
         threading.Thread(target=_drain, args=(process.stderr,), daemon=True).start()
     _secrets[url] = secret
-    return StandIn(url, process, os.getpid())
+    return StandIn(url, process, os.getpid(), root)
 
 
 def _end(process: subprocess.Popen[bytes]) -> str:

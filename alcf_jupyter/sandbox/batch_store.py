@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from .answers import GatewayError
+from .batch_records import Records
 from .batch_run import FailedError, run
 
 if TYPE_CHECKING:
@@ -28,7 +31,8 @@ class Batch:
     """One batch.
 
     `status`, `completed_at` and `failed_at` are the database's, refreshed by whoever asks;
-    `outcome` is the truth: None while it runs, then the status and the result.
+    `outcome` is the truth: None while it runs, then the status and the result; `elsewhere` is
+    whether another sandbox works on it.
     """
 
     id: str
@@ -46,6 +50,14 @@ class Batch:
     failed_at: float | None = None
     checked: float = float("-inf")
     outcome: tuple[str, Any] | None = None
+    elsewhere: bool = False
+
+    def record(self) -> dict[str, Any]:
+        """Return all of it as plain values."""
+        told = {one.name: getattr(self, one.name) for one in fields(self)}
+        names = {"cluster": self.cluster.name, "framework": self.model.framework}
+        private = {"checked": 0.0, "elsewhere": False}
+        return {**told, **names, "model": self.model.id, **private}
 
 
 class Batches:
@@ -55,11 +67,17 @@ class Batches:
         self._service = service
         self._known: dict[str, Batch] = {}
         self._running: set[asyncio.Task[None]] = set()
+        self._records = Records(service.settings.batch_root)
 
     def start(self, batch: Batch, *, tracked: bool = True) -> None:
         """Run a batch, and put it into the database when it is `tracked`."""
         if tracked:
             self._known[batch.id] = batch
+            self._records.hold(batch.id)
+            self._records.write(batch.id, batch.record())
+        self._begin(batch)
+
+    def _begin(self, batch: Batch) -> None:
         task = asyncio.create_task(self._run(batch))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -75,13 +93,48 @@ class Batches:
         except Exception as wrong:
             log.exception("batch %s", batch.id)
             batch.outcome = (FAILED, repr(wrong))
+        self._keep(batch)
+
+    def _keep(self, batch: Batch) -> None:
+        if batch.id in self._known:
+            self._records.write(batch.id, batch.record())
+            if batch.outcome is not None:
+                self._records.release(batch.id)
+
+    def _take_up(self) -> None:
+        """Add what other sandboxes recorded, and go on with what an ended one left undone."""
+        for batch_id in self._records.ids():
+            batch = self._known.get(batch_id)
+            if batch is not None and (batch.outcome or not batch.elsewhere):
+                continue
+            batch = self._restored(self._records.read(batch_id))
+            if batch is None:
+                continue
+            self._known[batch_id] = batch
+            moments = (batch.created, batch.completed_at or 0.0, batch.failed_at or 0.0)
+            self._service.clock.advance(max(0.0, max(moments) - self._service.clock.now()))
+            if batch.outcome is None:
+                batch.elsewhere = not self._records.hold(batch_id)
+                if not batch.elsewhere:
+                    self._begin(batch)
+
+    def _restored(self, record: dict[str, Any] | None) -> Batch | None:
+        with suppress(KeyError, TypeError, ValueError, GatewayError):
+            told = dict(record or {})
+            cluster = self._service.catalog.cluster(told["cluster"])
+            model = self._service.catalog.find(cluster, told.pop("framework"), told["model"])
+            outcome = told["outcome"] and tuple(told["outcome"])
+            return Batch(**{**told, "cluster": cluster, "model": model, "outcome": outcome})
+        return None
 
     def get(self, batch_id: str) -> Batch | None:
         """Return a batch by its id."""
+        self._take_up()
         return self._known.get(batch_id)
 
     def of(self, person: Person) -> list[Batch]:
         """Return the batches of a person."""
+        self._take_up()
         return [batch for batch in self._known.values() if batch.owner == person.id]
 
     def refresh(self, batch: Batch) -> None:
@@ -100,6 +153,7 @@ class Batches:
                 batch.completed_at = now
             else:
                 batch.failed_at = now
+            self._keep(batch)
 
 
 def _result(summary: dict[str, Any], fault: str) -> Any:
