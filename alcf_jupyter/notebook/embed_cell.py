@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from alcf_jupyter.errors import RefusedError
 from alcf_jupyter.notebook.footer import times
 
 if TYPE_CHECKING:
@@ -58,7 +59,12 @@ def embed(
     timeout
         The deadline where none is given.
     display, shell
-        Where it is told.
+        Where it is told, and where the frame goes.
+
+    Raises
+    ------
+    RefusedError
+        None of the texts could be embedded; the frame that says why is in ``_``.
     """
     from alcf_jupyter.frames import embeddings
 
@@ -78,7 +84,23 @@ def embed(
     # without a footer, too: the output's metadata is where a notebook keeps the provenance
     line += times(told, shell)
     display.finish("", line, note=watcher.ended or None, metadata=told)
+    if chosen.out:
+        shell.user_ns[chosen.out] = frame
+    _check(frame, shell)
     return frame
+
+
+def _check(frame: DataFrame, shell: InteractiveShell) -> None:
+    """Fail the cell where no text has a vector, so that nothing goes on without one."""
+    failed = frame[frame["status"] == "failed"]
+    if failed.empty or (frame["status"] == "ok").any():
+        return
+    shell.displayhook.update_user_ns(frame)  # type: ignore[no-untyped-call]
+    raise RefusedError(
+        "None of the texts could be embedded.",
+        why=str(failed["reason"].iloc[0]),
+        do="Mend the texts, or take another model:  %alcf models --can embed",
+    )
 
 
 def footer(told: Mapping[str, Any], *, done: int, asked: int) -> str:

@@ -152,10 +152,7 @@ class AlcfMagics(Magics):
             text = self._filled(text, chosen, [], lines=True)
             texts = [one for one in text.splitlines() if one.strip()]
         display = self._display(quiet=chosen.quiet)
-        frame = embed(texts, chosen, self._timeout(), display, self.shell)
-        if chosen.out:
-            self._namespace[chosen.out] = frame
-        return frame
+        return embed(texts, chosen, self._timeout(), display, self.shell)
 
     def _display(
         self, *, quiet: bool, live: bool = True, fmt: Format = "markdown"

@@ -19,7 +19,7 @@ KEY = "alcf"
 """Under this name an output's metadata holds the provenance."""
 
 _FIRST = (
-    *("cell", "execution_count", "model", "model_served", "cluster", "service", "url"),
+    *("cell", "execution_count", "route", "model", "model_served", "cluster", "service", "url"),
     *("parameters", "complete", "finish_reason", "prompt_tokens", "completion_tokens"),
     *("waited_seconds", "first_token_seconds", "total_seconds", "states", "time"),
     *("prompt_sha256", "answer_sha256", "versions"),
@@ -38,9 +38,10 @@ def provenance(path: str | os.PathLike[str]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row for each recorded answer, in the notebook's order: the cell's place (from 0) and
-        its number, what was asked for and what answered, the parameters, whether the answer is
-        whole, tokens, seconds, the time in UTC, and hashes of prompt and answer.
+        One row for each recorded answer, and one for each cell of embeddings, in the notebook's
+        order: the cell's place (from 0) and its number, what was asked for and what answered, the
+        parameters, whether the answer is whole, tokens, seconds, the time in UTC, and hashes of
+        what was asked and of what came.
 
     Raises
     ------

@@ -123,3 +123,40 @@ def test_provenance_of_a_saved_notebook(notebook, tmp_path):
         path.write_text(bad)
         with pytest.raises(alcf.AlcfError, match="as a notebook"):
             alcf.provenance(path)
+
+
+@pytest.mark.parametrize("options", ["", "-q ", "-q -o kept "])
+def test_an_embed_cell_keeps_its_provenance_as_a_chat_does(notebook, tmp_path, options):
+    import nbformat
+
+    import alcf_jupyter as alcf
+
+    outputs = []
+    for cell in (
+        f"%%alcf_embed {options}-m sandbox/embed --dimensions 64\na text\nanother",
+        "%%alcf_chat -m sandbox/echo\nx",
+    ):
+        shown = notebook.run(cell, watched=False).only("display_data")
+        outputs.append(
+            nbformat.v4.new_output("display_data", data=shown["data"], metadata=shown["metadata"])
+        )
+    path = tmp_path / "n.ipynb"
+    cells = [nbformat.v4.new_code_cell("y", outputs=[output]) for output in outputs]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    embedded, chat = alcf.provenance(path).to_dict("records")
+    assert outputs[1]["metadata"]["alcf"].keys() <= outputs[0]["metadata"]["alcf"].keys()
+    assert (embedded["route"], chat["route"]) == ("embeddings", "chat/completions")
+    assert (embedded["model"], embedded["cluster"]) == ("sandbox/embed", "sophia")
+    assert embedded["parameters"] == {"dimensions": 64}
+    assert (embedded["dimensions"], embedded["complete"]) == (64, True)
+    assert embedded["prompt_tokens"] == 3
+    assert embedded["total_seconds"] > 0
+    assert len(embedded["prompt_sha256"]) == len(embedded["answer_sha256"]) == 64
+    assert "a text" not in path.read_text()
+    assert "sandbox/embed" in alcf.cite(path)
+
+
+def test_an_embed_cell_without_a_vector_fails_and_says_why(notebook):
+    done = notebook.run("%%alcf_embed -m sandbox/echo -o none\na text")
+    assert "Embeddings API" in done.error
+    assert "%alcf models --can embed" in done.error
