@@ -18,6 +18,9 @@ _NUMBER = re.compile(r"\d+\w?")
 _QUIET_SECONDS: Final = 10.0
 """How long counts may change without a line of their own."""
 
+FEW: Final = 100
+"""Up to so many rows a run ends without a word, if there was none before."""
+
 
 class Observer(Protocol):
     """Whoever wants to know how a long call is getting on."""
@@ -132,7 +135,7 @@ class LineObserver(StderrObserver):
         self._guard = threading.Lock()
         self._now: RunProgress | None = None
         self._written_at = time.monotonic()
-        self._closed = False
+        self._noted = self._closed = False
 
     def status(self, words: str) -> None:
         """Write `words` if they differ from the last ones."""
@@ -141,6 +144,7 @@ class LineObserver(StderrObserver):
 
     def note(self, words: str) -> None:
         """Write a line."""
+        self._noted = True
         _write(f"{words}\n")
 
     def progress(self, now: RunProgress) -> None:
@@ -155,7 +159,7 @@ class LineObserver(StderrObserver):
     def close(self, words: str = "") -> None:
         """Write how it ended."""
         with self._guard:
-            ended = words or (counts(self._now) if self._now else "")
+            ended = words or ending(self._now, told=self._noted or bool(self._last))
             if ended and not self._closed:
                 _write(f"{ended}\n")
             self._closed = True
@@ -168,7 +172,7 @@ class TerminalObserver:
         self._guard = threading.Lock()
         self._now: RunProgress | None = None
         self._shown = ""
-        self._closed = False
+        self._noted = self._closed = False
 
     def status(self, words: str) -> None:
         """Show `words` in place of what was shown."""
@@ -177,6 +181,7 @@ class TerminalObserver:
     def note(self, words: str) -> None:
         """Write a line that stays, above the one that changes."""
         with self._guard:
+            self._noted = True
             _write(f"\r\x1b[K{brief(words, 1000)}\n{self._shown}")
 
     def progress(self, now: RunProgress) -> None:
@@ -187,7 +192,7 @@ class TerminalObserver:
     def close(self, words: str = "") -> None:
         """Show how it ended, and leave the line."""
         with self._guard:
-            ended = words or (counts(self._now) if self._now else "")
+            ended = words or ending(self._now, told=self._noted)
             if not self._closed and (ended or self._shown):
                 _write(f"\r\x1b[K{brief(ended, 1000)}\n" if ended else "\r\x1b[K")
             self._closed = True
@@ -212,8 +217,11 @@ def observer() -> RunObserver:
     RunObserver
         What the notebook layer registered, else lines on stderr, or one line on a terminal.
     """
-    if _make is not None:
-        return _make()
+    return on_stderr() if _make is None else _make()
+
+
+def on_stderr() -> RunObserver:
+    """Return who writes to stderr: one line that changes on a terminal, else lines."""
     return TerminalObserver() if sys.stderr.isatty() else LineObserver()
 
 
@@ -231,6 +239,19 @@ def counts(now: RunProgress) -> str:
         parts.append(f"{now.pending:,} not done")
     rows = "1 row" if now.rows == 1 else f"{now.rows:,} rows"
     return f"{rows}: {', '.join(parts)}" if parts else rows
+
+
+def ending(now: RunProgress | None, *, told: bool) -> str:
+    """Return what a run ends with where no words are given: its counts, or nothing.
+
+    Parameters
+    ----------
+    now
+        How far it came.
+    told
+        Whether anything was told before that needs an end.
+    """
+    return counts(now) if now is not None and (told or now.rows > FEW) else ""
 
 
 def _write(text: str) -> None:

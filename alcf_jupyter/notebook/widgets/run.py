@@ -1,0 +1,142 @@
+"""The panel of a run in the background: how far it is, and buttons to pause, resume and stop it."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import threading
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import ipywidgets as widgets
+from IPython.display import display
+
+from alcf_jupyter.notebook import run_view
+from alcf_jupyter.notebook.text import escape_line
+
+if TYPE_CHECKING:
+    from alcf_jupyter.frames.run import Run
+    from alcf_jupyter.progress import RunProgress
+
+_panels: WeakKeyDictionary[Run, RunPanel] = WeakKeyDictionary()
+
+
+class RunPanel(widgets.VBox):  # type: ignore[misc]
+    """Follows a run until it ends, or until the panel is closed.
+
+    Parameters
+    ----------
+    run
+        The run. What changes is shown from its own thread.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run: Run | None = run
+        self._title = run_view.title(run)
+        self._guard = threading.RLock()
+        # the run's thread belongs to no cell; what it sends goes the way of the cell that shows it
+        self._context = contextvars.copy_context()
+        self._handles: list[Any] = []
+        self._state, self._bar, self._facts = (widgets.HTML() for _ in range(3))
+        self._pause = _button("Pause", "Send nothing new until Resume")
+        self._resume = _button("Resume", "Go on")
+        self._stop = _button("Stop", "End it; what is finished is kept")
+        self._pause.on_click(lambda _button: self._run and self._run.pause())
+        self._resume.on_click(lambda _button: self._run and self._run.resume())
+        self._stop.on_click(lambda _button: self._run and self._run.stop())
+        title = widgets.HTML(f"<strong>{escape_line(self._title)}</strong>")
+        buttons = widgets.HBox(
+            [self._pause, self._resume, self._stop], layout=widgets.Layout(flex_flow="row wrap")
+        )
+        super().__init__([title, self._state, self._bar, self._facts, buttons])
+        self._show(run, run.progress)
+        self._unwatch = _nothing
+        unwatch = run.watch(self._on_progress)
+        with self._guard:  # a run that has ended tells it before `watch` returns
+            if self._run is not None:
+                self._unwatch = unwatch
+
+    def __repr__(self) -> str:
+        return f"<{self._title}>"
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        """Add what is seen where widgets are not: how far it was."""
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**options) or {}
+        return {**bundle, "text/plain": repr(self), "text/html": self.shadow()}
+
+    def shadow(self) -> str:
+        """Return what the panel shows, as plain HTML."""
+        shown = [part.value for part in self.children if isinstance(part, widgets.HTML)]
+        return "".join(f"<div>{html}</div>" for html in shown)
+
+    def close(self) -> None:
+        """Take the panel away; the run goes on."""
+        self._forget()
+        super().close()
+
+    def display(self) -> None:
+        """Show the panel below the cell; shown in several places, it is the same in all."""
+        handle = display(self, display_id=True)  # type: ignore[no-untyped-call]
+        with self._guard:
+            if self._run is not None:
+                self._handles.append(handle)
+
+    def _on_progress(self, now: RunProgress) -> None:
+        # whatever is wrong with the screen, the run goes on
+        with contextlib.suppress(Exception):
+            self._context.copy().run(self._take, now)
+
+    def _take(self, now: RunProgress) -> None:
+        with self._guard:
+            run = self._run
+            if run is None:
+                return
+            self._show(run, now)
+            if run.running:
+                return
+            handles = self._handles
+            self._forget()
+        for handle in handles:  # the plain form that stays in the notebook tells the end
+            handle.update(self)
+
+    def _forget(self) -> None:
+        """Follow the run no longer; its rows may take much memory, a panel stays for ever."""
+        with self._guard:
+            self._unwatch()
+            self._run, self._unwatch, self._handles = None, _nothing, []
+
+    def _show(self, run: Run, now: RunProgress) -> None:
+        """Show how far it is; only what has changed is sent to the browser."""
+        words = [run_view.state(now)]
+        if run.error is not None:
+            words += str(run.error).splitlines()
+        told = "<br>".join(escape_line(line, 500) for line in words)
+        shown = {
+            self._state: f'<div role="status" aria-live="polite">{told}</div>',
+            self._bar: run_view.bar(now),
+            self._facts: run_view.lines([run_view.facts(now)]),
+        }
+        for part, html in shown.items():
+            if part.value != html:
+                part.value = html
+        self._pause.disabled = not run.running or now.state == "paused"
+        self._resume.disabled = not run.running or now.state != "paused"
+        self._stop.disabled = not run.running
+
+
+def show(run: Run) -> None:
+    """Show a run's panel."""
+    panel = _panels.get(run)
+    if panel is None or panel.comm is None:
+        panel = _panels[run] = RunPanel(run)
+    panel.display()
+
+
+def _button(label: str, hint: str) -> Any:
+    return widgets.Button(
+        description=label, tooltip=hint, layout=widgets.Layout(width="auto", min_width="7em")
+    )
+
+
+def _nothing() -> None:
+    """Unwatch what is not watched."""
