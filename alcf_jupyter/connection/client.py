@@ -387,9 +387,13 @@ class Client:
 
     @property
     def service(self) -> str:
-        """Who is asked, as it is recorded; the sandbox has another address in every run."""
+        """Who is asked, as it is recorded.
+
+        The sandbox has another address in every run, and a Metis endpoint's stands in its file,
+        which whoever plays the record need not have.
+        """
         name = self.profile.name
-        return name if name in ("alcf", "sandbox") else f"{name} {self.profile.url}"
+        return name if name in ("alcf", "sandbox", "metis") else f"{name} {self.profile.url}"
 
     def _steps(
         self, call: Call, ask: Callable[[Call, Emit], Coroutine[Any, Any, T]]

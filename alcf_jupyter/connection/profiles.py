@@ -113,7 +113,7 @@ class Profile:
         names = {
             "alcf": "the ALCF Inference Endpoints",
             "sandbox": "the sandbox, a local stand-in and not ALCF's service",
-            "metis": f"the Metis endpoint at {self.url}",
+            "metis": "a direct Metis endpoint",
         }
         return names.get(self.name, self.url)
 

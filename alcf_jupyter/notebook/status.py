@@ -26,7 +26,7 @@ def status(line: str) -> str:
         raise UsageError("%alcf status takes no options.", do="Type:  %alcf status")
     client = session.client()
     rows = [("Service", str(client.profile))]
-    if client.profile.name in ("alcf", "gateway"):
+    if client.profile.name in ("alcf", "gateway", "metis"):
         rows.append(("Address", client.url))
     proxy = client.profile.proxy_now()
     rows.append(("Proxy", _without_password(proxy) if proxy else "none"))

@@ -267,7 +267,7 @@ def test_a_model_is_asked_by_the_service_s_own_spelling():
     with serving(script) as server:
         client_of(server.url).chat(ask(model="meta/big"))
         assert server.to(POSTS)[0].json["model"] == "Meta/Big"
-        with pytest.raises(UnknownModelError, match="-m Meta/Big"):
+        with pytest.raises(UnknownModelError, match="model='Meta/Big'"):
             client_of(server.url).chat(ask(model="meta/bug"))
         assert len(server.to(POSTS)) == 1
 

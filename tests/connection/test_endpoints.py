@@ -75,7 +75,7 @@ def test_the_tilde_and_a_pattern(service, clean_environ):
     assert client.clusters == ["metis_endpoint_1", "metis_endpoint_2"]
     assert alcf.chat("x", model="sandbox/markdown").cluster == "metis_endpoint_2"
     assert alcf.chat("x", model="sandbox/echo", cluster="metis_endpoint_2").text == "x"
-    with pytest.raises(errors.UnknownModelError, match="-c metis_endpoint_2"):
+    with pytest.raises(errors.UnknownModelError, match="cluster='metis_endpoint_2'"):
         alcf.chat("x", model="sandbox/markdwn")
 
 

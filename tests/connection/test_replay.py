@@ -12,6 +12,7 @@ import pytest
 import alcf_jupyter as alcf
 from alcf_jupyter.connection import replay, session
 from alcf_jupyter.errors import ReplayError, StreamFailedError, UnknownModelError, UsageError
+from tests.controlled import sandbox
 from tests.scripted import model
 
 
@@ -99,6 +100,34 @@ def test_a_question_asked_twice_has_two_answers_in_order(path):
         played = [alcf.chat("again", model="m").text for _ in range(3)]
     assert said == ["one", "two"]
     assert played == ["one", "two", "two"]
+
+
+def test_a_metis_endpoint_is_played_without_its_file(path, tmp_path):
+    from tests.connection.test_endpoints import write
+
+    with sandbox() as stand_in:
+        file = write(
+            tmp_path / "metis_endpoint_1.txt",
+            BASE_URL=stand_in.plain,
+            SAMBANOVA_API_KEY=stand_in.secret,
+            MODELS="sandbox/echo",
+        )
+
+        def asked():
+            alcf.connect(str(file))
+            said = alcf.chat("hi", model="sandbox/echo")
+            return said.text, said.footer, list(alcf.models()["cluster"]), str(alcf.client())
+
+        alcf.replay("record", path)
+        recorded = asked()
+        stand_in.sent()
+        file.unlink()
+        alcf.replay("only", path)
+        assert asked() == recorded
+        assert stand_in.sent() == []
+        text = path.read_text()
+        assert stand_in.secret not in text
+        assert stand_in.plain not in text
 
 
 def test_nothing_is_sent_while_it_plays(path):
