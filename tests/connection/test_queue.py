@@ -270,7 +270,7 @@ def test_the_deadline_names_the_state_and_what_is_live(queue_, state):
         assert 0.6 < time.monotonic() - began < 1.5
         said = str(caught.value)
         assert f"cold on sophia was {state}" in said
-        assert "Live now:  -m other" in said
+        assert "Live now:  model='other'" in said
         assert "timeout=" in said
         assert len(said.splitlines()) == 3
         assert paths(server.requests, POSTS) == []
