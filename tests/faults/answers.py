@@ -45,8 +45,8 @@ def structured(prompt, schema):
 
 
 def prompt_of(body):
-    """Return the text of the last message."""
-    content = body["messages"][-1]["content"]
+    """Return what the user asks; a complaint about the form of an answer may follow it."""
+    content = next(one for one in body["messages"] if one["role"] == "user")["content"]
     if isinstance(content, list):
         content = "".join(part.get("text", "") for part in content)
     return content

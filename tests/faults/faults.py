@@ -21,7 +21,8 @@ class Fault:
     ----------
     kind
         ``right`` (the right answer comes in the end), ``wrong`` (a status 200 that is no answer),
-        ``refusal``, ``broken`` (the connection), ``endless``, ``huge``, or ``model``.
+        ``refusal``, ``broken`` (the connection), ``endless``, ``huge``, ``model``, or ``smuggled``
+        (the right answer, and more than was asked for).
     only
         ``chat`` or ``embeddings`` where it cannot befall the other.
     """
@@ -176,22 +177,13 @@ async def late(x):
     await x.answer(right(x.body))
 
 
-@fault("right")
+@fault("smuggled")
 async def answered_twice(x):
     """A second answer that nobody asked for follows on the same connection, at once."""
     other = raw(_other(x.body))
     body = raw(right(x.body))
     x.delivers()
     await x.send(x.head(len(body)) + body + x.head(len(other)) + other)
-
-
-@fault("right")
-async def answered_twice_late(x):
-    """The same, a moment later: it lies there when the connection is used again."""
-    other = raw(_other(x.body))
-    await x.answer(right(x.body))
-    await asyncio.sleep(0.02)
-    await x.send(x.head(len(other)) + other)
 
 
 def _other(body):

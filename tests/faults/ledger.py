@@ -4,6 +4,9 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+WARM_UP = "hi"
+"""The smallest request, which starts a model."""
+
 
 @dataclass
 class Sent:
@@ -43,6 +46,7 @@ class Ledger:
     """Every request in the order it came; see `Sent`."""
 
     sent: list[Sent] = field(default_factory=list)
+    by_model: dict[str, list[Sent]] = field(default_factory=dict)
     asked: Counter = field(default_factory=Counter)
     asked_at: list[tuple[float, str]] = field(default_factory=list)
     connections: int = 0
@@ -50,12 +54,13 @@ class Ledger:
     most_in_flight: int = 0
 
     def of(self, model=None, since=0):
-        """Return the requests for a model, from the `since`-th of all on."""
-        return [one for one in self.sent[since:] if model in (None, one.model)]
+        """Return the requests for a model, or for any, from its `since`-th on."""
+        return (self.sent if model is None else self.by_model.get(model, []))[since:]
 
     def texts(self, model=None, since=0):
-        """Return how often each prompt or text was sent."""
-        return Counter(text for one in self.of(model, since) for text in one.texts)
+        """Return how often each prompt or text was sent, but for what only starts a model."""
+        some = [one for one in self.of(model, since) if one.texts != (WARM_UP,)]
+        return Counter(text for one in some for text in one.texts)
 
     def delivered(self, model=None, since=0):
         """Return how often the right answer to each prompt or text was written to its end."""
@@ -79,6 +84,7 @@ class Ledger:
     def begins(self, entry):
         """Note a request that has come."""
         self.sent.append(entry)
+        self.by_model.setdefault(entry.model, []).append(entry)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
 

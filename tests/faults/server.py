@@ -117,6 +117,8 @@ class FaultServer:
         Whether ``/status`` calls the cluster up.
     resets
         The chance that a new connection is reset before anything is read.
+    silent
+        Whether everything but a model's answers is waited for in vain.
     on_request
         Called with each `Sent` before it is answered: to kill the client, for example.
     """
@@ -128,6 +130,7 @@ class FaultServer:
         self.ledger = Ledger()
         self.up = True
         self.resets = 0.0
+        self.silent = False
         self.on_request = None
         self.on_answer = None
         self.dice = random.Random(seed)
@@ -235,6 +238,8 @@ class FaultServer:
             with self._counted(x):
                 await self._infer(x)
         elif x.method == "GET":
+            if self.silent:
+                await x.hang()
             await self._get(x)
         else:
             await x.refuse("404-route")
