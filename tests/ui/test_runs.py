@@ -1,0 +1,96 @@
+"""A run over a column in a real JupyterLab: its panel, its buttons, and a call waited for."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+SET_UP = """%load_ext alcf_jupyter
+%alcf connect sandbox
+import alcf_jupyter as alcf, pandas as pd
+texts = [f"text {i}" for i in range(110)] + ["half a character: \\ud800"] * 10
+df = pd.DataFrame({"text": texts}, dtype=object)"""
+BEHIND = 'run = alcf.map(df, "Say {{text}}", model="sandbox/echo", background=True)\nrun'
+BEFORE = 'alcf.map(df.tail(50), "Repeat {{text}}", model="sandbox/echo")["status"].value_counts()'
+
+
+def count(notebook, index):
+    """How many rows are done, as the page says it."""
+    shown = notebook.output(index).inner_text()
+    return int(re.search(r"([\d,]+) of 1?\d\d? rows", shown)[1])
+
+
+def wait_for(notebook, words, timeout=20_000):
+    notebook.page.wait_for_function(
+        "words => document.querySelector('.jp-Notebook').innerText.includes(words)",
+        arg=words,
+        timeout=timeout,
+    )
+
+
+def test_the_panel_counts_pauses_goes_on_and_stops(notebook, record, pictures):
+    notebook.open([SET_UP, BEHIND, "1 + 1"])
+    notebook.run(0)
+    notebook.run(1)
+    panel = notebook.output(1)
+    pause, resume, stop = (
+        panel.get_by_role("button", name=name) for name in ("Pause", "Resume", "Stop")
+    )
+    pause.wait_for()
+    assert resume.is_disabled()
+    begun = count(notebook, 1)
+    notebook.page.wait_for_timeout(1500)
+    assert count(notebook, 1) > begun, "it counts up while no cell runs"
+    notebook.screenshots(pictures, "run-running", panel)
+
+    pause.focus()
+    notebook.page.keyboard.press("Enter")
+    wait_for(notebook, "Paused")
+    notebook.page.wait_for_timeout(700)  # what is under way still comes in
+    paused = count(notebook, 1)
+    notebook.screenshots(pictures, "run-paused", panel)
+    (other,) = notebook.run(2)
+    assert other["data"]["text/plain"] == "2"
+    assert count(notebook, 1) == paused
+    assert pause.is_disabled()
+
+    resume.click()
+    wait_for(notebook, "Running")
+    notebook.page.wait_for_timeout(1500)
+    assert paused < count(notebook, 1) < 120
+
+    stop.click()
+    wait_for(notebook, "Stopped")
+    assert stop.is_disabled()
+    assert pause.is_disabled()
+    bar = panel.get_by_role("progressbar", name="Rows done")
+    done = count(notebook, 1)
+    assert bar.get_attribute("aria-valuenow") == str(done)
+    assert "10 failed" in bar.get_attribute("aria-valuetext")
+    notebook.screenshots(pictures, "run-stopped", panel)
+
+    notebook.save()
+    (saved,) = notebook.outputs(1)
+    assert "Stopped" in saved["data"]["text/html"]
+    assert f"{done} of 120 rows" in saved["data"]["text/html"]
+    assert saved["data"]["text/plain"].startswith("<Run ")
+    assert record.quiet
+
+
+def test_a_call_that_is_waited_for_has_one_output(notebook, record, pictures):
+    notebook.open([SET_UP, BEFORE])
+    notebook.run(0)
+    run = notebook.start(1)
+    bar = notebook.output(1).get_by_role("progressbar", name="Rows done")
+    bar.wait_for()
+    assert int(bar.get_attribute("aria-valuenow")) < 50
+    notebook.output(1).screenshot(path=pictures / "run-waited-for.png")
+    notebook.wait(run)
+    shown, result = notebook.outputs(1)
+    assert shown["data"]["text/plain"] == "50 rows: 40 ok, 10 failed"
+    assert "ok" in result["data"]["text/plain"]
+    notebook.screenshots(pictures, "run-done", notebook.output(1))
+    assert record.quiet
