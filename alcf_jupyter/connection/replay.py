@@ -50,7 +50,7 @@ def replay(
     UsageError
         There is no such mode.
     """
-    global _tape, _looked  # noqa: PLW0603 - one tape a kernel is what this module is
+    global _tape, _looked
     outside, outer_path = _environment()
     chosen = outside or mode
     if chosen not in MODES:
@@ -58,8 +58,10 @@ def replay(
             f"There is no replay mode {chosen!r}; there are {', '.join(MODES)}.",
             do="Type:  alcf.replay('record', 'answers.json')",
         )
-    _tape = _made(chosen, Path(path or outer_path or DEFAULT_PATH))
-    _looked = True
+    made = _made(chosen, _path(path or outer_path or DEFAULT_PATH))
+    if _tape is not None:
+        _tape.close()
+    _tape, _looked = made, True
 
 
 def active() -> Tape | None:
@@ -183,13 +185,28 @@ def _environment() -> tuple[str, str]:
     return mode, path
 
 
+def _path(given: str | os.PathLike[str]) -> Path:
+    try:
+        # what a kernel does in another folder later must not move the file
+        return Path(given).expanduser().absolute()
+    except TypeError:
+        raise UsageError(
+            f"A file is named by a text, not by a {type(given).__name__}.",
+            do="Type:  alcf.replay('record', 'answers.json')",
+        ) from None
+
+
 def _made(mode: str, path: Path) -> Tape | None:
     if mode == "off":
         return None
     from alcf_jupyter.connection.record import Record
 
-    # what a kernel does in another folder later must not move the file
-    path = path.expanduser().absolute()
     if mode == "only" or path.exists():
         return Tape(mode, Record.read(path))
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        # said before anything is asked, whose answer would be lost
+        raise ReplayError(
+            f"Nothing can be recorded in {path.parent}: it is not there, or not yours to write to.",
+            do="Name another file:  alcf.replay('record', PATH)",
+        )
     return Tape(mode, Record(path))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter import errors
 from alcf_jupyter.connection.cell import running
+from alcf_jupyter.connection.saver import Saver
 from alcf_jupyter.errors import AlcfError, ReplayError
 from alcf_jupyter.service.catalog import Catalog, Model, State
 from alcf_jupyter.service.dialect import Answer, AnswerStream, Usage, Vectors
@@ -37,7 +38,15 @@ class Tape:
     record: Record
     _asked: Counter[str] = field(default_factory=Counter)
     _looks: Counter[str] = field(default_factory=Counter)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _saver: Saver = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._saver = Saver(self.record.write, self._lock)
+
+    def close(self) -> None:
+        """Write what is not written yet."""
+        self._saver.now()
 
     def keep(self, service: str, call: Call, value: Answer | Vectors | AlcfError) -> None:
         """Record what came; a request that was recorded in an earlier run is begun anew."""
@@ -52,7 +61,7 @@ class Tape:
                 self.record.entries[key] = Entry(key, asked, [])
             self._asked[key] += 1
             self.record.entries[key].answers.append(_answered(call, value))
-            self.record.write()
+            self._saver.soon()
 
     def keep_catalog(self, service: str, known: Catalog) -> None:
         """Record the models of a service, as they are seen now."""
@@ -60,7 +69,7 @@ class Tape:
             first = not self._looks[service]
             self._looks[service] += 1
             self.record.keep_catalog(service, known, afresh=first)
-            self.record.write()
+            self._saver.soon()
 
     def catalog(self, service: str) -> Catalog:
         """Return the recorded models of a service.

@@ -50,7 +50,7 @@ def provenance(path: str | os.PathLike[str]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    rows = list(_rows(_read(Path(path).expanduser())))
+    rows = list(_rows(_read(_path(path))))
     more = sorted({name for row in rows for name in row} - set(_FIRST))
     frame = pd.DataFrame(rows, columns=[*_FIRST, *more])
     for name in ("execution_count", "prompt_tokens", "completion_tokens"):
@@ -58,6 +58,16 @@ def provenance(path: str | os.PathLike[str]) -> pd.DataFrame:
     # in a notebook's metadata a text is a text, whatever wrote it
     frame["time"] = pd.to_datetime(frame["time"], errors="coerce", utc=True)
     return frame
+
+
+def _path(given: str | os.PathLike[str]) -> Path:
+    try:
+        return Path(given).expanduser()
+    except TypeError:
+        raise UsageError(
+            f"A notebook is named by its path, not by a {type(given).__name__}.",
+            do="Type:  alcf.provenance('study.ipynb')",
+        ) from None
 
 
 def _read(path: Path) -> dict[str, Any]:

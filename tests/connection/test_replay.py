@@ -130,6 +130,13 @@ def test_a_metis_endpoint_is_played_without_its_file(path, tmp_path):
         assert stand_in.plain not in text
 
 
+@pytest.mark.parametrize("where", ["/nowhere/answers.json", 5])
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_asked(where):
+    with pytest.raises(UsageError):
+        alcf.replay("record", where)
+    assert replay.active() is None
+
+
 def test_nothing_is_sent_while_it_plays(path):
     with model("one") as served:
         alcf.replay("record", path)
@@ -209,9 +216,12 @@ def test_a_missing_file_a_folder_and_a_mode_that_is_none(path, tmp_path):
         alcf.replay("play", path)
 
 
-def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+def test_a_folder_that_goes_away_is_said(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
     with model("one"):
-        alcf.replay("record", tmp_path / "no" / "such" / "answers.json")
+        alcf.replay("record", folder / "answers.json")
+        folder.rmdir()
         with pytest.raises(ReplayError, match="cannot be recorded"):
             alcf.chat("hi", model="m")
     assert list(tmp_path.iterdir()) == []
