@@ -23,9 +23,15 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.session import client, connect, defaults, use
     from alcf_jupyter.connection.waiting import wait_until_live
     from alcf_jupyter.errors import AlcfError
+    from alcf_jupyter.frames.column import map  # noqa: A004
+    from alcf_jupyter.frames.duplicates import near_duplicates
     from alcf_jupyter.frames.embedding_file import load_embeddings, save_embeddings
     from alcf_jupyter.frames.embeddings import embed, matrix
+    from alcf_jupyter.frames.estimate import estimate
+    from alcf_jupyter.frames.groups import group
     from alcf_jupyter.frames.models import models
+    from alcf_jupyter.frames.neighbors import neighbors
+    from alcf_jupyter.frames.projection import project
     from alcf_jupyter.frames.run_list import runs
     from alcf_jupyter.notebook.methods import cite, usage
     from alcf_jupyter.notebook.provenance import provenance
@@ -50,13 +56,19 @@ __all__ = [
     "defaults",
     "dry_run",
     "embed",
+    "estimate",
+    "group",
     "load_embeddings",
     "load_ipython_extension",
     "login",
     "logout",
+    "map",
     "matrix",
     "models",
+    "near_duplicates",
+    "neighbors",
     "openai",
+    "project",
     "provenance",
     "replay",
     "runs",
@@ -84,12 +96,18 @@ _HOMES = {
     "defaults": "connection.session",
     "dry_run": "prompt.dry_run",
     "embed": "frames.embeddings",
+    "estimate": "frames.estimate",
+    "group": "frames.groups",
     "load_embeddings": "frames.embedding_file",
     "login": "notebook.sign_in",
     "logout": "connection.account",
+    "map": "frames.column",
     "matrix": "frames.embeddings",
     "models": "frames.models",
+    "near_duplicates": "frames.duplicates",
+    "neighbors": "frames.neighbors",
     "openai": "connection.sdk",
+    "project": "frames.projection",
     "provenance": "notebook.provenance",
     "replay": "connection.replay",
     "runs": "frames.run_list",

@@ -2,59 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from alcf_jupyter import progress
 from alcf_jupyter.connection.call import Call
-from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.session import choose, client
-from alcf_jupyter.connection.vectors import matrix as read_vectors
-from alcf_jupyter.errors import AnswerError, RefusedError, TooLargeError, UsageError
-from alcf_jupyter.progress import StderrObserver
-from alcf_jupyter.service import limits
+from alcf_jupyter.errors import UsageError
+from alcf_jupyter.frames.embedding_file import save_embeddings
+from alcf_jupyter.frames.estimate import Estimate, say
+from alcf_jupyter.frames.launch import TIMEOUT, deadline, launch
+from alcf_jupyter.frames.result_file import ResultFile
+from alcf_jupyter.frames.row_keys import identity
+from alcf_jupyter.frames.run import finish
+from alcf_jupyter.frames.text_column import Embedding, TextColumn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from alcf_jupyter.progress import Observer
-    from alcf_jupyter.service.dialect import Vectors
-
-TIMEOUT = "30m"
-_SAME_REFUSALS = 5
-"""After so many like answers to the first texts the rest would be refused, too."""
-
-_PER_TEXT_BYTES = 8
-"""Quotes, comma and room for escapes around a text in a request."""
+    from alcf_jupyter.frames.run import Run
 
 
-@dataclass(slots=True)
-class _Row:
-    """What became of one text: its vector's place in the matrix, or why it has none."""
-
-    status: str
-    reason: str = ""
-    place: int = -1
-    tokens: int | None = None
-
-
-def embed(
+def embed(  # noqa: PLR0913 - all that can be said, each by its name
     texts: Iterable[Any],
     *,
     model: str | None = None,
     cluster: str | None = None,
     dimensions: int | None = None,
     normalize: bool = False,
+    checkpoint: str | Path | None = None,
+    concurrency: int | None = None,
+    per_request: int | None = None,
+    on_error: str = "keep",
+    fresh: bool = False,
+    out: str | Path | None = None,
     timeout: str | float = TIMEOUT,
     wait: bool = True,
-    observer: Observer | None = None,
-) -> pd.DataFrame:
+    background: bool = False,
+    observer: progress.RunObserver | None = None,
+) -> pd.DataFrame | Run:
     """Return the embedding of each text.
+
+    Texts that occur twice are sent once. Finished ones are recorded as they come: after an
+    interrupt, a restart or a failure the same call goes on where it was.
 
     Parameters
     ----------
@@ -66,138 +62,85 @@ def embed(
         Length of the embeddings, for models that can shorten them.
     normalize
         Scale each embedding to length 1.
+    checkpoint
+        A folder to record the run in, which can be given away; the state directory by default. A
+        run that is a single request is recorded only where a folder is named.
+    concurrency
+        Requests at once; found by itself where not given.
+    per_request
+        Texts in a request at the most, for servers that take few.
+    on_error
+        ``"keep"`` failed texts, or ``"raise"`` at the first one.
+    fresh
+        Begin anew; what was recorded is set aside.
+    out
+        A Parquet file to write the result to as well, as `save_embeddings` does.
     timeout
-        For everything, the queue included.
+        For the whole run, the queue included. Texts that have not come by then are pending.
     wait
         False to fail at once when the model is not Live.
+    background
+        Return a `Run` at once.
     observer
-        Told how the queue is; stderr by default.
+        Told how far it is.
 
     Returns
     -------
     pandas.DataFrame
         One row for each text, in order: ``text``, ``embedding`` (an Arrow fixed-size list of
-        float32), ``status`` (ok, failed or skipped), ``reason``, ``tokens`` (where the service
-        tells them for this text alone). Missing and blank texts are skipped, texts that occur
-        twice are sent once. ``attrs["alcf"]`` names model, cluster, dimensions and tokens.
+        float32), ``status`` (ok, failed, skipped or pending), ``reason``, ``tokens`` (where the
+        service tells them for this text alone). Missing and blank texts are skipped.
+        ``attrs["alcf"]`` says where they come from. After an interrupt the rest is pending.
 
     Raises
     ------
-    UsageError
-        `texts` is a single string, or there are none.
-    AnswerError, SignInError, NoConnectionError, ServiceError
-        See `errors`.
+    UsageError, ModelNotChosenError
+        Before anything is sent.
+    JournalError
+        The record cannot be used, or not be written; what had come is in the error's `result`.
+    SignInError, NoConnectionError, ServiceError
+        What ended the whole run; the error's `result` is the frame so far.
     """
-    if dimensions is not None and (not isinstance(dimensions, int) or dimensions < 1):
-        raise UsageError(
-            f"dimensions={dimensions!r} is no length of an embedding.", do="Leave dimensions out."
-        )
-    found, index = _values(texts)
-    # texts of other kinds, as NumPy's, are sent and kept as plain ones
-    values = [str.__str__(value) if isinstance(value, str) else value for value in found]
-    rows, unique = _sorted_out(values)
-    if not unique:
-        reason = next((row.reason for row in rows if row.reason), "there are no texts")
-        raise UsageError(
-            f"There is nothing to embed: {reason}.", do="Type:  alcf.embed(['a text', 'another'])"
-        )
-    body = {"encoding_format": "base64", "dimensions": dimensions}
+    talk = client()
+    embedding = Embedding(dimensions, normalize, per_request)
+    values, index = _values(texts)
+    written = ResultFile(out, save_embeddings) if out is not None else None
     call = Call(
-        "embeddings",
-        choose(model, "embed"),
-        cluster,
-        {name: value for name, value in body.items() if value is not None},
-        Deadline.after(timeout),
-        wait,
+        "embeddings", choose(model, "embed"), cluster, embedding.body, deadline(timeout), wait
     )
-    run = _Run(call, observer or StderrObserver())
-    for span in limits.pack([size for _, size in unique]):
-        run.send(unique[span.start : span.stop])
-    vectors = run.vectors()
-    if normalize:
-        vectors = _normalized(vectors)
-    places = {text: run.rows[text] for text, _ in unique}
-    for row, value in zip(rows, values, strict=True):
-        if row.status == "ok":
-            done = places[value]
-            row.status, row.reason = done.status, done.reason
-            row.place, row.tokens = done.place, done.tokens
-    return _frame(values, rows, vectors, index, run)
+    run_identity = identity(
+        kind="embed",
+        service=talk.service,
+        model=call.model,
+        cluster=cluster,
+        dimensions=dimensions,
+    )
+    job = TextColumn(embedding, values, index, run_identity, talk.profile)
+    run = launch(
+        job,
+        call,
+        run_identity,
+        checkpoint=checkpoint,
+        fresh=fresh,
+        concurrency=concurrency,
+        on_error=on_error,
+        background=background,
+        written=written,
+    )
+    if background:
+        return run
+    watcher = observer or progress.observer()
+    say(watcher, run, lambda: job.estimate(run.pending, call))
+    return finish(run, watcher)
 
 
-class _Run:
-    """Sends packs of texts and keeps what came for each."""
-
-    def __init__(self, call: Call, observer: Observer) -> None:
-        self._client = client()
-        self._observer = observer
-        self._blocks: list[NDArray[np.float32]] = []
-        self._count = 0
-        self.call = call
-        self.rows: dict[str, _Row] = {}
-        self.tokens = 0
-        self.served = ""
-        self.service = self._client.profile.name
-
-    def send(self, pack: Sequence[tuple[str, int]]) -> None:
-        """Send a pack; where it is refused, halves of it, until the text at fault stands alone."""
-        texts = [text for text, _ in pack]
-        call = self.call
-        ask = Call(
-            call.route,
-            call.model,
-            call.cluster,
-            {**call.body, "input": texts},
-            call.deadline,
-            call.patient,
-        )
-        ask.wait = call.wait  # one wait, whose states all packs add to
-        try:
-            answer = self._client.embed(ask, self._observer)
-            vectors = read_vectors(answer.data)
-            self._check_width(vectors)
-        except (RefusedError, TooLargeError) as error:
-            if len(pack) == 1:
-                self._refused(texts[0], error)
-                return
-            for half in (pack[: len(pack) // 2], pack[len(pack) // 2 :]):
-                self.send(half)
-            return
-        finally:
-            call.served = ask.served or call.served
-        self._keep(texts, vectors, answer)
-
-    def _refused(self, text: str, error: RefusedError | TooLargeError) -> None:
-        """Note a text that was refused; where the first few all were, it is not for the text."""
-        why = error.why if isinstance(error, RefusedError) else ""
-        self.rows[text] = _Row("failed", why or error.what)
-        reasons = [row.reason for row in self.rows.values()]
-        if not self._blocks and len(reasons) == _SAME_REFUSALS and len(set(reasons)) == 1:
-            raise error
-
-    def _check_width(self, vectors: NDArray[np.float32]) -> None:
-        if self._blocks and self._blocks[0].shape[1] != vectors.shape[1]:
-            raise AnswerError(
-                f"The embeddings changed their length from {self._blocks[0].shape[1]} to "
-                f"{vectors.shape[1]} in one run.",
-                do="Run the cell again.",
-            )
-
-    def _keep(self, texts: list[str], vectors: NDArray[np.float32], answer: Vectors) -> None:
-        alone = answer.usage.prompt_tokens if len(texts) == 1 else None
-        for offset, text in enumerate(texts):
-            self.rows[text] = _Row("ok", "", self._count + offset, alone)
-        self._blocks.append(vectors)
-        self._count += len(texts)
-        self.tokens += answer.usage.prompt_tokens or 0
-        self.served = answer.model
-
-    def vectors(self) -> NDArray[np.float32]:
-        """Return every vector that came, in the order the texts were sent."""
-        if not self._blocks:
-            reason = next((row.reason for row in self.rows.values()), "")
-            raise RefusedError("No text could be embedded.", why=reason, do="Look at the texts.")
-        return self._blocks[0] if len(self._blocks) == 1 else np.concatenate(self._blocks)
+def rehearse(texts: Any, model: str | None, cluster: str | None) -> Estimate:
+    """Return what `embed` will take; see `estimate`."""
+    values, index = _values(texts)
+    job = TextColumn(Embedding(), values, index, "", client().profile)
+    call = Call("embeddings", choose(model, "embed"), cluster, {}, deadline(TIMEOUT))
+    client().models().find(call.model, cluster)
+    return job.estimate(range(len(job.keys)), call)
 
 
 def _values(texts: Iterable[Any]) -> tuple[list[Any], pd.Index[Any] | None]:
@@ -213,84 +156,11 @@ def _values(texts: Iterable[Any]) -> tuple[list[Any], pd.Index[Any] | None]:
         )
     if isinstance(texts, pd.Series):
         return texts.tolist(), texts.index
-    if hasattr(texts, "to_pylist"):
-        return texts.to_pylist(), None
+    for name in ("to_pylist", "to_list", "tolist"):  # of Arrow, of Polars, of NumPy
+        if hasattr(texts, name):
+            found = getattr(texts, name)()
+            return found if isinstance(found, list) else [found], None
     return list(texts), None
-
-
-def _sorted_out(values: list[Any]) -> tuple[list[_Row], list[tuple[str, int]]]:
-    """Return a row for each value, and each different text to send with its size in bytes."""
-    rows: list[_Row] = []
-    unique: dict[str, int] = {}
-    for value in values:
-        row = _checked(value)
-        rows.append(row)
-        if row.status == "ok" and value not in unique:
-            escapes = value.count("\n") + value.count('"')
-            unique[value] = len(value.encode()) + escapes + _PER_TEXT_BYTES
-    return rows, list(unique.items())
-
-
-def _checked(value: Any) -> _Row:
-    if not isinstance(value, str):
-        if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
-            return _Row("skipped", "missing value")
-        return _Row("failed", f"not a text but {type(value).__name__}")
-    if not value.strip():
-        return _Row("skipped", "blank text")
-    try:
-        size = len(value.encode())
-    except UnicodeEncodeError:
-        return _Row("failed", "holds half a character (a lone surrogate)")
-    if size > limits.SAFE_BODY_BYTES:
-        return _Row("failed", f"{size:,} bytes are more than a request holds")
-    return _Row("ok")
-
-
-def _normalized(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    lengths[lengths == 0] = 1
-    scaled: NDArray[np.float32] = (vectors / lengths).astype(np.float32, copy=False)
-    return scaled
-
-
-def _frame(
-    values: list[Any],
-    rows: list[_Row],
-    vectors: NDArray[np.float32],
-    index: pd.Index[Any] | None,
-    run: _Run,
-) -> pd.DataFrame:
-    places = np.array([row.place for row in rows])
-    missing = places < 0
-    if missing.any() or not np.array_equal(places, np.arange(len(vectors))):
-        vectors = vectors[np.where(missing, 0, places)]
-    column = pa.FixedSizeListArray.from_arrays(
-        pa.array(vectors.reshape(-1)), vectors.shape[1], mask=pa.array(missing)
-    )
-    frame = pd.DataFrame(
-        {
-            "text": pd.Series(values, dtype=object if any(missing) else "str", index=index),
-            "embedding": pd.Series(
-                pd.arrays.ArrowExtensionArray(pa.chunked_array([column])), index=index
-            ),
-            "status": pd.Series([row.status for row in rows], dtype="str", index=index),
-            "reason": pd.Series([row.reason for row in rows], dtype="str", index=index),
-            "tokens": pd.array([row.tokens for row in rows], dtype="Int64"),
-        },
-        index=index,
-    )
-    served = run.call.served
-    frame.attrs["alcf"] = {
-        "model": served.id if served else run.call.model,
-        "cluster": served.cluster if served else run.call.cluster or "",
-        "service": run.service,
-        "model_served": run.served,
-        "dimensions": int(vectors.shape[1]),
-        "prompt_tokens": run.tokens,
-        "states": [str(state) for state in run.call.wait.states],
-    }
-    return frame
 
 
 def matrix(emb: pd.DataFrame | pd.Series[Any]) -> NDArray[np.float32]:

@@ -1,0 +1,178 @@
+"""A prompt over every row of a table: ``alcf.map``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from alcf_jupyter import progress
+from alcf_jupyter.connection.call import Call
+from alcf_jupyter.connection.session import choose, client
+from alcf_jupyter.errors import UsageError
+from alcf_jupyter.frames import tables
+from alcf_jupyter.frames.estimate import Estimate, say
+from alcf_jupyter.frames.launch import TIMEOUT, deadline, launch
+from alcf_jupyter.frames.prompt_column import Asking, PromptColumn
+from alcf_jupyter.frames.prompts import prompts_of
+from alcf_jupyter.frames.result_file import ResultFile, write_parquet
+from alcf_jupyter.frames.row_keys import identity
+from alcf_jupyter.frames.run import finish
+from alcf_jupyter.prompt.parameters import CHAT_PARAMETERS, given
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from alcf_jupyter.frames.run import Run
+    from alcf_jupyter.prompt.schema import Schema
+
+
+def map(  # noqa: A001, PLR0913 - the public name; all that can be said, each by its name
+    data: Any,
+    template: str,
+    *,
+    model: str | None = None,
+    cluster: str | None = None,
+    system: str | None = None,
+    schema: Any = None,
+    images: Any = None,
+    checkpoint: str | Path | None = None,
+    concurrency: int | None = None,
+    on_error: str = "keep",
+    fresh: bool = False,
+    out: str | Path | None = None,
+    prefix: str = "",
+    timeout: str | float = TIMEOUT,
+    wait: bool = True,
+    background: bool = False,
+    observer: progress.RunObserver | None = None,
+    **params: Any,
+) -> pd.DataFrame | Run:
+    """Ask a model about every row of a table, and return its answers as columns.
+
+    Finished rows are recorded as they come: after an interrupt, a restart or a failure the same
+    call goes on where it was, and sends no finished row again.
+
+    Parameters
+    ----------
+    data
+        A DataFrame, a Series, or whatever `tables.as_frame` takes.
+    template
+        The prompt; each ``{{column}}`` is the row's value in that column.
+    model, cluster
+        Which model; the default set with `use` where not given. It is waited for if it is not Live.
+    system
+        The system prompt, the same for all rows.
+    schema
+        The form of each answer, as in `chat`; its fields become columns.
+    images
+        A column with an image for each row (a file, a PIL image, an array), or its name.
+    checkpoint
+        A folder to record the run in, which can be given away; the state directory by default.
+    concurrency
+        Requests at once; found by itself where not given.
+    on_error
+        ``"keep"`` failed rows, or ``"raise"`` at the first one.
+    fresh
+        Begin anew; what was recorded is set aside.
+    out
+        A Parquet file to write the result to as well.
+    prefix
+        Put before the names of the answer's columns.
+    timeout
+        For the whole run, the queue included. Rows that have not come by then are pending.
+    wait
+        False to fail at once when the model is not Live.
+    background
+        Return a `Run` at once.
+    observer
+        Told how far it is.
+    **params
+        Whatever else the service accepts: ``temperature``, ``max_tokens``, ``seed``, ...
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each of `data`, in order and with its index: ``reply`` or the schema's fields,
+        ``status`` (ok, truncated, failed, skipped or pending), ``reason``, ``finish_reason``,
+        ``attempts``, ``tokens`` (in and out), ``seconds``. ``attrs["alcf"]`` says where they come
+        from. After an interrupt the rest is pending.
+
+    Raises
+    ------
+    TemplateError, UsageError, ModelNotChosenError
+        Before anything is sent.
+    JournalError
+        The record cannot be used, or not be written; what had come is in the error's `result`.
+    SignInError, NoConnectionError, ServiceError
+        What ended the whole run; the error's `result` is the frame so far, recorded.
+    """
+    table = tables.as_frame(data)
+    talk = client()
+    asking = Asking(
+        template=template,
+        system=_system(system),
+        settings=given(params, CHAT_PARAMETERS, gateway=talk.profile.is_gateway, kind="a chat"),
+        schema=_schema(schema),
+        prefix=prefix,
+    )
+    written = ResultFile(out, write_parquet) if out is not None else None
+    rows = prompts_of(table, template, images)
+    call = Call(
+        "chat/completions", choose(model, "chat"), cluster, asking.body, deadline(timeout), wait
+    )
+    run_identity = identity(
+        kind="map", service=talk.service, model=call.model, cluster=cluster, **asking.facts
+    )
+    job = PromptColumn(asking, rows, table.index, run_identity, talk.profile)
+    run = launch(
+        job,
+        call,
+        run_identity,
+        checkpoint=checkpoint,
+        fresh=fresh,
+        concurrency=concurrency,
+        on_error=on_error,
+        background=background,
+        written=written,
+    )
+    if background:
+        return run
+    watcher = observer or progress.observer()
+    say(watcher, run, lambda: job.estimate(run.pending, call))
+    return finish(run, watcher)
+
+
+def rehearse(
+    data: Any,
+    template: str,
+    model: str | None,
+    cluster: str | None,
+    system: str | None,
+    max_tokens: int | None,
+) -> Estimate:
+    """Return what `map` will take; see `estimate`."""
+    table = tables.as_frame(data)
+    settings = {} if max_tokens is None else {"max_tokens": max_tokens}
+    asking = Asking(template, _system(system), settings, None, "")
+    job = PromptColumn(asking, prompts_of(table, template, None), table.index, "", client().profile)
+    call = Call("chat/completions", choose(model, "chat"), cluster, {}, deadline(TIMEOUT))
+    client().models().find(call.model, cluster)
+    return job.estimate(range(len(job.keys)), call)
+
+
+def _schema(given_schema: Any) -> Schema | None:
+    if given_schema is None:
+        return None
+    from alcf_jupyter.prompt.schema import of
+
+    return of(given_schema)
+
+
+def _system(system: Any) -> str | None:
+    if system is not None and not isinstance(system, str):
+        raise UsageError(
+            f"A system prompt is a text, not {type(system).__name__}; nothing was sent.",
+            do="Leave system out.",
+        )
+    return system

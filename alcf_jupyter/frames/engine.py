@@ -1,0 +1,576 @@
+"""Sends what is pending to one model until all of it has landed, whatever happens on the way.
+
+It runs on the connection's loop. Requests never stream: the gateway can drop pieces of a stream
+without a trace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import random
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from alcf_jupyter.connection import replay
+from alcf_jupyter.connection.call import Call, Status
+from alcf_jupyter.connection.deadline import Deadline
+from alcf_jupyter.errors import (
+    AlcfError,
+    DeadlineError,
+    InvalidAnswerError,
+    MaintenanceError,
+    RateLimitError,
+    ServiceTimeoutError,
+)
+from alcf_jupyter.frames.verdict import Verdict, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from alcf_jupyter.connection.call import Caller
+    from alcf_jupyter.connection.pace import Turn
+    from alcf_jupyter.frames.journal_lines import Row
+    from alcf_jupyter.frames.lane import Lane
+    from alcf_jupyter.frames.token_window import TokenWindow
+    from alcf_jupyter.service.catalog import Model
+    from alcf_jupyter.service.dialect import Answer, Usage, Vectors
+
+MOST_ATTEMPTS = 4
+"""How often one request is sent, where what fails is not the service as a whole."""
+
+REQUEST_SECONDS = 360.0
+"""For one request: the gateway gives up after 300 s."""
+
+PATIENCE_SECONDS = 600.0
+"""For so long a service that was there may be away before the run ends."""
+
+_SAME_REFUSALS = 5
+"""After so many like refusals and no success the rest would be refused, too."""
+
+_LEAST_SECONDS = 2.0
+_BACKLOG = 4
+_BACKLOG_SECONDS = 0.02
+_MOST_TIMEOUTS = 2
+
+
+@dataclass(slots=True)
+class Pack:
+    """What goes into one request.
+
+    Attributes
+    ----------
+    units
+        The numbers of its units, which are a run's rows or different texts.
+    tokens
+        About how many tokens it takes.
+    attempts
+        How often it has failed.
+    complaint
+        What was wrong with the form of the last answer, and that answer.
+    """
+
+    units: Sequence[int]
+    tokens: int
+    attempts: int = 0
+    complaint: tuple[str, str] | None = None
+    failing_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """What became of some units.
+
+    Attributes
+    ----------
+    units
+        Their numbers.
+    rows
+        One for each.
+    vectors
+        One row for each; None where they have none.
+    usage
+        What the request took, as the service tells.
+    lasting
+        Whether the same request would end the same way, so that it is not sent again.
+    """
+
+    units: Sequence[int]
+    rows: list[Row]
+    vectors: NDArray[Any] | None = None
+    usage: Usage | None = None
+    lasting: bool = True
+
+
+class Work(Protocol):
+    """How units become requests, and answers become rows."""
+
+    route: str
+    answer_bytes: int
+
+    def body(self, pack: Pack) -> dict[str, Any]:
+        """Return the request of a pack; may take long, and runs in a thread where `slow`."""
+
+    @property
+    def slow(self) -> bool:
+        """Whether `body` is better run beside the loop."""
+
+    def read(self, value: Any, pack: Pack) -> Answer | Vectors:
+        """Return the answer of a request; raises AnswerError where it is none."""
+
+    def landed(self, answer: Answer | Vectors, pack: Pack, call: Call) -> Landed:
+        """Return what became of the units of a pack that was answered."""
+
+    def failed(self, error: AlcfError, pack: Pack) -> Landed:
+        """Return what became of the units of a pack that is given up."""
+
+
+@dataclass(slots=True)
+class Limits:
+    """What the engine keeps to.
+
+    Attributes
+    ----------
+    lane, tokens
+        How many requests at once, and how many tokens a minute.
+    deadline
+        For the whole run.
+    patient
+        Whether to wait for a model that is not Live.
+    pausable
+        Whether a needed sign-in pauses the run; else it ends it.
+    scale
+        What a second is here; a stand-in whose clock runs faster has a smaller one.
+    """
+
+    lane: Lane
+    tokens: TokenWindow
+    deadline: Deadline
+    patient: bool = True
+    pausable: bool = False
+    scale: float = 1.0
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """The model is not there, as one request found out."""
+
+    error: AlcfError
+    call: Call
+    pack: Pack
+
+
+@dataclass(slots=True)
+class Engine:
+    """One run's requests.
+
+    Parameters
+    ----------
+    caller
+        Sends requests.
+    call
+        The model and cluster that are asked for; its wait holds the states passed.
+    work
+        What is asked.
+    limits
+        What to keep to.
+    emit
+        Takes `Landed` and `Status`, in the loop's thread.
+    service
+        Who is asked, as it is recorded for a replay.
+
+    Attributes
+    ----------
+    taken
+        How many of what was emitted has been recorded; the taker counts it up, and the engine
+        waits where it falls far behind.
+    served
+        The name that the model server gives itself.
+    ended
+        ``"deadline"`` where the time was over before all had landed, ``"stopped"`` where `stop`
+        was called.
+    """
+
+    caller: Caller
+    call: Call
+    work: Work
+    limits: Limits
+    emit: Callable[[Landed | Status], None]
+    service: str = ""
+    taken: int = 0
+    served: str = ""
+    ended: str = ""
+    paused_by: AlcfError | None = None
+    _model: Model | None = None
+    _fresh: deque[Pack] = field(default_factory=deque)
+    _again: list[tuple[float, int, Pack]] = field(default_factory=list)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _going: asyncio.Event = field(default_factory=asyncio.Event)
+    _trouble: _Trouble | None = None
+    _fatal: AlcfError | None = None
+    _main: asyncio.Task[None] | None = None
+    _number: int = 0
+    _given: int = 0
+    _succeeded_at: float | None = None
+    _ready_at: float = float("-inf")
+    _refusals: list[str] = field(default_factory=list)
+
+    async def run(self, packs: Iterable[Pack]) -> None:
+        """Send everything; returns when all has landed, or the time is over.
+
+        Raises
+        ------
+        AlcfError
+            What ends the whole run; what had landed by then was emitted.
+        """
+        self._going.set()
+        self._main = asyncio.current_task()
+        self._fresh.extend(packs)
+        try:
+            if not self.ended and not replay.playing():
+                self._model = await self._first_ready()
+            while self._left() and self._fatal is None and not self.ended:
+                await self._step()
+        except DeadlineError:
+            if self.limits.deadline.left():
+                raise
+            self.ended = "deadline"
+        except asyncio.CancelledError:
+            if self.ended != "stopped":
+                raise
+        finally:
+            await self._cancel()
+        if self._fatal is not None:
+            raise self._fatal
+
+    def stop(self) -> None:
+        """End the run: what is under way is given up. Called on the loop."""
+        self.ended = "stopped"
+        if self._main is not None and not self._main.done():
+            self._main.cancel()
+
+    def pause(self) -> None:
+        """Send nothing new; what is under way comes in. Called on the loop."""
+        self._going.clear()
+
+    def resume(self) -> None:
+        """Go on. Called on the loop."""
+        self.paused_by = None
+        self._going.set()
+        self._news.set()
+
+    def _left(self) -> bool:
+        return bool(self._fresh or self._again or self._tasks)
+
+    async def _step(self) -> None:
+        """Start one request, or wait for something to happen."""
+        if self._trouble is not None and self._going.is_set():
+            await self._until_live()
+            return
+        pack, early = self._next()
+        if pack is not None and early <= 0:
+            turn = await self.caller.turn()
+            if self._fatal is None and self._trouble is None and self._going.is_set():
+                self._start(self._taken_out(), turn)
+                return
+            turn.ends()
+        await self._wait(early)
+
+    def _next(self) -> tuple[Pack | None, float]:
+        """Return the pack that goes next, and the seconds until it may."""
+        limits, now = self.limits, time.monotonic()
+        if not self._going.is_set() or not (self._fresh or self._again):
+            return None, float("inf")
+        due = self._again[0][0] - now if self._again else float("inf")
+        if self._fresh and due > 0:
+            pack, soon = self._fresh[0], 0.0
+        else:
+            pack, soon = self._again[0][2], max(0.0, due)
+        if self._given - self.taken > _BACKLOG * limits.lane.most:
+            soon = max(soon, _BACKLOG_SECONDS)  # what was answered is not recorded yet
+        early = max(soon, limits.lane.early(now), limits.tokens.early(now, pack.tokens))
+        return pack, early
+
+    def _taken_out(self) -> Pack:
+        due = self._again and self._again[0][0] <= time.monotonic()
+        if due or not self._fresh:
+            return heapq.heappop(self._again)[2]
+        return self._fresh.popleft()
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait for news, at the most so long; notes that the time is over."""
+        left = self.limits.deadline.left()
+        if not left:
+            self.ended = "deadline"
+            return
+        try:
+            async with asyncio.timeout(min(seconds, left, 3600.0)):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+        self._news.clear()
+
+    def _start(self, pack: Pack, turn: Turn) -> None:
+        lane = self.limits.lane
+        lane.leaves(again=pack.attempts > 0)
+        full = lane.early(time.monotonic()) > 0
+        self.limits.tokens.expect(pack.tokens)
+        task = asyncio.get_running_loop().create_task(self._carry(pack, turn, full=full))
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._news.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # nobody planned this one: it ends the run as it is
+            self._fatal = error  # type: ignore[assignment]
+
+    async def _carry(self, pack: Pack, turn: Turn, *, full: bool) -> None:
+        """Send one request, and say what became of it."""
+        lane, left_at = self.limits.lane, time.monotonic()
+        call = self._call()
+        try:
+            try:
+                call.body = await self._body(pack)
+            except AlcfError as error:
+                lane.refused()
+                self._give(self.work.failed(error, pack))
+                return
+            answer = await replay.one(self.service, call, lambda: self._sent(call, pack, turn))
+            landed = self.work.landed(answer, pack, call)
+        except AlcfError as error:
+            self._failed(pack, call, error, left_at)
+        except BaseException:
+            lane.given_up()
+            raise
+        else:
+            now = time.monotonic()
+            self._succeeded_at = now
+            self.served = answer.model or self.served
+            usage = answer.usage
+            told = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+            self.limits.tokens.add(now, told or pack.tokens, pack.tokens)
+            lane.succeeded(full=full)
+            self._give(landed)
+        finally:
+            turn.ends()
+            self.limits.tokens.expect(-pack.tokens)
+
+    def _call(self) -> Call:
+        seconds = max(_LEAST_SECONDS, REQUEST_SECONDS * self.limits.scale)
+        deadline = min(Deadline.after(seconds), self.limits.deadline, key=lambda one: one.at)
+        asked = self.call
+        made = Call(self.work.route, asked.model, asked.cluster, {}, deadline, asked.patient)
+        made.served = self._model
+        return made
+
+    async def _body(self, pack: Pack) -> dict[str, Any]:
+        if self.work.slow:
+            return await asyncio.to_thread(self.work.body, pack)
+        return self.work.body(pack)
+
+    async def _sent(self, call: Call, pack: Pack, turn: Turn) -> Any:
+        assert self._model is not None  # noqa: S101 - it is found before anything is sent
+        return await self.caller.once(
+            call,
+            self._model,
+            lambda value: self.work.read(value, pack),
+            limit=self.work.answer_bytes,
+            turn=turn,
+        )
+
+    def _give(self, landed: Landed) -> None:
+        self._given += 1
+        self.emit(landed)
+
+    def _failed(self, pack: Pack, call: Call, error: AlcfError, left_at: float) -> None:
+        """Decide what a failure means, and do it."""
+        lane, tokens, now = self.limits.lane, self.limits.tokens, time.monotonic()
+        what = verdict(error)
+        if what is Verdict.THROTTLED:
+            lane.throttled(now, left_at)
+            self._later(pack, now)
+        elif what is Verdict.TOKENS:
+            assert isinstance(error, RateLimitError)  # noqa: S101 - what the verdict says
+            lane.out_of_tokens(now, tokens.refused(now, *error.used))
+            self._say("The tokens of this minute are used up; waiting for the next.")
+            self._later(pack, now)
+        elif what is Verdict.FORM:
+            lane.refused()
+            self._succeeded_at = now
+            self._misshapen(pack, error)
+        elif what is Verdict.ROW:
+            lane.refused()
+            self._refused(pack, error)
+        elif what is Verdict.COLD:
+            lane.given_up()
+            self._cold(pack, call, error, left_at)
+        elif what is Verdict.SIGN_IN:
+            lane.given_up()
+            self._signed_out(pack, error)
+        elif what is Verdict.RUN:
+            lane.given_up()
+            self._fatal = error
+        else:
+            lane.failed(now, left_at)
+            self._may_pass(pack, error, away=what is Verdict.AWAY)
+
+    def _later(self, pack: Pack, due: float) -> None:
+        self._number += 1
+        heapq.heappush(self._again, (due, self._number, pack))
+
+    def _misshapen(self, pack: Pack, error: AlcfError) -> None:
+        """Ask once more for an answer in the form asked for."""
+        if pack.complaint is not None or not isinstance(error, InvalidAnswerError):
+            self._give(self.work.failed(error, pack))
+            return
+        pack.complaint = (error.why, str(error.reply or ""))
+        self._later(pack, time.monotonic())
+
+    def _refused(self, pack: Pack, error: AlcfError) -> None:
+        """Give the units at fault up: of several, halves are sent until one stands alone."""
+        if len(pack.units) > 1:
+            for half in halves(pack):
+                self._later(half, time.monotonic())
+            return
+        self._give(self.work.failed(error, pack))
+        if self._succeeded_at is None:
+            self._refusals.append(error.what + error.why)
+            first = self._refusals[:_SAME_REFUSALS]
+            if len(first) == _SAME_REFUSALS and len(set(first)) == 1:
+                self._fatal = error
+
+    def _may_pass(self, pack: Pack, error: AlcfError, *, away: bool) -> None:
+        """Send a pack again after a while, or give it up."""
+        now = time.monotonic()
+        pack.attempts += 1
+        if pack.failing_since is None:
+            pack.failing_since = now
+        since = self._succeeded_at
+        nobody = since is None or since < pack.failing_since
+        if pack.attempts < MOST_ATTEMPTS or (away and nobody and since is not None):
+            self._later(pack, now + self.limits.lane.retry_pause(pack.attempts))
+            self._say(f"{error.what} Trying again.")
+        elif away and since is None:
+            self._fatal = error  # it has never been there
+        elif len(pack.units) > 1:
+            for half in halves(pack):
+                half.attempts = MOST_ATTEMPTS - 1
+                self._later(half, now)
+        else:
+            self._give(self.work.failed(error, pack))
+        last = max(since or now, self._ready_at)
+        if away and now - last > PATIENCE_SECONDS * self.limits.scale:
+            self._fatal = self._fatal or error
+
+    def _cold(self, pack: Pack, call: Call, error: AlcfError, left_at: float) -> None:
+        if not self.limits.patient or not self.caller.is_gateway:
+            self._later(pack, time.monotonic())
+            self._fatal = error
+        elif left_at >= self._ready_at and self._trouble is None:
+            self._trouble = _Trouble(error, call, pack)
+            self.limits.lane.close()
+        else:
+            self._later(pack, time.monotonic())
+
+    def _signed_out(self, pack: Pack, error: AlcfError) -> None:
+        self._later(pack, time.monotonic())
+        if not self.limits.pausable:
+            self._fatal = error
+        elif self.paused_by is None:
+            self.paused_by = error
+            self.pause()
+            self._say(str(error))
+
+    async def _first_ready(self) -> Model:
+        """Find the model, and wait until it is Live."""
+        return await self._ready(await self.caller.find(self.call))
+
+    async def _ready(self, model: Model) -> Model:
+        """Wait until a model is Live, through maintenance, too."""
+        while True:
+            try:
+                found = await self.caller.ready(self.call, model, self._tell)
+            except MaintenanceError as error:
+                if not self.limits.patient or self._succeeded_at is None:
+                    raise
+                self._say(f"{error.what} Waiting for it to end.")
+                await self._pause_for_maintenance()
+                model = await self.caller.find(self.call)
+            else:
+                self._ready_at = time.monotonic()
+                self._say("")
+                return found
+
+    async def _pause_for_maintenance(self) -> None:
+        seconds = self.caller.poll_seconds * random.uniform(1.0, 1.1)  # noqa: S311 - jitter
+        await asyncio.sleep(min(seconds, self.limits.deadline.left() + 0.001))
+        if not self.limits.deadline.left():
+            raise self.limits.deadline.error("the cluster was under maintenance")
+
+    async def _until_live(self) -> None:
+        """Wait for a model that went away; one request tries it before the others follow."""
+        trouble, self._trouble = self._trouble, None
+        assert trouble is not None and self._model is not None  # noqa: S101, PT018 - as called
+        trouble.call.deadline = self.limits.deadline
+        self._later(trouble.pack, time.monotonic())
+        try:
+            model = await self._looked_up(trouble, self._model)
+        except ServiceTimeoutError as error:
+            self._too_slow(trouble.pack, error)
+        except AlcfError as error:
+            if verdict(error) is Verdict.SIGN_IN and self.limits.pausable:
+                self.paused_by = error
+                self.pause()
+                self._say(str(error))
+            elif verdict(error) in (Verdict.AWAY, Verdict.AGAIN):
+                # the state cannot be had now: one request finds out
+                self.limits.lane.pause(time.monotonic(), self.limits.lane.retry_pause(1))
+            else:
+                raise
+        else:
+            self._model = await self._ready(model)
+            self.limits.lane.close()
+
+    async def _looked_up(self, trouble: _Trouble, model: Model) -> Model:
+        """Return the model as it is now; raises ServiceTimeoutError where it runs after all."""
+        if isinstance(trouble.error, MaintenanceError):
+            self._say(f"{trouble.error.what} Waiting for it to end.")
+            await self._pause_for_maintenance()
+            return await self.caller.find(self.call)
+        return await self.caller.after_refusal(trouble.call, model, trouble.error)
+
+    def _too_slow(self, pack: Pack, error: ServiceTimeoutError) -> None:
+        """Give up a request that a running model takes too long for: it would again."""
+        pack.attempts += 1
+        if pack.attempts >= _MOST_TIMEOUTS:
+            self._again = [waiting for waiting in self._again if waiting[2] is not pack]
+            heapq.heapify(self._again)
+            self._give(self.work.failed(error, pack))
+
+    def _say(self, words: str) -> None:
+        self.emit(Status(words))
+
+    def _tell(self, event: object) -> None:
+        if isinstance(event, Status):
+            self.emit(event)
+
+    async def _cancel(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def halves(pack: Pack) -> tuple[Pack, Pack]:
+    """Return the two halves of a pack of several units, each as new."""
+    middle = len(pack.units) // 2
+    parts = (pack.units[:middle], pack.units[middle:])
+    first, last = (Pack(part, pack.tokens * len(part) // len(pack.units)) for part in parts)
+    return first, last

@@ -1,0 +1,135 @@
+"""How a run over many rows is begun: what it keeps to, and where it is recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from alcf_jupyter.connection import replay
+from alcf_jupyter.connection.deadline import Deadline
+from alcf_jupyter.connection.session import client
+from alcf_jupyter.errors import UsageError
+from alcf_jupyter.frames.engine import Engine, Limits
+from alcf_jupyter.frames.journal import Journal
+from alcf_jupyter.frames.lane import FIRST_WIDTH, MOST_WIDTH, Lane
+from alcf_jupyter.frames.run import Run
+from alcf_jupyter.frames.token_window import TokenWindow
+from alcf_jupyter.service import limits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from alcf_jupyter.connection.call import Call
+    from alcf_jupyter.connection.profiles import Profile
+    from alcf_jupyter.frames.result_file import ResultFile
+    from alcf_jupyter.frames.run import Job
+
+TIMEOUT = "24h"
+"""For a whole run, the queue included; at the service's pace 150,000 rows take five hours."""
+
+_MOST_AT_ONCE = 128
+"""Connections that are kept to one service."""
+
+
+def launch(
+    job: Job,
+    call: Call,
+    identity: str,
+    *,
+    checkpoint: str | Path | None = None,
+    fresh: bool = False,
+    concurrency: int | None = None,
+    on_error: str = "keep",
+    background: bool = False,
+    written: ResultFile | None = None,
+) -> Run:
+    """Begin a run.
+
+    Parameters
+    ----------
+    job
+        What it does.
+    call
+        The model, the cluster, the deadline, and whether to wait for the model.
+    identity
+        As `row_keys.identity` gives it.
+    checkpoint, fresh
+        Where it is recorded, and whether to begin anew. A run that is one request is recorded only
+        where a place is named: there is nothing to go on from.
+    concurrency
+        Requests at once; found by itself where not given.
+    on_error
+        ``"keep"`` or ``"raise"``.
+    background
+        Whether the user goes on meanwhile, and can sign in.
+    written
+        The file that the finished frame is written to, too.
+
+    Raises
+    ------
+    UsageError
+        An option is none.
+    JournalError
+        The record cannot be used.
+    """
+    if on_error not in ("keep", "raise"):
+        raise UsageError(
+            f"on_error={on_error!r} is neither 'keep' nor 'raise'.", do="Leave it out."
+        )
+    talk = client()
+    scale = _scale(talk.profile)
+    keeps = Limits(
+        Lane(*_widths(concurrency), scale=scale),
+        TokenWindow(scale),
+        call.deadline,
+        patient=call.patient,
+        pausable=background,
+        scale=scale,
+    )
+    engine = Engine(talk.caller, call, job, keeps, _nowhere, talk.service)
+    journal = None
+    if replay.active() is None and (checkpoint is not None or not _is_one_request(job)):
+        journal = _journal(job, call, identity, checkpoint, fresh=fresh)
+    name = identity[:16]
+    return Run(job, engine, journal, name=name, on_error=on_error, written=written).start()
+
+
+def deadline(timeout: str | float) -> Deadline:
+    """Return the deadline of a run."""
+    return Deadline.after(timeout)
+
+
+def _journal(
+    job: Job, call: Call, identity: str, checkpoint: str | Path | None, *, fresh: bool
+) -> Journal:
+    from alcf_jupyter.frames.recorded import place
+
+    about = {"kind": job.kind, "model": call.model, "cluster": call.cluster or "", "rows": job.rows}
+    return Journal(place(identity, checkpoint), identity, about, fresh=fresh)
+
+
+def _is_one_request(job: Job) -> bool:
+    packs = iter(job.packs(range(len(job.keys))))
+    next(packs, None)
+    return next(packs, None) is None
+
+
+def _widths(concurrency: int | None) -> tuple[int, int]:
+    """Return how many requests at once at the most, and to begin with."""
+    if concurrency is None:
+        return MOST_WIDTH, FIRST_WIDTH
+    whole = isinstance(concurrency, int) and not isinstance(concurrency, bool)
+    if not whole or not 1 <= concurrency <= _MOST_AT_ONCE:
+        raise UsageError(
+            f"concurrency={concurrency!r} is not from 1 to {_MOST_AT_ONCE}.",
+            do="Leave it out: it is found by itself.",
+        )
+    return concurrency, concurrency
+
+
+def _scale(profile: Profile) -> float:
+    """Return what a second of the service is here; a stand-in's clock runs as fast as its polls."""
+    return profile.poll_seconds / limits.JOBS_CACHE_SECONDS if profile.is_gateway else 1.0
+
+
+def _nowhere(_event: Any) -> None:
+    raise AssertionError  # pragma: no cover - the run takes what the engine emits

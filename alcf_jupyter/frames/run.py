@@ -1,0 +1,534 @@
+"""A run under way: a column's rows are sent, recorded and counted, in a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from alcf_jupyter.connection import loop
+from alcf_jupyter.connection.call import Status
+from alcf_jupyter.connection.deadline import words as span
+from alcf_jupyter.errors import AlcfError, DeadlineError
+from alcf_jupyter.frames.engine import Engine, Landed, Work
+from alcf_jupyter.progress import counts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from alcf_jupyter.frames.engine import Pack
+    from alcf_jupyter.frames.journal import Journal
+    from alcf_jupyter.frames.journal_lines import Row
+    from alcf_jupyter.frames.result_file import ResultFile
+
+_NEWS_SECONDS = 0.25
+"""Those who watch a run are told no more often than this."""
+
+_RATE_SECONDS = 30.0
+_BEAT_SECONDS = 300.0
+
+
+class Job(Work, Protocol):
+    """What a run does: rows, the units they need, and the frame they make."""
+
+    kind: str
+    rows: int
+    keys: list[str]
+    """Of each unit."""
+
+    weights: list[int] | None
+    """How many rows each unit stands for; None where it is one."""
+
+    unsent: Counter[str]
+    """Rows that need nothing sent, by status."""
+
+    def packs(self, units: Sequence[int]) -> Iterable[Pack]:
+        """Cut units into requests."""
+
+    def frame(self, found: Sequence[Row | None], outcome: Outcome) -> pd.DataFrame:
+        """Return the result; a unit that is None is pending."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to, besides its rows.
+
+    Attributes
+    ----------
+    vectors
+        (units, d); None where there are none. Rows of units without a vector are undefined.
+    engine
+        What was asked, and how it went; None where nothing had to be sent.
+    progress
+        The counts.
+    requests
+        How many were answered.
+    """
+
+    vectors: NDArray[np.float32] | None
+    engine: Engine
+    progress: Progress
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is.
+
+    Attributes
+    ----------
+    rows
+        How many there are.
+    ok, truncated, failed, skipped, pending
+        How many are in each status; they add up to `rows`.
+    reused
+        Finished rows that were recorded before.
+    seconds
+        Since it began.
+    rate
+        Rows a second lately.
+    prompt_tokens, completion_tokens
+        What was used so far, as far as the service tells.
+    left_seconds
+        What it will take still at this rate; None where that cannot be told.
+    state
+        ``waiting``, ``running``, ``paused``, ``stopped``, ``finished`` or ``failed``.
+    words
+        What it waits for, ``""`` for nothing.
+    """
+
+    rows: int
+    ok: int
+    truncated: int
+    failed: int
+    skipped: int
+    pending: int
+    reused: int
+    seconds: float
+    rate: float
+    prompt_tokens: int
+    completion_tokens: int
+    left_seconds: float | None
+    state: str
+    words: str
+
+    @property
+    def done(self) -> int:
+        """How many are finished, one way or the other."""
+        return self.rows - self.pending
+
+    def __str__(self) -> str:
+        parts = [f"{self.done:,} of {self.rows:,} rows"]
+        if self.failed:
+            parts.append(f"{self.failed:,} failed")
+        if self.state != "running":
+            parts.append(self.words or self.state)
+        elif self.rate:
+            parts.append(f"{self.rate:.3g} rows a second")
+        if self.prompt_tokens:
+            parts.append(f"{self.prompt_tokens + self.completion_tokens:,} tokens")
+        if self.left_seconds is not None and self.state == "running":
+            parts.append(f"about {span(self.left_seconds)} left")
+        return " · ".join(parts)
+
+
+class Run:
+    """A run under way. It goes on in the background until it is finished or stopped.
+
+    Parameters
+    ----------
+    job
+        What it does.
+    engine
+        What sends it.
+    journal
+        Where answers are recorded, open; None for nowhere. The run closes it.
+    name
+        What it is called in the list of runs.
+    on_error
+        ``"keep"`` failed rows in the result, or ``"raise"`` at the first.
+    written
+        The file that the finished frame is written to, too.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        engine: Engine,
+        journal: Journal | None = None,
+        *,
+        name: str = "",
+        on_error: str = "keep",
+        written: ResultFile | None = None,
+    ) -> None:
+        self.name = name
+        self.model = engine.call.model
+        self.cluster = engine.call.cluster or ""
+        self.error: AlcfError | None = None
+        self._job = job
+        self._engine = engine
+        self._journal = journal
+        self._written = written
+        self._raises = on_error == "raise"
+        self._found: list[Row | None] = [None] * len(job.keys)
+        self._vectors: NDArray[np.float32] | None = None
+        self._counts = Counter[str](job.unsent)
+        self._tokens = Counter[str]()
+        self._reused = self._requests = 0
+        self._words = ""
+        self._paused = False
+        self._began = self._told_at = self._beat_at = time.monotonic()
+        self._ended_at: float | None = None
+        self._lately: deque[tuple[float, int]] = deque(maxlen=512)
+        self._ended = threading.Event()
+        self._watchers: list[Callable[[Progress], object]] = []
+        self._frame: pd.DataFrame | None = None
+        self._reuse()
+        self._lately.append((self._began, self._done))
+
+    def start(self) -> Run:
+        """Begin; returns at once."""
+        threading.Thread(target=self._live, name="alcf_jupyter run", daemon=True).start()
+        return self
+
+    def __repr__(self) -> str:
+        return f"<Run {self.name or self._job.kind}: {self.progress}>"
+
+    @property
+    def pending(self) -> list[int]:
+        """The units that have not come."""
+        return [unit for unit, row in enumerate(self._found) if row is None]
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return not self._ended.is_set()
+
+    @property
+    def recorded_in(self) -> str:
+        """The folder it is recorded in, ``""`` for none."""
+        return str(self._journal.folder) if self._journal else ""
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        rows, now = self._job.rows, time.monotonic()
+        count = Counter(self._counts)
+        pending = rows - count.total()
+        rate = self._rate(now)
+        return Progress(
+            rows=rows,
+            ok=count["ok"],
+            truncated=count["truncated"],
+            failed=count["failed"],
+            skipped=count["skipped"],
+            pending=pending,
+            reused=self._reused,
+            seconds=(self._ended_at or now) - self._began,
+            rate=rate,
+            prompt_tokens=self._tokens["prompt"],
+            completion_tokens=self._tokens["completion"],
+            left_seconds=pending / rate if rate else None,
+            state=self._state,
+            words=self._words if self.running else "",
+        )
+
+    def pause(self) -> None:
+        """Send nothing new until `resume`; what is under way still comes in."""
+        self._paused = True
+        loop.current().call_soon_threadsafe(self._engine.pause)
+        self._tell(soon=True)
+
+    def resume(self) -> None:
+        """Go on after `pause`, or after signing in."""
+        self._paused = False
+        self._words = ""
+        loop.current().call_soon_threadsafe(self._engine.resume)
+        self._tell(soon=True)
+
+    def stop(self) -> None:
+        """End it: what is finished is recorded and stays, the rest is pending."""
+        loop.current().call_soon_threadsafe(self._engine.stop)
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until it has ended, at the most so long; tell whether it has."""
+        return self._ended.wait(seconds)
+
+    def result(self, timeout: float | None = None) -> pd.DataFrame:
+        """Return the finished frame, once the run has ended.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait; without end by default. An interrupt ends the wait, not the run.
+
+        Raises
+        ------
+        AlcfError
+            What ended the run before its end; its `result` is the frame so far.
+        DeadlineError
+            It has not ended in time, and goes on.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        while not self.wait(0.1):
+            if until is not None and time.monotonic() >= until:
+                raise DeadlineError(
+                    f"The run has not ended: {self.progress}.",
+                    do="It goes on; see how far:  run.progress",
+                )
+        if self.error is not None:
+            raise self.error
+        return self.so_far()
+
+    def so_far(self) -> pd.DataFrame:
+        """Return the frame as it is now; rows that have not come are pending."""
+        if self._frame is not None:
+            return self._frame
+        ended = not self.running
+        progress = self.progress
+        outcome = Outcome(self._vectors, self._engine, progress, self._requests)
+        frame = self._job.frame(list(self._found), outcome)
+        if ended:
+            self._frame = frame
+        return frame
+
+    def watch(self, callback: Callable[[Progress], object]) -> Callable[[], None]:
+        """Have `callback` called with the progress, in the run's own thread.
+
+        Parameters
+        ----------
+        callback
+            Called a few times a second while things change, and once at the end.
+
+        Returns
+        -------
+        callable
+            Ends that.
+        """
+        self._watchers.append(callback)
+        if not self.running:
+            callback(self.progress)
+
+        def unwatch() -> None:
+            if callback in self._watchers:
+                self._watchers.remove(callback)
+
+        return unwatch
+
+    # what happens in the run's own thread
+
+    def _live(self) -> None:
+        try:
+            self._send()
+            if self._written is not None:
+                self._written.write(self.so_far())
+        except AlcfError as error:
+            self.error = error
+        except Exception as error:  # noqa: BLE001 - shown by result(), where the user looks
+            self.error = AlcfError(f"The run failed: {error!r}", do="Run it again; it goes on.")
+            self.error.__cause__ = error
+        finally:
+            if self._journal is not None:
+                self._journal.close()
+            self._ended_at = time.monotonic()
+            if self.error is not None:
+                self._add_result(self.error)
+            self._ended.set()
+            self._tell(soon=True)
+
+    def _send(self) -> None:
+        pending = self.pending
+        if not pending:
+            return
+
+        def begin(emit: Callable[[Landed | Status], None]) -> Any:
+            self._engine.emit = emit
+            return self._engine.run(self._job.packs(pending))
+
+        for portion in loop.portions(begin):
+            self._take(portion)
+            self._tell()
+
+    def _take(self, portion: Sequence[Landed | Status]) -> None:
+        """Record what has come, and count it then."""
+        landed = [one for one in portion if isinstance(one, Landed)]
+        for one in portion:
+            if isinstance(one, Status):
+                self._words = one.words
+        try:
+            if self._journal is not None:
+                self._record([one for one in landed if one.lasting])
+        finally:  # what could not be recorded is kept in memory
+            for one in landed:
+                self._count(one)
+            self._engine.taken += len(landed)
+        if landed:
+            self._words = ""
+            self._lately.append((time.monotonic(), self._done))
+        if self._raises:
+            self._raise_first(landed)
+
+    def _record(self, landed: Sequence[Landed]) -> None:
+        assert self._journal is not None  # noqa: S101 - the caller has looked
+        plain = [row for one in landed if one.vectors is None for row in one.rows]
+        placed = [one for one in landed if one.vectors is not None]
+        if plain:
+            self._journal.append(plain)
+        if placed:
+            vectors = [one.vectors for one in placed if one.vectors is not None]
+            rows = [row for one in placed for row in one.rows]
+            self._journal.append(rows, np.concatenate(vectors) if len(vectors) > 1 else vectors[0])
+        now = time.monotonic()
+        if now - self._beat_at > _BEAT_SECONDS:
+            self._beat_at = now
+            self._journal.beat()
+
+    def _count(self, landed: Landed) -> None:
+        for unit, row in zip(landed.units, landed.rows, strict=True):
+            self._found[unit] = row
+            self._counts[row.status] += self._weight(unit)
+        if landed.vectors is not None:
+            self._keep(landed.units, landed.vectors)
+        if landed.usage is not None:
+            self._requests += 1
+            self._tokens["prompt"] += landed.usage.prompt_tokens or 0
+            self._tokens["completion"] += landed.usage.completion_tokens or 0
+
+    def _keep(self, units: Sequence[int], vectors: NDArray[np.float32]) -> None:
+        if self._vectors is None:
+            # memory is taken as it is written to
+            self._vectors = np.empty((len(self._found), vectors.shape[1]), np.float32)
+        whole = isinstance(units, range) and units.step == 1
+        self._vectors[slice(units.start, units.stop) if whole else list(units)] = vectors  # type: ignore[union-attr]
+
+    def _reuse(self) -> None:
+        """Take what was recorded before."""
+        if self._journal is None:
+            return
+        content = self._journal.content
+        places: list[tuple[int, int]] = []
+        for unit, key in enumerate(self._job.keys):
+            row = content.rows.get(key)
+            if row is None:
+                continue
+            self._found[unit] = row
+            self._counts[row.status] += self._weight(unit)
+            self._reused += self._weight(unit)
+            if row.vector is not None:
+                places.append((unit, row.vector.place))
+        if places:
+            units, at = np.array(places).T
+            self._vectors = np.empty((len(self._found), content.vectors.shape[1]), np.float32)
+            self._vectors[units] = content.vectors[at]
+
+    def _raise_first(self, landed: Sequence[Landed]) -> None:
+        for one in landed:
+            for row in one.rows:
+                if row.status == "failed":
+                    raise AlcfError(
+                        f"A row failed: {row.reason}",
+                        do='To go on past failed rows:  on_error="keep"',
+                    )
+
+    def _add_result(self, error: AlcfError) -> None:
+        error.result = self.so_far()
+        now = self.progress
+        if now.done > now.skipped:
+            kept = "recorded" if self._journal else "in the error's .result"
+            done = f"{now.done:,} of {now.rows:,} rows are done and {kept}."
+            error.why = f"{error.why} {done}".strip()
+
+    def _weight(self, unit: int) -> int:
+        return self._job.weights[unit] if self._job.weights else 1
+
+    @property
+    def _done(self) -> int:
+        return self._counts.total()
+
+    @property
+    def _state(self) -> str:
+        if not self.running:
+            if self.error is not None:
+                return "failed"
+            return "stopped" if self._engine.ended else "finished"
+        if self._paused or self._engine.paused_by is not None:
+            return "paused"
+        return "waiting" if self._words else "running"
+
+    def _rate(self, now: float) -> float:
+        """Rows a second, of the last half minute."""
+        samples = list(self._lately)
+        if not self.running:
+            now = self._ended_at or now
+        since = next((one for one in samples if one[0] >= now - _RATE_SECONDS), samples[-1])
+        at, done = since
+        return (self._done - done) / (now - at) if now > at else 0.0
+
+    def _tell(self, *, soon: bool = False) -> None:
+        now = time.monotonic()
+        if not soon and now - self._told_at < _NEWS_SECONDS:
+            return
+        self._told_at = now
+        if self._watchers:
+            progress = self.progress
+            for callback in list(self._watchers):
+                callback(progress)
+
+
+def finish(run: Run, watcher: Any) -> pd.DataFrame:
+    """Wait for a run in the foreground and return its frame; an interrupt ends the run.
+
+    Parameters
+    ----------
+    run
+        Under way.
+    watcher
+        As `progress.observer` gave it; closed here.
+
+    Returns
+    -------
+    pandas.DataFrame
+        After an interrupt, or when the time is over: what there is so far, the rest pending.
+
+    Raises
+    ------
+    AlcfError
+        What ended the run; its `result` is the frame so far.
+    KeyboardInterrupt
+        A second interrupt, before what had arrived was put away.
+    """
+    words = ""
+    try:
+        try:
+            while not run.wait(0.1):
+                watcher.progress(run.progress)
+            watcher.progress(run.progress)
+        except KeyboardInterrupt:
+            run.stop()
+            run.wait(_STOPPING_SECONDS)
+            words = f"Interrupted. {_rest(run)}"
+        if run.error is not None:
+            watcher.close(counts(run.progress))
+            raise run.error
+        frame = run.so_far()
+        if not words and run.progress.state == "stopped":
+            words = f"The time is over. {_rest(run)}"
+        return frame
+    finally:
+        watcher.close(words)
+
+
+_STOPPING_SECONDS = 0.7
+
+
+def _rest(run: Run) -> str:
+    kept = "are done and recorded" if run.recorded_in else "are done"
+    now = run.progress
+    return f"{now.done:,} of {now.rows:,} rows {kept}; run it again to go on."

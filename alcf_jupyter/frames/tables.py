@@ -1,0 +1,129 @@
+"""Whatever holds columns as a DataFrame, and cells as the texts that are sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from alcf_jupyter.errors import UsageError
+from alcf_jupyter.service import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TEXT = "text"
+"""What a column is called that has no name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """Why nothing is sent for a row.
+
+    Attributes
+    ----------
+    status
+        ``skipped`` or ``failed``.
+    reason
+        In words.
+    """
+
+    status: str
+    reason: str
+
+
+def as_frame(data: Any) -> pd.DataFrame:
+    """Return a table as a DataFrame.
+
+    Parameters
+    ----------
+    data
+        A DataFrame or Series of pandas, a table of Arrow or Polars, a list of dicts, a dict of
+        columns, or an iterable of single values, whose column is then called ``text``.
+
+    Raises
+    ------
+    UsageError
+        It is none of these.
+    """
+    if isinstance(data, pd.DataFrame):
+        return data
+    if isinstance(data, pd.Series):
+        return data.to_frame(TEXT if data.name is None else data.name)
+    if hasattr(data, "to_pandas"):
+        return as_frame(data.to_pandas())
+    try:
+        if isinstance(data, dict):
+            return pd.DataFrame(data)
+        if not isinstance(data, (str, bytes)):
+            rows = list(data)
+            if rows and all(isinstance(row, dict) for row in rows):
+                return pd.DataFrame(rows)
+            return pd.DataFrame({TEXT: pd.Series(rows, dtype=object)})
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"This cannot be read as a table: {error}", do=_EXAMPLE) from None
+    raise UsageError(f"A {type(data).__name__} is no table.", do=_EXAMPLE)
+
+
+_EXAMPLE = "Give a DataFrame:  alcf.map(df, 'Classify: {{title}}')"
+
+
+def column(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
+    """Return a column by what its label prints as.
+
+    Raises
+    ------
+    UsageError
+        Two columns print as that.
+    """
+    at = [place for place, label in enumerate(frame.columns) if str(label) == name]
+    if len(at) != 1:
+        raise UsageError(
+            f"{len(at)} columns are called {name!r}, and one is meant; nothing was sent.",
+            do="Rename them, or take a part of the table:  df[['a', 'b']]",
+        )
+    return frame.iloc[:, at[0]]
+
+
+def texts(values: pd.Series[Any], *, formats: bool) -> list[str | Unfit]:
+    """Return the text of each cell, or why there is none.
+
+    Parameters
+    ----------
+    values
+        The cells.
+    formats
+        Whether numbers, dates and the like are written out; else only a text is one.
+    """
+    missing = values.isna().tolist()
+    return [
+        Unfit("skipped", "missing value") if lacks else _text(value, formats=formats)
+        for value, lacks in zip(values.tolist(), missing, strict=True)
+    ]
+
+
+def _text(value: Any, *, formats: bool) -> str | Unfit:
+    if isinstance(value, str):
+        # texts of other kinds, as NumPy's, are sent and kept as plain ones
+        return str.__str__(value) if value.strip() else Unfit("skipped", "blank text")
+    if formats and pd.api.types.is_scalar(value):
+        return str(value)
+    kind = "a single value" if formats else "a text"
+    return Unfit("failed", f"not {kind} but {type(value).__name__}")
+
+
+def size(text: str) -> int | Unfit:
+    """Return a text's length in bytes, or why it cannot be sent."""
+    try:
+        found = len(text.encode())
+    except UnicodeEncodeError:
+        return Unfit("failed", "holds half a character (a lone surrogate)")
+    if found > limits.SAFE_BODY_BYTES:
+        return Unfit("failed", f"{found:,} bytes are more than a request holds")
+    return found
+
+
+def whole(texts: Sequence[str | None]) -> list[str | None]:
+    """Return texts without half characters, which Arrow's strings cannot hold."""
+    return [text and text.encode("utf-8", "replace").decode() for text in texts]
