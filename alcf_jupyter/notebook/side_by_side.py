@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from alcf_jupyter.prompt.compare import Comparison
     from alcf_jupyter.prompt.reply import Reply
 
-# They stand below each other where the page is narrow.
+# They stand below each other where the page is narrow. Long words are broken; a table, whose cells
+# would be broken into letters, keeps its words and is scrolled.
 _ROW = "display:flex;flex-wrap:wrap;gap:1.5em;align-items:flex-start"
-_COLUMN = "flex:1 1 18em;min-width:0;overflow-x:auto;overflow-wrap:anywhere"
+_COLUMN = "flex:1 1 18em;min-width:0;overflow-x:auto;overflow-wrap:break-word"
 
 
 def bundle(
