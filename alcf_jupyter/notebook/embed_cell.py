@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from alcf_jupyter.progress import RunProgress
 
 
+_UNDER_WAY = ("waiting", "running", "paused")
+
+
 class _Watcher:
     """Shows how far the texts are where the cell's footer will stand."""
 
@@ -34,7 +37,7 @@ class _Watcher:
         self._display.status(words)
 
     def progress(self, now: RunProgress) -> None:
-        if now.pending:  # what is done is said below, for good
+        if now.state in _UNDER_WAY:  # how it ended is said below, for good
             self._display.status(now.words or str(now))
 
     def close(self, words: str = "") -> None:
