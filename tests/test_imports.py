@@ -83,7 +83,7 @@ def test_every_room_has_its_place():
 def test_every_package_it_imports_is_declared():
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    declared = [*project["dependencies"], *extras["lab"], *extras["fast"]]
+    declared = [*project["dependencies"], *extras["lab"], *extras["fast"], *extras["map"]]
     names = {re.match(r"[\w-]+", line)[0].lower() for line in declared}
     names |= {"jupyter-client", "nbformat"}  # JupyterLab stands on them; asked for with care
     owners = metadata.packages_distributions()
