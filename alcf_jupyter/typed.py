@@ -24,6 +24,16 @@ CELL = {
 }
 """The options of a chat cell and an embed cell, by the name of the argument in Python."""
 
+_SHARED = ("model", "cluster", "timeout", "max_tokens", "images", "schema", "wait")
+MAP = {name: CELL[name] for name in _SHARED} | {
+    "checkpoint": "--checkpoint",
+    "fresh": "--fresh",
+    "concurrency": "--concurrency",
+    "prefix": "--prefix",
+    "background": "--bg",
+}
+"""The options of ``%alcf map``."""
+
 WAIT = {"model": "", "cluster": "-c", "timeout": "--timeout"}
 USE = {"model": ""}
 """Those of ``%alcf wait`` and ``%alcf use``; a bare word has no flag."""

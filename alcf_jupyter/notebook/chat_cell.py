@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.errors import AnswerError, AnswerInterrupted, UsageError
@@ -176,18 +175,8 @@ class ChatCell:
             self._shell.user_ns[self._chosen.out] = value
 
     def _system(self) -> str | None:
-        chosen = self._chosen
-        if chosen.system_file is None:
-            return None if chosen.system is None else self._fill(chosen.system)
-        if chosen.system is not None:
-            raise UsageError("Two system prompts were given.", do="Keep -s or --system-file.")
-        try:
-            text = Path(chosen.system_file).expanduser().read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(
-                f"{chosen.system_file} cannot be read: {error}", do="Look at its path."
-            ) from None
-        return self._fill(text)
+        text = named.system(self._chosen)
+        return None if text is None else self._fill(text)
 
 
 def show(reply: Reply, display: Display, foot: str, fmt: Format) -> None:

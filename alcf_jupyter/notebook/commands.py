@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.errors import AlcfError, UsageError, nearest
-from alcf_jupyter.notebook import choosing, options, queueing, records, signing, status
+from alcf_jupyter.notebook import choosing, map_line, options, queueing, records, signing, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +66,8 @@ COMMANDS: dict[str, Callable[[str], Any]] = {
     "use": choosing.use,
     "wait": queueing.wait,
     "status": status.status,
+    "map": map_line.map_,
+    "runs": records.runs,
     "threads": records.threads,
     "usage": records.usage,
     "cite": records.cite,
@@ -82,6 +84,8 @@ PARSERS = {
     "logout": options.logout_parser,
     "models": options.models_parser,
     "wait": options.wait_parser,
+    "map": options.map_parser,
+    "runs": options.runs_parser,
     "threads": options.threads_parser,
     "cite": options.cite_parser,
 }

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion
+from IPython.core.getipython import get_ipython
 
 from alcf_jupyter.notebook import options
 
@@ -43,9 +44,12 @@ class _Typed:
         The option whose value comes next.
     fragment
         The word at the cursor, as far as it is typed.
+    quoted
+        Whether it stands within quotation marks.
     """
 
     fragment: str
+    quoted: bool = False
     given: dict[str, str] = field(default_factory=dict)
     words: list[str] = field(default_factory=list)
     expecting: str | None = None
@@ -87,7 +91,7 @@ def _arguments(parser: Parser, line: str, command: str) -> tuple[str, Iterable[S
         typed.expecting, typed.fragment = flag, value
     if typed.expecting is not None:
         return typed.fragment, _values(parser, typed, command)
-    if typed.words and (not parser.mixed or "'" in line or '"' in line):
+    if typed.quoted or (typed.words and not parser.mixed):
         return typed.fragment, ()  # the text has begun: it is not ours to complete
     if typed.fragment.startswith("-"):
         return typed.fragment, _flags(parser, typed)
@@ -102,7 +106,8 @@ def _read(parser: Parser, line: str) -> _Typed:
     typed = _Typed(fragment)
     head = line[: len(line) - len(fragment)]
     if head.count('"') % 2 or head.count("'") % 2:
-        typed.words.append(head)  # within quotes
+        typed.words.append(head)
+        typed.quoted = True
         return typed
     for word in _WORD.findall(head):
         if typed.expecting is not None:
@@ -137,9 +142,9 @@ def _values(parser: Parser, typed: _Typed, command: str) -> Iterable[SimpleCompl
     if action.choices:
         return _starting(_plain(action.choices, "value"), typed.fragment)
     if action.dest == "model":
-        return _models(typed, embedding=command == "alcf_embed")
+        return _or_itself(_models(typed, embedding=command == "alcf_embed"), typed)
     if action.dest == "cluster":
-        return _clusters(typed)
+        return _or_itself(_clusters(typed), typed)
     told: dict[str, Iterable[str]] = {"can": _SKILLS, "timeout": _DURATIONS}
     if action.dest == "state":
         from alcf_jupyter.service.catalog import State
@@ -149,20 +154,56 @@ def _values(parser: Parser, typed: _Typed, command: str) -> Iterable[SimpleCompl
 
 
 def _positional(command: str, typed: _Typed) -> Iterable[SimpleCompletion]:
-    if command in ("use", "wait"):
-        if not typed.words:
-            return _models(typed, embedding="--embed" in typed.given)
-        wants_as = command == "use" and len(typed.words) == 1
-        return _starting(_plain(["as"] if wants_as else [], "word"), typed.fragment)
-    if typed.words:
-        return ()
+    if command in ("use", "wait") and not typed.words:
+        return _or_itself(_models(typed, embedding="--embed" in typed.given), typed)
+    if command == "use":
+        return _starting(_plain(["as"] if len(typed.words) == 1 else [], "word"), typed.fragment)
+    if command == "runs":
+        return _starting(_plain(_runs(typed), "run"), typed.fragment)
+    offered = _firsts(command) if not typed.words else ()
+    return _starting(_plain(offered, command), typed.fragment)
+
+
+def _firsts(command: str) -> Iterable[str]:
+    """Return what the first word behind a command may be."""
     if command == "connect":
-        return _starting(_plain(["alcf", "sandbox"], "service"), typed.fragment)
+        return ("alcf", "sandbox")
+    if command == "map":
+        return _tables()
     if command == "help":
         from alcf_jupyter.notebook.commands import TOPICS
 
-        return _starting(_plain(TOPICS, "topic"), typed.fragment)
+        return TOPICS
     return ()
+
+
+def _runs(typed: _Typed) -> Iterable[str]:
+    """Return what can be done with a run, then the names of those that were listed last."""
+    from alcf_jupyter.notebook.records import ACTIONS
+
+    if not typed.words:
+        return ACTIONS
+    listed = sys.modules.get("alcf_jupyter.frames.run_list")
+    named = len(typed.words) == 1 and typed.words[0] in ACTIONS
+    return listed.latest if listed and named else ()
+
+
+def _tables() -> Iterable[str]:
+    """Return the tables of the notebook, by their variables."""
+    shell = get_ipython()
+    return [
+        name
+        for name, value in (shell.user_ns if shell else {}).items()
+        if hasattr(value, "columns") and not name.startswith("_") and not isinstance(value, type)
+    ]
+
+
+def _or_itself(found: Iterable[SimpleCompletion], typed: _Typed) -> list[SimpleCompletion]:
+    """Return what was found; where nothing was, the word as it is.
+
+    IPython would offer keywords and files where nothing is offered, and none of them is a model.
+    """
+    return list(found) or [SimpleCompletion(typed.fragment, type="see %alcf models")]
 
 
 def _plain(words: Iterable[Any], kind: str) -> list[SimpleCompletion]:

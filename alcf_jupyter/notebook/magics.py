@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import builtins
-import keyword
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
 from alcf_jupyter.errors import UsageError, nearest
+from alcf_jupyter.notebook import named
 from alcf_jupyter.notebook.cell_body import body
 from alcf_jupyter.notebook.surface import Surface, surface
 
@@ -119,7 +118,7 @@ class AlcfMagics(Magics):
 
         chosen, rest = options.chat_parser().read(line)
         prompt = body("%%alcf_chat", rest, cell, "What is an exascale computer?")
-        self._check_name(chosen.out)
+        named.check_result(chosen.out)
         remarks: list[str] = []
         prompt = self._filled(prompt, chosen, remarks)
         fill = partial(self._filled, chosen=chosen, remarks=remarks)
@@ -143,7 +142,7 @@ class AlcfMagics(Magics):
         from alcf_jupyter.notebook.embed_cell import embed
 
         chosen, rest = options.embed_parser().read(line)
-        self._check_name(chosen.out)
+        named.check_result(chosen.out)
         texts: Any
         if cell is None:
             texts = self._evaluated(rest)
@@ -188,11 +187,3 @@ class AlcfMagics(Magics):
         from alcf_jupyter.prompt.template import evaluate
 
         return evaluate(expression, self._namespace)
-
-    def _check_name(self, name: str | None) -> None:
-        if name is None:
-            return
-        if not name.isidentifier() or keyword.iskeyword(name) or hasattr(builtins, name):
-            raise UsageError(
-                f"-o takes the name of a variable, not {name!r}.", do="Write it like:  -o answer"
-            )

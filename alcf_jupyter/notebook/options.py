@@ -37,13 +37,7 @@ def chat_parser() -> Parser:
     _common(parser)
     parser.option("-s", "--system", help="system prompt")
     parser.option("--system-file", metavar="PATH", help="system prompt from a file")
-    parser.option("-t", "--temperature", type=float, help="0 to 2")
-    parser.option("-n", "--max-tokens", type=int, help="longest answer, in tokens")
-    parser.option("--top-p", type=float, help="0 to 1")
-    parser.option("--seed", type=int, help="a number, for answers that can be repeated")
-    parser.option("--stop", action="append", help="stop before this text; up to 4 times")
-    parser.option("--reasoning-effort", choices=["low", "medium", "high"], help="how long to think")
-    parser.option("-P", "--param", action="append", metavar="KEY=VALUE", help="any other parameter")
+    _answering(parser)
     parser.option(
         "-f", "--format", choices=["markdown", "text", "code", "json"], help="how it is shown"
     )
@@ -61,6 +55,66 @@ def chat_parser() -> Parser:
     parser.option("--new-thread", action="store_true", help="begin the conversation anew")
     parser.option("--dry-run", action="store_true", help="show the request, and send nothing")
     parser.option("--no-stream", action="store_true", help="show the answer at its end only")
+    return parser
+
+
+def map_parser() -> Parser:
+    """Return the parser of ``%alcf map``."""
+    parser = Parser(
+        "%alcf map",
+        "Ask about every row of a table; {{column}} stands for the row's value.",
+        words='TABLE "PROMPT"',
+        mixed=True,
+    )
+    parser.option("-m", "--model", help="model id, or an alias set with %%alcf use")
+    parser.option("-c", "--cluster", help="sophia, metis, minerva, ...")
+    parser.option("-o", "--out", metavar="NAME", help="keep the result in this variable, too")
+    parser.option("--file", metavar="PATH", help="write it to this Parquet file, too")
+    parser.option("-s", "--system", help="system prompt, the same for all rows")
+    parser.option("--system-file", metavar="PATH", help="system prompt from a file")
+    _answering(parser)
+    parser.option(
+        "--schema",
+        help='form of each answer: a variable, a .json file, or "label, score float"; '
+        "its fields become columns",
+    )
+    parser.option("--prefix", help="put before the names of the answer's columns")
+    parser.option("-i", "--image", metavar="COLUMN", help="a column with an image for each row")
+    parser.option(
+        "--checkpoint", metavar="FOLDER", help="record the run here, and go on from what is there"
+    )
+    parser.option("--fresh", action="store_true", help="begin anew; what is recorded is set aside")
+    parser.option("--concurrency", type=int, help="requests at once; found by itself")
+    parser.option("--on-error", choices=["keep", "raise"], help="failed rows: keep them, or stop")
+    parser.option(
+        "--timeout", metavar="DURATION", help="for the whole run, the queue included (24h)"
+    )
+    parser.option("--no-wait", action="store_true", help="fail at once when the model is not Live")
+    parser.option("--bg", action="store_true", help="run while other cells run, with buttons")
+    parser.option("--dry-run", action="store_true", help="say what it takes, and send nothing")
+    parser.option("-q", "--quiet", action="store_true", help="no progress")
+    return parser
+
+
+def _answering(parser: Parser) -> None:
+    parser.option("-t", "--temperature", type=float, help="0 to 2")
+    parser.option("-n", "--max-tokens", type=int, help="longest answer, in tokens")
+    parser.option("--top-p", type=float, help="0 to 1")
+    parser.option("--seed", type=int, help="a number, for answers that can be repeated")
+    parser.option("--stop", action="append", help="stop before this text; up to 4 times")
+    parser.option("--reasoning-effort", choices=["low", "medium", "high"], help="how long to think")
+    parser.option("-P", "--param", action="append", metavar="KEY=VALUE", help="any other parameter")
+
+
+def runs_parser() -> Parser:
+    """Return the parser of ``%alcf runs``."""
+    parser = Parser(
+        "%alcf runs",
+        "The recorded runs; open the rows of one, export them to a file, or delete them.",
+        words="[open NAME | export NAME FILE | delete NAME]",
+        mixed=True,
+    )
+    parser.option("-o", "--out", metavar="NAME", help="keep what is opened in this variable, too")
     return parser
 
 

@@ -10,7 +10,9 @@ from typing import Any, NoReturn
 from alcf_jupyter.errors import UsageError, nearest
 from alcf_jupyter.plain import brief
 
-_TOKEN = re.compile(r"""\s*((?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"'])+|\S+)""")
+TOKEN = re.compile(r"""\s*((?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"'])+|\S+)""")
+"""A word of a line; within quotation marks it may hold blanks."""
+
 _KINDS: dict[object, str] = {float: "a number", int: "a whole number"}
 
 
@@ -81,7 +83,7 @@ class Parser(argparse.ArgumentParser):
         words: list[str] = []
         plain: list[str] = []
         at = 0
-        while token := _TOKEN.match(line, at):
+        while token := TOKEN.match(line, at):
             if not token[1].startswith("-") or token[1] == "-":
                 if not self.mixed:
                     break
@@ -117,7 +119,7 @@ class Parser(argparse.ArgumentParser):
 
     def _value(self, flag: str, line: str, at: int) -> tuple[int, str]:
         """Return where the value that follows an option ends, and the value."""
-        value = _TOKEN.match(line, at)
+        value = TOKEN.match(line, at)
         if value is None or value[1].partition("=")[0] in self.takes_value:
             self.error(f"{flag} needs a value")
         return value.end(), value[1]
