@@ -155,7 +155,8 @@ def _values(parser: Parser, typed: _Typed, command: str) -> Iterable[SimpleCompl
 
 def _positional(command: str, typed: _Typed) -> Iterable[SimpleCompletion]:
     if command in ("use", "wait") and not typed.words:
-        return _or_itself(_models(typed, embedding="--embed" in typed.given), typed)
+        found = _models(typed, embedding="--embed" in typed.given)
+        return _or_itself(found, typed) if typed.fragment else found
     if command == "use":
         return _starting(_plain(["as"] if len(typed.words) == 1 else [], "word"), typed.fragment)
     if command == "runs":

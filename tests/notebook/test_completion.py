@@ -146,11 +146,15 @@ def test_commands_and_what_follows_them(kernel, code, some):
         "print('%alcf_chat -m sandbox/|",
         "alcf_chat = 1; sandbox/|",
         "%alcfx -m sandbox/|",
-        "%alcf_chat -m sandbox/nosuch|",
     ],
 )
 def test_elsewhere_nothing_of_ours_is_offered(kernel, code):
     assert not [text for text in kernel.offers(code) if text.startswith("sandbox/")]
+
+
+@pytest.mark.parametrize("code", ["%alcf_chat -m nosuch|", "%%alcf_chat -c nosuch|"])
+def test_where_no_name_fits_nothing_else_is_offered(kernel, code):
+    assert set(kernel.offers(code)) == {"nosuch"}
 
 
 def test_it_is_answered_from_memory_within_20_ms(kernel, service):
@@ -193,7 +197,9 @@ def test_before_anything_is_connected_options_and_commands_are_there_and_unload_
         made.run("%load_ext alcf_jupyter")
         assert "status" in made.offers("%alcf |")
         assert "--temperature" in made.offers("%%alcf_chat --te|")
-        assert not [one for one in made.offers("%%alcf_chat -m |") if one.startswith("sandbox")]
+        for line in ("%%alcf_chat -m |", "%alcf_chat -c |"):
+            assert set(made.offers(line)) <= {""}, "no file, keyword or name of Python's"
+            assert made.taken(line, "") == line.replace("|", "")
         told = "'alcf_jupyter.connection.session' in sys.modules, 'httpx' in sys.modules"
         assert made.run(f"import sys; print({told})").strip() == "False False"
         made.run("%load_ext alcf_jupyter")

@@ -37,8 +37,11 @@ def panels(done):
 
 
 def link(done):
-    text = "".join(m["text"] for m in done.of("stream"))
-    (url,) = [line for line in text.splitlines() if line.startswith("http")]
+    """The link of the panel, which a text above it repeats where signing in was asked for."""
+    (panel,) = panels(done)
+    url = panel["text/plain"].rpartition(" ")[2].removesuffix(">")
+    told = "".join(m["text"] for m in done.of("stream")).splitlines()
+    assert [line for line in told if line.startswith("http")] == ([] if done.failed else [url])
     return url
 
 

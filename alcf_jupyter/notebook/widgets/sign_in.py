@@ -141,7 +141,10 @@ class SignInPanel(widgets.VBox):  # type: ignore[misc]
 
 
 def show(flow: LoginFlow, client: Client, *, again: bool = False) -> SignInPanel:
-    """Show the panel, below a line of text with the same link; the one shown before retires.
+    """Show the panel, and retire the one shown before.
+
+    Where it was asked for, a line of text with the same link stands above it. Below a cell's error
+    that line, long as a link is, would bury the error.
 
     Parameters
     ----------
@@ -154,7 +157,8 @@ def show(flow: LoginFlow, client: Client, *, again: bool = False) -> SignInPanel
     if _shown is not None:
         _shown.retire()
     _shown = SignInPanel(flow, client, again=again)
-    print(f"{link_line(flow)}{_HELP}")  # noqa: T201 - it must not depend on rendering
+    # it must not depend on rendering
+    print(_HELP if again else f"{link_line(flow)}{_HELP}")  # noqa: T201
     _shown.handle = display(_shown, display_id=True)  # type: ignore[no-untyped-call]
     return _shown
 
