@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.session import client, connect, defaults, use
     from alcf_jupyter.connection.waiting import wait_until_live
     from alcf_jupyter.errors import AlcfError
+    from alcf_jupyter.frames.batch_input import write_batch_input
+    from alcf_jupyter.frames.batch_metrics import batch_metrics
+    from alcf_jupyter.frames.batch_progress import read_batch_progress
+    from alcf_jupyter.frames.batch_results import read_batch_results
+    from alcf_jupyter.frames.batches import batch, batches, submit_batch
     from alcf_jupyter.frames.column import map  # noqa: A004
     from alcf_jupyter.frames.duplicates import near_duplicates
     from alcf_jupyter.frames.embedding_file import load_embeddings, save_embeddings
@@ -47,6 +52,9 @@ __all__ = [
     "Client",
     "Reply",
     "__version__",
+    "batch",
+    "batch_metrics",
+    "batches",
     "chat",
     "cite",
     "client",
@@ -70,16 +78,20 @@ __all__ = [
     "openai",
     "project",
     "provenance",
+    "read_batch_progress",
+    "read_batch_results",
     "replay",
     "runs",
     "save_embeddings",
     "stream",
+    "submit_batch",
     "threads",
     "unload_ipython_extension",
     "usage",
     "use",
     "wait_until_live",
     "whoami",
+    "write_batch_input",
 ]
 
 # where each public name lives; its module, and what that imports, is loaded at the first use
@@ -87,6 +99,9 @@ _HOMES = {
     "AlcfError": "errors",
     "Client": "connection.client",
     "Reply": "prompt.reply",
+    "batch": "frames.batches",
+    "batch_metrics": "frames.batch_metrics",
+    "batches": "frames.batches",
     "chat": "prompt.ask",
     "cite": "notebook.methods",
     "client": "connection.session",
@@ -109,15 +124,19 @@ _HOMES = {
     "openai": "connection.sdk",
     "project": "frames.projection",
     "provenance": "notebook.provenance",
+    "read_batch_progress": "frames.batch_progress",
+    "read_batch_results": "frames.batch_results",
     "replay": "connection.replay",
     "runs": "frames.run_list",
     "save_embeddings": "frames.embedding_file",
     "stream": "prompt.ask",
+    "submit_batch": "frames.batches",
     "threads": "prompt.threads",
     "usage": "notebook.methods",
     "use": "connection.session",
     "wait_until_live": "connection.waiting",
     "whoami": "connection.account",
+    "write_batch_input": "frames.batch_input",
 }
 
 

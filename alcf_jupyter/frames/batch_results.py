@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import warnings
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -64,10 +65,10 @@ def read_batch_results(
     """
     reader = Reader(results_file(path))
     if out is not None:
-        written = _to_parquet(reader, Path(out).expanduser())
+        written = write_tables(reader.tables(), ROWS, Path(out).expanduser())
         reader.warn()
         return written
-    frame = to_frame(pa.concat_tables([ROWS.empty_table(), *reader.tables()]))
+    frame = frame_of(pa.concat_tables([ROWS.empty_table(), *reader.tables()]))
     reader.warn()
     frame.attrs["alcf"] = reader.about()
     return frame
@@ -186,9 +187,9 @@ def _ahead(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
             yield under_way.popleft().result()
 
 
-def to_frame(table: pa.Table) -> pd.DataFrame:
+def frame_of(table: pa.Table) -> pd.DataFrame:
     """Return rows as a frame, without a copy of the texts; without columns of vectors if none."""
-    if table["embedding"].null_count == len(table):
+    if "embedding" in table.column_names and table["embedding"].null_count == len(table):
         table = table.drop_columns(["item", "embedding"])
     return table.to_pandas(types_mapper=_KINDS.get, split_blocks=True, self_destruct=True)
 
@@ -199,19 +200,25 @@ _KINDS: Final = {
 }
 
 
-def _to_parquet(reader: Reader, out: Path) -> Path:
-    """Write the rows beside where they go, and put them there once they are whole."""
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+def write_tables(tables: Iterator[pa.Table], schema: pa.Schema, out: Path) -> Path:
+    """Write rows to a Parquet file that only you can read; it is there once it is whole.
+
+    Raises
+    ------
+    UsageError
+        It cannot be written.
+    """
+    beside = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
     try:
-        with pyarrow.parquet.ParquetWriter(part, ROWS) as writer:
-            for table in reader.tables():
+        os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        with pyarrow.parquet.ParquetWriter(beside, schema) as writer:
+            for table in tables:
                 writer.write_table(table)
-        part.chmod(0o600)
-        part.replace(out)
+        beside.replace(out)
     except OSError as error:
         raise UsageError(
             f"{out} cannot be written: {error.strerror or error}.", do="Name another file."
         ) from None
     finally:
-        part.unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
     return out

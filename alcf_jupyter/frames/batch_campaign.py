@@ -1,0 +1,633 @@
+"""One or several batches that answer one table: followed, read, and retried where they failed."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import itertools
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from alcf_jupyter import progress as reporting
+from alcf_jupyter.connection.deadline import Deadline, words
+from alcf_jupyter.errors import (
+    AlcfError,
+    AnswerError,
+    MaintenanceError,
+    NoConnectionError,
+    RateLimitError,
+    ServerFailureError,
+    ServiceTimeoutError,
+    UsageError,
+)
+from alcf_jupyter.frames import (
+    batch_files,
+    batch_join,
+    batch_manifest,
+    batch_metrics,
+    batch_places,
+    batch_retry,
+    batch_submission,
+    tables,
+)
+from alcf_jupyter.frames.batch_blocks import ROWS
+from alcf_jupyter.frames.batch_progress import Progress, read_batch_progress
+from alcf_jupyter.frames.batch_results import Reader, write_tables
+from alcf_jupyter.service.batches import ENDED, Listed
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+    from alcf_jupyter.connection.client import Client
+    from alcf_jupyter.frames.batch_manifest import Manifest, Part
+    from alcf_jupyter.progress import Observer
+    from alcf_jupyter.service.batches import Summary
+
+_PASSING: Final = (
+    NoConnectionError,
+    RateLimitError,
+    ServerFailureError,
+    ServiceTimeoutError,
+    MaintenanceError,
+    AnswerError,
+)
+"""What a campaign that runs for hours does not end for."""
+
+
+class Batch:
+    """Batches that answer one table; made by `submit_batch` and `batch`.
+
+    Parameters
+    ----------
+    manifest
+        What is known of them.
+    folder
+        Where it is kept; None for batches that have no manifest.
+    talk
+        The service.
+    """
+
+    def __init__(self, manifest: Manifest, folder: Path | None, talk: Client) -> None:
+        self._manifest = manifest
+        self._folder = folder
+        self._talk = talk
+        self._looked = float("-inf")
+        self._guard = threading.RLock()
+        self._following: threading.Thread | None = None
+        self._stop = threading.Event()
+        self._trouble = ""
+        self._tasks: dict[str, list[Summary]] = {}
+
+    def __repr__(self) -> str:
+        return f"<batch {self.name} · {self._state()}>"
+
+    @property
+    def name(self) -> str:
+        """What its files begin with; it can be given to `batch` like an id."""
+        return self._manifest.name
+
+    @property
+    def id(self) -> str:
+        """The id of the batch, of several the first one's; ``""`` while none is submitted."""
+        return next(iter(self.ids), "")
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of all batches that are submitted."""
+        return [part.batch_id for part in self._manifest.parts if part.batch_id]
+
+    @property
+    def model(self) -> str:
+        """The model, ``""`` where it is not known."""
+        return self._manifest.model
+
+    @property
+    def cluster(self) -> str:
+        """Where it runs."""
+        return self._manifest.cluster
+
+    @property
+    def rows(self) -> int:
+        """How many rows the table has, or lines the file; 0 where that is not known."""
+        return self._manifest.rows or batch_manifest.lines_of(self._manifest.parts)
+
+    @property
+    def status(self) -> str:
+        """How it is: the service is asked, at its own pace.
+
+        ``transfer`` (the input has to be copied to the cluster), ``waiting`` (for the quota),
+        ``pending``, ``running``, ``completed`` or ``failed``; of several the least far, and
+        ``failed`` if one failed and none is under way.
+        """
+        self.refresh()
+        return self._status()
+
+    @property
+    def trouble(self) -> str:
+        """What went wrong the last time the service was asked in the background, in words."""
+        return self._trouble
+
+    def _status(self) -> str:
+        told = {part.status or batch_submission.WAITING for part in self._manifest.parts}
+        if not self._manifest.transferred:
+            return batch_submission.UNSEEN
+        order = ("running", "pending", batch_submission.WAITING, "failed", "completed")
+        return next((one for one in order if one in told), "pending")
+
+    def _state(self) -> str:
+        """Return the status of each part in words, as last seen."""
+        if not self._manifest.transferred:
+            return "to be transferred"
+        parts = self._manifest.parts
+        told = Counter(part.status or batch_submission.WAITING for part in parts)
+        if len(parts) == 1:
+            return next(iter(told))
+        return ", ".join(f"{count} {status}" for status, count in told.items())
+
+    @property
+    def parts(self) -> pd.DataFrame:
+        """A row for each batch: file, lines, id, status, reason of a failure, created, ended."""
+        names = ["file", "lines", "id", "status", "reason", "created", "ended"]
+        records = [
+            (one.name, one.lines, one.batch_id, one.status, one.reason, one.created, one.ended)
+            for one in self._manifest.parts
+        ]
+        frame = pd.DataFrame(records, columns=names)
+        for name in ("created", "ended"):
+            moments = frame[name].where(frame[name] > 0)
+            frame[name] = pd.to_datetime(moments, unit="s", utc=True).dt.floor("s")
+        return frame
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is under way or waiting any more, as last seen."""
+        return all(part.status in ENDED for part in self._manifest.parts)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a part waits for the quota, as last seen."""
+        return any(part.status == batch_submission.WAITING for part in self._manifest.parts)
+
+    def transfers(self) -> list[str]:
+        """Return the lines that copy the input to the cluster."""
+        folder = self._folder or Path.cwd()
+        return [
+            batch_places.transfer(
+                folder / part.name, f"{self._manifest.folder}/{part.name}", self.cluster
+            )
+            for part in self._manifest.parts
+        ]
+
+    def refresh(self) -> None:
+        """Ask the service how it is, unless it was asked a moment ago, and submit what can be.
+
+        Raises
+        ------
+        AlcfError
+            It could not be asked, or refused a part for another reason than the quota.
+        """
+        with self._guard:
+            if self.ended or time.monotonic() - self._looked < batch_submission.pause(self._talk):
+                return
+            self._look()
+
+    def _look(self) -> None:
+        self._looked = time.monotonic()
+        if self._folder is not None:
+            batch_submission.advance(self._manifest, self._folder, self._talk)
+            return
+        for part in self._manifest.parts:
+            if part.status not in ENDED:
+                part.status = self._talk.batch_status(part.batch_id)
+            if part.status == "failed" and not part.reason:
+                part.reason = batch_submission.reason_of(part.batch_id, self._talk)
+
+    def submit(self) -> Batch:
+        """Submit it: the input is on the cluster's file system now.
+
+        Returns
+        -------
+        Batch
+            Itself.
+        """
+        with self._guard:
+            if self._folder is not None and not self._manifest.transferred:
+                self._manifest.transferred = True
+                batch_manifest.write(self._manifest, self._folder)
+            self._look()
+        return self
+
+    def cancel(self) -> None:
+        """Say how a batch is cancelled: the service has no route for it.
+
+        Raises
+        ------
+        UsageError
+            Always; it holds the sentence to send to support.
+        """
+        from alcf_jupyter.connection import site_file
+        from alcf_jupyter.service import support
+
+        address = support.contacts(site_file.read().contacts)["batches"]
+        active = [
+            part.batch_id
+            for part in self._manifest.parts
+            if part.batch_id and part.status not in ENDED
+        ]
+        if not active:
+            raise UsageError(
+                f"{self.name} has no batch that runs.", do="See your batches:  %alcf batches"
+            )
+        noun = "batch" if len(active) == 1 else "batches"
+        raise UsageError(
+            "The service cannot cancel a batch; people can.",
+            why=f"Write to {address}:",
+            do=f"Please cancel my inference {noun} {', '.join(active)}"
+            + (f" on {self.cluster}." if self.cluster else "."),
+        )
+
+    def wait(
+        self,
+        timeout: str | float | None = None,
+        *,
+        background: bool = False,
+        observer: Observer | None = None,
+    ) -> Batch:
+        """Wait until it has ended, and submit parts that wait for the quota meanwhile.
+
+        The service is asked every 30 s, which is as often as it looks itself. An interrupt ends
+        the waiting, and not the batch.
+
+        Parameters
+        ----------
+        timeout
+            Seconds, or words such as ``"8h"``; no limit by default.
+        background
+            Return at once, and go on in a thread of this kernel.
+        observer
+            Told how far it is.
+
+        Returns
+        -------
+        Batch
+            Itself.
+
+        Raises
+        ------
+        DeadlineError
+            The time has passed.
+        AlcfError
+            The service refuses to tell. Failures that may pass do not end the waiting.
+        """
+        if not self._manifest.transferred:
+            raise self._not_transferred()
+        if background:
+            self._follow()
+            return self
+        deadline = Deadline.after(timeout) if timeout is not None else None
+        watcher = observer or reporting.on_stderr()
+        for _ in self._steps():
+            watcher.status(self._words())
+            if deadline is not None and not deadline.left() and not self.ended:
+                raise deadline.error(f"waiting for batch {self.name}")
+        watcher.status(self._words())
+        return self
+
+    def _steps(self) -> Iterator[None]:
+        """Look, and look again at the service's pace, until all has ended."""
+        while True:
+            self._trouble = ""
+            try:
+                self.refresh()
+            except _PASSING as error:
+                self._trouble = f"{error.what} Trying again."
+            yield
+            if self.ended:
+                return
+            end = self._looked + batch_submission.pause(self._talk)
+            while not self._stop.is_set() and (left := end - time.monotonic()) > 0:
+                time.sleep(min(left, 0.1))  # an interrupt is seen between two slices
+                yield
+            if self._stop.is_set():
+                return
+
+    def _words(self) -> str:
+        told = [self.name, self._state()]
+        done = self._done()
+        if done.lines and not self.ended:
+            told.append(str(done))
+        waiting = next((one.reason for one in self._manifest.parts if one.status == "waiting"), "")
+        told += [one for one in (waiting, self._trouble) if one]
+        begun = [one.created for one in self._manifest.parts if one.created]
+        if begun and not self.ended and self._talk.profile.name != "sandbox":
+            told.append(words(max(0.0, time.time() - min(begun))))
+        return " · ".join(told)
+
+    def _follow(self) -> None:
+        if self._following is not None and self._following.is_alive():
+            return
+        self._stop.clear()
+
+        def work() -> None:
+            try:
+                for _ in self._steps():
+                    pass
+            except AlcfError as error:
+                self._trouble = str(error)
+
+        context = contextvars.copy_context()
+        self._following = threading.Thread(
+            target=context.run, args=(work,), name=f"alcf_jupyter {self.name}", daemon=True
+        )
+        self._following.start()
+
+    def stop(self) -> None:
+        """End the waiting in the background; the batches go on."""
+        self._stop.set()
+
+    def _not_transferred(self) -> UsageError:
+        return UsageError(
+            f"The input of {self.name} is not on the cluster yet.",
+            why="Copy it there first.",
+            do="Then:  b.submit()",
+        )
+
+    def progress(self) -> Progress:
+        """Return how far it is, from the files it writes where they can be read here.
+
+        Returns
+        -------
+        Progress
+            Of all parts together. A batch writes after every 20,000 lines.
+        """
+        with contextlib.suppress(*_PASSING):
+            self.refresh()
+        return self._done()
+
+    def _done(self) -> Progress:
+        found = [self._done_of(part) for part in self._manifest.parts]
+        return Progress(
+            sum(one.lines for one in found),
+            batch_manifest.lines_of(self._manifest.parts) or None,
+            sum(one.responses for one in found),
+            sum(one.total_tokens for one in found),
+            sum(one.chunks for one in found),
+            sum(one.seconds for one in found),
+            self.ended,
+        )
+
+    def _done_of(self, part: Part) -> Progress:
+        if part.batch_id:
+            profile = self._talk.profile
+            files = batch_files.written(self._manifest, part, profile, batch_files.PROGRESS)
+            for file in files[-1:]:
+                with contextlib.suppress(UsageError):  # half written, and the next look is soon
+                    return read_batch_progress(file)
+        if part.status == "completed":
+            with contextlib.suppress(AlcfError):
+                tasks = self._summaries(part)
+                lines = [task.lines or 0 for task in tasks]
+                responses = [task.responses or 0 for task in tasks]
+                tokens = [task.total_tokens or 0 for task in tasks]
+                return Progress(sum(lines), None, sum(responses), sum(tokens), done=True)
+        return Progress()
+
+    def _summaries(self, part: Part) -> list[Summary]:
+        if part.batch_id not in self._tasks:
+            found = batch_metrics.known([Listed(part.batch_id, part.status)], self._talk)
+            self._tasks[part.batch_id] = found[0].tasks
+        return self._tasks[part.batch_id]
+
+    def metrics(self) -> pd.DataFrame:
+        """Return what its batches did, as `batch_metrics` does.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each task of each batch.
+        """
+        self.refresh()
+        return batch_metrics.batch_metrics(self.ids)
+
+    def results(
+        self, data: Any = None, out: str | os.PathLike[str] | None = None
+    ) -> pd.DataFrame | Path:
+        """Return its answers, a row for each of the table's, in their order.
+
+        Rows that were sent again by `retry_failed` have the newer answer.
+
+        Parameters
+        ----------
+        data
+            The table, for a batch whose manifest is gone: its rows are found by the custom ids.
+        out
+            A Parquet file to write in place of a frame, for results larger than memory.
+
+        Returns
+        -------
+        pandas.DataFrame or pathlib.Path
+            With the table's index: ``reply`` (and ``reasoning``, where a model tells its), or
+            ``embedding``; ``status`` (ok, truncated, failed, skipped or pending), ``reason``,
+            ``finish_reason``, ``prompt_tokens``, ``completion_tokens``, ``total_tokens``. Without
+            a manifest and a table the index is the custom id. Custom ids that are repeated,
+            unknown or missing are told in a warning and in ``attrs["alcf"]``.
+
+        Raises
+        ------
+        UsageError
+            The files are not on this machine; the message has the line that gets them.
+        """
+        self.refresh()
+        rows = self._rows(data)
+        path = None if out is None else Path(out).expanduser()
+        readers: list[Reader] = []
+        if rows is None:
+            made = self._by_custom_id(path, readers)
+        else:
+            join = batch_join.Join(rows, self._manifest.kind, self._missing(rows))
+            placed = self._placed(join, readers)
+            if path is not None:
+                made = batch_join.to_parquet(join, placed, path)
+            else:
+                made = batch_join.to_frame(join, placed)
+                about = {"repeated": join.repeated, "unknown": join.unknown}
+                made.attrs["alcf"] = {**self._about(), **about}
+            join.warn()
+        for reader in readers:
+            reader.warn()
+        return made
+
+    def _placed(self, join: batch_join.Join, readers: list[Reader]) -> Iterator[batch_join.Placed]:
+        """Yield all results with their rows, those of rows that were sent again first."""
+        for turn, campaign in enumerate([*self._retries(), self]):
+            for reader in campaign._readers():  # noqa: SLF001 - its own kind
+                readers.append(reader)
+                yield from join.placed(reader.tables(), older=turn > 0)
+
+    def _by_custom_id(self, out: Path | None, readers: list[Reader]) -> Any:
+        readers += self._readers()
+        tables = itertools.chain.from_iterable(reader.tables() for reader in readers)
+        if out is not None:
+            return write_tables(tables, ROWS, out)
+        return batch_join.by_custom_id(tables)
+
+    def _about(self) -> dict[str, Any]:
+        manifest = self._manifest
+        return {
+            "model": manifest.model,
+            "cluster": manifest.cluster,
+            "service": self._talk.profile.name,
+            "batches": self.ids,
+            "parameters": manifest.parameters,
+            "template": manifest.template,
+        }
+
+    def _rows(self, data: Any) -> pd.DataFrame | None:
+        if data is not None:
+            table = tables.as_frame(data)
+            return batch_join.plain_rows(table.index)
+        if self._folder is None or not self._manifest.rows:
+            return None
+        return batch_manifest.read_index(self._folder, self.name)
+
+    def _readers(self) -> list[Reader]:
+        """Return a reader of each results file: what there is of a failed part, none before an end.
+
+        Raises
+        ------
+        UsageError
+            A file is not where the service says, or not on this machine.
+        """
+        found: list[Path] = []
+        profile = self._talk.profile
+        for part in self._manifest.parts:
+            if part.status not in ENDED:
+                continue
+            here = batch_files.written(self._manifest, part, profile, batch_files.RESULTS)
+            if not here and part.status == "completed":
+                tasks = self._summaries(part)
+                here = batch_files.results(self._manifest, part, tasks, profile, self._folder)
+            found += here
+        return [Reader(path) for path in found]
+
+    def _missing(self, rows: pd.DataFrame) -> batch_join.Missing:
+        """Return what to say of each row, should it have no line in the results."""
+        sent = (rows[batch_manifest.ROW_STATUS] == "").to_numpy()
+        rank = np.cumsum(sent) - 1
+        ends = np.cumsum([part.lines for part in self._manifest.parts])
+        owner = np.minimum(np.searchsorted(ends, rank, side="right"), len(ends) - 1)
+        told = [_without_line(part) for part in self._manifest.parts]
+        statuses, reasons = (np.array(one, object) for one in zip(*told, strict=True))
+        return statuses[owner], reasons[owner]
+
+    def _retries(self) -> list[Batch]:
+        """Return the campaigns that sent failed rows again, the newest first."""
+        if self._folder is None:
+            return []
+        found = []
+        for name in reversed(self._manifest.retries):
+            manifest = batch_manifest.read(batch_manifest.path_of(self._folder, name))
+            if manifest is not None:
+                one = Batch(manifest, self._folder, self._talk)
+                one.refresh()
+                found.append(one)
+        return found
+
+    def failures(self, *, truncated: bool = False) -> pd.DataFrame:
+        """Return the rows that failed, each with its reason.
+
+        Parameters
+        ----------
+        truncated
+            Those that were cut off, too.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the table's index, or the custom ids where there is no manifest: ``status`` and
+            ``reason``.
+        """
+        found = self.results()
+        wanted = ["failed", "truncated"] if truncated else ["failed"]
+        return found.loc[found["status"].isin(wanted), ["status", "reason"]]
+
+    def retry_failed(
+        self,
+        *,
+        truncated: bool = False,
+        model: str | None = None,
+        cluster: str | None = None,
+        **params: Any,
+    ) -> Batch:
+        """Send the rows that failed again, as a batch of their own.
+
+        `results` of this one has the newer answers from then on. While such a batch is under way
+        the same call returns it, and sends nothing twice.
+
+        Parameters
+        ----------
+        truncated
+            Send those that were cut off again, too.
+        model, cluster
+            Another model for them, with a longer context for example.
+        **params
+            Parameters to change, such as ``max_tokens``.
+
+        Returns
+        -------
+        Batch
+            The new one.
+
+        Raises
+        ------
+        UsageError
+            Nothing failed, it has not ended, or the input is not on this machine.
+        """
+        self.refresh()
+        if self._folder is None:
+            raise UsageError(
+                f"The input of {self.name} is not known here.",
+                why="Its manifest, which lies beside the input, was not found.",
+                do="Submit the rows again:  alcf.submit_batch(df.loc[…], …)",
+            )
+        if not self.ended:
+            raise UsageError(
+                f"{self.name} has not ended: {self._state()}.", do="Wait for it:  b.wait()"
+            )
+        manifest = batch_retry.prepare(
+            self._manifest,
+            self._folder,
+            self._failed_ids(truncated=truncated),
+            self._talk,
+            {"model": model, "cluster": cluster, **params},
+        )
+        made = Batch(manifest, self._folder, self._talk)
+        made.refresh()
+        return made
+
+    def _failed_ids(self, *, truncated: bool) -> list[str]:
+        rows = self._rows(None)
+        found = self.results()
+        statuses = ["failed", "truncated"] if truncated else ["failed"]
+        failed = found["status"].isin(statuses).to_numpy()
+        if rows is None:
+            return found.index[failed].astype(str).tolist()
+        failed = failed & (rows[batch_manifest.ROW_STATUS] == "").to_numpy()
+        return [f"row-{at}" for at in rows[batch_manifest.POSITION].to_numpy()[failed]]
+
+
+def _without_line(part: Part) -> tuple[str, str]:
+    if part.status == "completed":
+        return "failed", "there is no line for it in the results"
+    if part.status == "failed":
+        return "failed", f"the batch failed: {part.reason or 'no reason is told'}"
+    if part.batch_id:
+        return "pending", "the batch has not ended"
+    return "pending", "not submitted yet"

@@ -1,0 +1,173 @@
+"""A table as the lines of a batch: what all of them share is encoded once."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from alcf_jupyter.connection.call import write_json
+from alcf_jupyter.errors import UsageError
+from alcf_jupyter.frames import tables
+from alcf_jupyter.frames.tables import Unfit
+from alcf_jupyter.prompt.column_template import parse
+from alcf_jupyter.prompt.parameters import CHAT_PARAMETERS, given
+from alcf_jupyter.service.batches import CHAT_URL, EMBED_URL
+from alcf_jupyter.service.limits import SAFE_BODY_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+
+KINDS: Final = {"chat": CHAT_URL, "embed": EMBED_URL}
+"""What a batch asks for, and where it goes."""
+
+CHUNK: Final = 1_000
+_encode: Final = msgspec.json.Encoder().encode
+_join: Final = "".join
+_HERE: Final = "\x00the text of a row\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """The rows of a table as requests.
+
+    Attributes
+    ----------
+    kind
+        ``"chat"`` or ``"embed"``.
+    texts
+        What each row asks, as JSON, or why nothing is sent for it.
+    body
+        What all requests share.
+    """
+
+    kind: str
+    texts: list[bytes | Unfit]
+    body: dict[str, Any]
+
+    @property
+    def positions(self) -> list[int]:
+        """The rows that are sent."""
+        return [at for at, text in enumerate(self.texts) if type(text) is bytes]
+
+    def lines(self, positions: Sequence[int]) -> Iterator[bytes]:
+        """Yield the lines of rows, many at a time; the custom id carries the row."""
+        left, right = write_json(self.body).split(write_json(_HERE))
+        left = b'","method":"POST","url":"' + KINDS[self.kind].encode() + b'","body":' + left
+        between = right + b'}\n{"custom_id":"row-'
+        texts: Any = self.texts
+        for start in range(0, len(positions), CHUNK):
+            some = positions[start : start + CHUNK]
+            pieces = [piece for at in some for piece in (b"%d" % at, left, texts[at], between)]
+            pieces[-1] = right + b"}\n"
+            yield b'{"custom_id":"row-' + b"".join(pieces)
+
+
+def requests(
+    table: pd.DataFrame,
+    template: str | None,
+    *,
+    kind: str,
+    model: str,
+    system: str | None,
+    schema: Any,
+    params: dict[str, Any],
+) -> Requests:
+    """Return what each row of a table asks.
+
+    Raises
+    ------
+    UsageError, TemplateError
+        Something cannot be sent, or would be refused.
+    """
+    if kind not in KINDS:
+        raise UsageError(
+            f"There is no kind of batch {kind!r}.", do="It is kind='chat' or kind='embed'."
+        )
+    if not len(table):
+        raise UsageError("The table has no rows.", do="Look at:  len(df)")
+    texts = _texts(table, _template(table, template, kind))
+    if not any(isinstance(text, bytes) for text in texts):
+        first = texts[0]
+        why = first.reason if isinstance(first, Unfit) else ""
+        raise UsageError("No row of the table can be sent.", why=why, do="Look at the columns.")
+    body = _embed_body(params) if kind == "embed" else _chat_body(system, schema, params)
+    if kind == "embed" and (system is not None or schema is not None):
+        raise UsageError("Embeddings take no system= and no schema=.", do="Leave them out.")
+    return Requests(kind, texts, {"model": model, **body})
+
+
+def _template(table: pd.DataFrame, template: str | None, kind: str) -> str:
+    if template is not None:
+        return template
+    if len(table.columns) == 1 or kind == "embed":
+        return f"{{{{{table.columns[0]}}}}}"
+    raise UsageError(
+        "A batch of chats needs a prompt.",
+        do="Write:  alcf.submit_batch(df, 'Classify: {{title}}')",
+    )
+
+
+def _texts(table: pd.DataFrame, template: str) -> list[Any]:
+    made = parse(template, list(table.columns))
+    unfit: dict[int, Unfit] = {}
+    parts: list[Any] = [[part] * len(table) for part in made.parts]
+    for name in made.columns:
+        cells = _cells(tables.column(table, name))
+        parts[1::2] = [
+            cells if own == name else part
+            for own, part in zip(made.parts[1::2], parts[1::2], strict=True)
+        ]
+        for at, one in enumerate(cells):
+            if type(one) is Unfit and (at not in unfit or one.status < unfit[at].status):
+                unfit[at] = Unfit(one.status, f"{one.reason} in {name!r}")  # failed before skipped
+    if not unfit:
+        with suppress(UnicodeEncodeError):
+            whole = [_encode(_join(row)) for row in zip(*parts, strict=True)]
+            if max(map(len, whole)) <= SAFE_BODY_BYTES:
+                return whole
+    return [unfit.get(at) or _text(row) for at, row in enumerate(zip(*parts, strict=True))]
+
+
+def _text(row: Sequence[str]) -> bytes | Unfit:
+    try:
+        text = _encode(_join(row))
+    except UnicodeEncodeError:
+        return Unfit("failed", "holds half a character (a lone surrogate)")
+    if len(text) > SAFE_BODY_BYTES:
+        return Unfit("failed", f"{len(text):,} bytes are more than a request holds")
+    return text
+
+
+def _cells(column: pd.Series[Any]) -> list[Any]:
+    values = column.tolist()
+    if set(map(type, values)) == {str} and all(values) and not any(map(str.isspace, values)):
+        return values
+    return tables.texts(column, formats=True)
+
+
+def _chat_body(system: str | None, schema: Any, params: dict[str, Any]) -> dict[str, Any]:
+    if system is not None and not isinstance(system, str):
+        raise UsageError(
+            f"A system prompt is a text, not {type(system).__name__}.", do="Leave system out."
+        )
+    settings = given(params, CHAT_PARAMETERS, gateway=True, kind="a chat")
+    if schema is not None:
+        from alcf_jupyter.prompt.schema import of
+
+        settings["response_format"] = of(schema).response_format
+    shared = [{"role": "system", "content": system}] if system else []
+    return {"messages": [*shared, {"role": "user", "content": _HERE}], **settings}
+
+
+def _embed_body(params: dict[str, Any]) -> dict[str, Any]:
+    strange = [name for name in params if name not in ("dimensions", "user")]
+    if strange:
+        raise UsageError(f"Embeddings take no parameter {strange[0]!r}.", do="Leave it out.")
+    settings = {name: value for name, value in params.items() if value is not None}
+    # decimal numbers are four times as long to write and to read
+    return {"input": _HERE, "encoding_format": "base64", **settings}
