@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_COMMAND = (
+    *(sys.executable, "-m", "alcf_jupyter.sandbox"),
+    *("--called-as", "alcf-jupyter sandbox"),
+)
 POLL_SECONDS = 1  # its clock runs 60 times as fast, and so may the looks at its queue
 
 
@@ -27,7 +31,7 @@ def serve(options: Sequence[str]) -> int:
         0 when it was ended from here, otherwise what it returned.
     """
     process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-        [sys.executable, "-m", "alcf_jupyter.sandbox", "--with-owner", *options],
+        [*_COMMAND, "--with-owner", *options],
         stdin=subprocess.PIPE,  # its leash: however this process ends, the stand-in ends too
         stdout=subprocess.PIPE,
         text=True,
@@ -43,16 +47,16 @@ def serve(options: Sequence[str]) -> int:
 
 
 def _readable(line: str) -> str:
-    """Return the line with its address and secret as words and lines to paste; others as is."""
+    """Return the line with its address and token as words and lines to paste; others as is."""
     try:
         told = json.loads(line)
         url, secret = told["url"], told["secret"]
     except (ValueError, TypeError, KeyError):
         return line
     return (
-        f"The stand-in service runs at {url}\n"
+        f"The sandbox runs at {url}\n"
         "To connect a notebook, run this in a cell:\n\n"
         "    import alcf_jupyter as alcf\n"
         f'    alcf.connect("{url}", token="{secret}", poll_seconds={POLL_SECONDS})\n\n'
-        "It is a stand-in and not ALCF's service. Ctrl-C ends it.\n"
+        "It is a local stand-in and not ALCF's service. Ctrl-C ends it.\n"
     )

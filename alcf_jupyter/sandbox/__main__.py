@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .server import Server
 from .service import Service
@@ -18,13 +18,32 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FAREWELL_SECONDS = 2.0
+LARGEST_PORT = 65_535
+
+
+class _CalledAs(argparse.Action):
+    """Takes the name of the command that passes its options on, for the help and the errors."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *given: Any) -> None:
+        parser.prog = given[1]
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > LARGEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text} is no port; take one up to {LARGEST_PORT}, or 0")
+    return int(text)
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    made = argparse.ArgumentParser(prog="python -m alcf_jupyter.sandbox", description=__doc__)
+    made = argparse.ArgumentParser(
+        prog="python -m alcf_jupyter.sandbox",
+        description="Run the sandbox, a stand-in for the ALCF Inference Endpoints, on this "
+        "machine, and print its address and its token.",
+    )
+    made.add_argument("--called-as", action=_CalledAs, help=argparse.SUPPRESS)
     made.add_argument("--config", metavar="FILE", help="a JSON file of settings")
-    made.add_argument("--port", type=int, help="port on 127.0.0.1; 0 takes a free one")
+    made.add_argument("--port", type=_port, help="port on 127.0.0.1; 0 takes a free one")
     made.add_argument("--clock-speed", type=float, help="service seconds per real second")
     made.add_argument("--seed", type=int, help="makes ids the same in every run")
     made.add_argument("--batch-root", metavar="DIR", help="the folder batches read and write in")
@@ -108,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         settings = settings_of(told)
         asyncio.run(serve(settings, with_owner=told.with_owner))
-    except (ValueError, TypeError, OSError) as wrong:
+    except (ValueError, TypeError, OSError, OverflowError) as wrong:
         raise SystemExit(f"sandbox: {wrong}") from None
     except KeyboardInterrupt:
         pass

@@ -63,6 +63,25 @@ def test_the_printed_lines_connect(served):
     assert process.poll() is None
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--port", "99999"], "99999 is no port"),
+        (["--port", "http"], "http is no port"),
+        (["--config", "/nowhere"], "No such file"),
+        (["--help"], "usage: alcf-jupyter sandbox "),
+        (["--nothing"], "alcf-jupyter sandbox: error"),
+    ],
+)
+def test_a_wrong_option_is_told_in_the_words_of_the_command(options, words):
+    command = [sys.executable, "-m", "alcf_jupyter.cli", "sandbox", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode == 0) == (options == ["--help"])
+    assert words in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert "python -m" not in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_it_ends_with_the_command(served, how):
     process, said = served
