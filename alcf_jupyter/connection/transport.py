@@ -324,6 +324,7 @@ class Transport:
 
 def _incoming(response: httpx.Response) -> Incoming:
     kind = response.headers.get("content-type", "").casefold()
+    wire.guard(response)
     connection = response.extensions.get("network_stream")
     carried = connection if isinstance(connection, wire.Wire) else None
     return Incoming(response.status_code, kind, response.aiter_raw(), carried)

@@ -33,6 +33,20 @@ def swift(transport: httpx.AsyncHTTPTransport) -> httpx.AsyncHTTPTransport:
     return transport
 
 
+def guard(response: httpx.Response) -> None:
+    """Let no further request go where a server has said more than it was asked.
+
+    What it said too much stays with httpcore's parser, which would take it for the answer to the
+    next request on that connection.
+    """
+    connection = response.extensions.get("network_stream")
+    part: Any = response.stream
+    for name in ("_stream", "_httpcore_stream", "_stream", "_connection", "_h11_state"):
+        part = getattr(part, name, None)
+    if isinstance(connection, Wire) and hasattr(part, "trailing_data"):
+        connection._parser = part  # noqa: SLF001 - this module's own
+
+
 class Network(httpcore.AsyncNetworkBackend):
     """Makes connections."""
 
@@ -74,6 +88,7 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._full = False
         self._gather_seconds = 0.0
         self._read_at = float("-inf")
+        self._parser: Any = None
 
     def gather(self, seconds: float) -> None:
         """Let what comes gather for so long after each read; the next read is still at once.
@@ -172,6 +187,9 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         """Send bytes; return when the connection takes more."""
         if not buffer:
             return
+        if self._parser is not None and self._parser.trailing_data[0]:
+            # a WriteError would not do: httpcore would go on, and read what stands there
+            raise httpcore.RemoteProtocolError("the server said more than it was asked")
         if self._transport is None or self._transport.is_closing():
             raise httpcore.WriteError(str(self._error or "the connection is closed"))
         self._transport.write(buffer)

@@ -9,8 +9,9 @@ import msgspec
 
 from alcf_jupyter.connection.call import write_json
 from alcf_jupyter.errors import UsageError
-from alcf_jupyter.frames import batch_input, batch_manifest
+from alcf_jupyter.frames import batch_manifest
 from alcf_jupyter.frames.batch_manifest import Manifest
+from alcf_jupyter.frames.batch_writer import write_parts
 from alcf_jupyter.prompt.parameters import CHAT_PARAMETERS, given
 from alcf_jupyter.service.batches import ENDED
 
@@ -59,7 +60,7 @@ def prepare(
     settings = given(changes, known, gateway=True, kind="a batch")
     if chosen.id != manifest.model:
         settings["model"] = chosen.id
-    written = batch_input.write_parts(
+    written = write_parts(
         [(_changed(_lines(manifest, folder, set(wanted)), settings), len(wanted))],
         folder,
         private=_is_private(manifest, folder),

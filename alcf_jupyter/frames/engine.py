@@ -14,7 +14,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from alcf_jupyter.connection import replay
+from alcf_jupyter.connection import loop, replay
 from alcf_jupyter.connection.call import Call, Status
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.errors import (
@@ -53,8 +53,6 @@ _SAME_REFUSALS = 5
 """After so many like refusals and no success the rest would be refused, too."""
 
 _LEAST_SECONDS = 2.0
-_BACKLOG = 4
-_BACKLOG_SECONDS = 0.02
 _MOST_TIMEOUTS = 2
 
 
@@ -186,8 +184,8 @@ class Engine:
     Attributes
     ----------
     taken
-        How many of what was emitted has been recorded; the taker counts it up, and the engine
-        waits where it falls far behind.
+        How many of what was emitted has been recorded; what has not counts as under way still, so
+        that a crash loses no more than is sent at once.
     served
         The name that the model server gives itself.
     ended
@@ -248,6 +246,11 @@ class Engine:
         if self._fatal is not None:
             raise self._fatal
 
+    def recorded(self, count: int) -> None:
+        """Count what was taken and recorded. Called in any thread, always the same."""
+        self.taken += count
+        loop.current().call_soon_threadsafe(self._news.set)
+
     def stop(self) -> None:
         """End the run: what is under way is given up. Called on the loop."""
         self.ended = "stopped"
@@ -265,7 +268,7 @@ class Engine:
         self._news.set()
 
     def _left(self) -> bool:
-        return bool(self._fresh or self._again or self._tasks)
+        return bool(self._fresh or self._again or self._tasks or self._trouble)
 
     async def _step(self) -> None:
         """Start one request, or wait for something to happen."""
@@ -291,9 +294,8 @@ class Engine:
             pack, soon = self._fresh[0], 0.0
         else:
             pack, soon = self._again[0][2], max(0.0, due)
-        if self._given - self.taken > _BACKLOG * limits.lane.most:
-            soon = max(soon, _BACKLOG_SECONDS)  # what was answered is not recorded yet
-        early = max(soon, limits.lane.early(now), limits.tokens.early(now, pack.tokens))
+        held = self._given - self.taken
+        early = max(soon, limits.lane.early(now, held), limits.tokens.early(now, pack.tokens))
         return pack, early
 
     def _taken_out(self) -> Pack:
@@ -316,9 +318,9 @@ class Engine:
         self._news.clear()
 
     def _start(self, pack: Pack, turn: Turn) -> None:
-        lane = self.limits.lane
-        lane.leaves(again=pack.attempts > 0)
-        full = lane.early(time.monotonic()) > 0
+        lane, now = self.limits.lane, time.monotonic()
+        lane.leaves(now, again=pack.attempts > 0)
+        full = lane.early(now) == float("inf")
         self.limits.tokens.expect(pack.tokens)
         task = asyncio.get_running_loop().create_task(self._carry(pack, turn, full=full))
         self._tasks.add(task)
@@ -425,6 +427,13 @@ class Engine:
         self._number += 1
         heapq.heappush(self._again, (due, self._number, pack))
 
+    def _halved(self, pack: Pack, attempts: int = 0) -> None:
+        """Send the halves of a pack before anything else: what is at fault is found soon."""
+        for half in reversed(halves(pack)):
+            half.attempts = attempts
+            self._number += 1
+            heapq.heappush(self._again, (0.0, -self._number, half))
+
     def _misshapen(self, pack: Pack, error: AlcfError) -> None:
         """Ask once more for an answer in the form asked for."""
         if pack.complaint is not None or not isinstance(error, InvalidAnswerError):
@@ -436,8 +445,7 @@ class Engine:
     def _refused(self, pack: Pack, error: AlcfError) -> None:
         """Give the units at fault up: of several, halves are sent until one stands alone."""
         if len(pack.units) > 1:
-            for half in halves(pack):
-                self._later(half, time.monotonic())
+            self._halved(pack)
             return
         self._give(self.work.failed(error, pack))
         if self._succeeded_at is None:
@@ -460,9 +468,7 @@ class Engine:
         elif away and since is None:
             self._fatal = error  # it has never been there
         elif len(pack.units) > 1:
-            for half in halves(pack):
-                half.attempts = MOST_ATTEMPTS - 1
-                self._later(half, now)
+            self._halved(pack, MOST_ATTEMPTS - 1)
         else:
             self._give(self.work.failed(error, pack))
         last = max(since or now, self._ready_at)
@@ -470,7 +476,8 @@ class Engine:
             self._fatal = self._fatal or error
 
     def _cold(self, pack: Pack, call: Call, error: AlcfError, left_at: float) -> None:
-        if not self.limits.patient or not self.caller.is_gateway:
+        new = self._succeeded_at is None and isinstance(error, MaintenanceError)
+        if new or not self.limits.patient or not self.caller.is_gateway:
             self._later(pack, time.monotonic())
             self._fatal = error
         elif left_at >= self._ready_at and self._trouble is None:

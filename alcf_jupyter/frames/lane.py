@@ -8,6 +8,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
+from alcf_jupyter.frames.send_rate import SendRate
+
 FIRST_WIDTH = 8
 """Requests at once to begin with, once a first one has been answered."""
 
@@ -23,6 +25,7 @@ _SPARE_RETRIES = 10
 _TROUBLE = 5
 """After so many failures in a row only one request goes at a time, until one succeeds."""
 
+_THROTTLED_SECONDS = 0.5
 _LONGEST_PAUSE = 60.0
 _DOUBLINGS = 8
 
@@ -44,12 +47,15 @@ class Lane:
         What a second is here; a stand-in whose clock runs faster has a smaller one.
     rng
         For the jitter of the pauses.
+    rate
+        Requests a second.
     """
 
     most: int = MOST_WIDTH
     first: int = FIRST_WIDTH
     scale: float = 1.0
     rng: random.Random = field(default_factory=random.Random)
+    rate: SendRate = field(default_factory=SendRate)
     width: float = field(init=False)
     under_way: int = 0
     sent: int = 0
@@ -68,19 +74,28 @@ class Lane:
         """Whether several may be under way: a request has succeeded since the last trouble."""
         return self._open
 
-    def early(self, now: float) -> float:
-        """Return the seconds until the next request may go; infinite until one has come back."""
+    def early(self, now: float, held: int = 0) -> float:
+        """Return the seconds until the next request may go; infinite until one has come back.
+
+        Parameters
+        ----------
+        now
+            The time.
+        held
+            Requests that were answered and are not recorded yet: a crash would lose those, too.
+        """
         allowed = int(self.width) if self._open else 1
-        if self.under_way >= allowed:
+        if self.under_way + held >= allowed:
             return float("inf")
-        return max(0.0, self._until - now)
+        return max(0.0, self._until - now, self.rate.early(now))
 
     def may_retry(self) -> bool:
         """Tell whether a second try is within the share that second tries may have."""
         return self.retries < _SPARE_RETRIES + RETRY_SHARE * self.sent
 
-    def leaves(self, *, again: bool = False) -> None:
+    def leaves(self, now: float, *, again: bool = False) -> None:
         """Count a request that is sent now, for the second time or more where `again`."""
+        self.rate.leaves(now)
         self.under_way += 1
         self.sent += 1
         self.retries += again
@@ -125,10 +140,10 @@ class Lane:
             self.pause(now, self._jittered(min(2.0 ** max(0, doublings), _LONGEST_PAUSE)))
 
     def throttled(self, now: float, left_at: float) -> None:
-        """Count a refusal for too many requests in a second: all wait a second."""
+        """Count a refusal for too many requests in a second: they go slower from now on."""
         self.under_way -= 1
-        self._narrow(now, left_at)
-        self.pause(now, self._jittered(1.0))
+        self.rate.refused(now, left_at)
+        self.pause(now, self._jittered(_THROTTLED_SECONDS))
 
     def out_of_tokens(self, now: float, seconds: float) -> None:
         """Count a refusal for too many tokens in a minute: all wait, and nothing is narrowed.

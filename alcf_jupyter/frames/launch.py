@@ -12,6 +12,7 @@ from alcf_jupyter.frames.engine import Engine, Limits
 from alcf_jupyter.frames.journal import Journal
 from alcf_jupyter.frames.lane import FIRST_WIDTH, MOST_WIDTH, Lane
 from alcf_jupyter.frames.run import Run
+from alcf_jupyter.frames.send_rate import SendRate
 from alcf_jupyter.frames.token_window import TokenWindow
 from alcf_jupyter.service import limits
 
@@ -78,7 +79,7 @@ def launch(
     talk = client()
     scale = _scale(talk.profile)
     keeps = Limits(
-        Lane(*_widths(concurrency), scale=scale),
+        Lane(*_widths(concurrency), scale, rate=SendRate(talk.profile.requests_per_second)),
         TokenWindow(scale),
         call.deadline,
         patient=call.patient,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.progress import RunObserver
 
+TIMEOUT = "30m"
 METRICS = ("cosine", "dot", "euclidean")
 BOOKKEEPING = ("embedding", "status", "reason", "tokens")
 """Columns of an embedding frame that say nothing about a text."""
@@ -31,6 +32,8 @@ def neighbors(
     *,
     metric: str = "cosine",
     model: str | None = None,
+    timeout: str | float = TIMEOUT,
+    wait: bool = True,
     observer: RunObserver | None = None,
 ) -> pd.DataFrame:
     """Return the rows of an embedding frame that are nearest to a query.
@@ -52,6 +55,8 @@ def neighbors(
         or ``"euclidean"``, their distance, smallest first.
     model
         Which model made `emb`, where the frame does not know it any more.
+    timeout, wait
+        For embedding a text, as `embed` takes them.
     observer
         Told what is left out, and how the queue is while a text is embedded.
 
@@ -82,7 +87,15 @@ def neighbors(
         where = points(emb, watcher)
         if k > where.count:
             watcher.note(f"There are {where.count:,} rows to choose from, fewer than k={k:,}.")
-        asked = queries(query, emb, where.width, model=model, observer=observer)
+        asked = queries(
+            query,
+            emb,
+            where.width,
+            model=model,
+            timeout=timeout,
+            wait=wait,
+            observer=observer,
+        )
         rows, scores = nearest(where, asked.vectors, min(int(k), where.count), metric)
     return _frame(emb, asked.names, rows, scores, single=asked.single)
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from alcf_jupyter.progress import RunObserver
-
 _EXAMPLE = "Type:  alcf.neighbors(emb, 'what you look for')"
 
 
@@ -43,7 +41,12 @@ class Queries:
 
 
 def queries(
-    query: Any, emb: pd.DataFrame, width: int, *, model: str | None, observer: RunObserver | None
+    query: Any,
+    emb: pd.DataFrame,
+    width: int,
+    *,
+    model: str | None = None,
+    **options: Any,
 ) -> Queries:
     """Return one or many queries as vectors of the frame's kind.
 
@@ -57,8 +60,8 @@ def queries(
         How long its vectors are.
     model
         The frame's model, where the frame does not know it.
-    observer
-        Told how the queue is while texts are embedded; the usual one if None.
+    **options
+        How texts are embedded: the ``timeout``, ``wait`` and ``observer`` of `embed`.
 
     Raises
     ------
@@ -70,7 +73,7 @@ def queries(
     single = isinstance(query, str)
     texts = _texts([query] if isinstance(query, str) else query)
     if texts is not None:
-        vectors = _embedded(texts, emb, width, model=model, observer=observer)
+        vectors = _embedded(texts, emb, width, model=model, options=options)
         return Queries(vectors, list(texts), single)
     vectors = _numbers(query)
     _check(vectors, width)
@@ -153,7 +156,7 @@ def _embedded(
     width: int,
     *,
     model: str | None,
-    observer: RunObserver | None,
+    options: dict[str, Any],
 ) -> NDArray[np.float32]:
     """Embed texts as the frame was: the same model on the same service, the same length."""
     known = emb.attrs.get("alcf", {})
@@ -183,7 +186,7 @@ def _embedded(
             model=model or made_by,
             cluster=cluster,
             dimensions=dimensions,
-            observer=observer,
+            **options,
         )
         assert isinstance(made, pd.DataFrame)  # noqa: S101 - it is not in the background
         if made.attrs["alcf"]["dimensions"] == width:

@@ -368,7 +368,7 @@ class Run:
         finally:  # what could not be recorded is kept in memory
             for one in landed:
                 self._count(one)
-            self._engine.taken += len(landed)
+            self._engine.recorded(len(landed))
         if landed:
             self._words = ""
             self._lately.append((time.monotonic(), self._done))

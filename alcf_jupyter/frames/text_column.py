@@ -14,7 +14,7 @@ from alcf_jupyter.connection.call import BYTES_PER_VECTOR
 from alcf_jupyter.connection.origin import origin, sha256
 from alcf_jupyter.connection.transport import MAX_ANSWER_BYTES
 from alcf_jupyter.connection.vectors import matrix as read_matrix
-from alcf_jupyter.errors import AlcfError, AnswerError, UsageError
+from alcf_jupyter.errors import AlcfError, AnswerError, ServiceError, UsageError
 from alcf_jupyter.frames import tables
 from alcf_jupyter.frames.engine import Landed, Pack
 from alcf_jupyter.frames.estimate import Estimate
@@ -122,8 +122,7 @@ class TextColumn:
         self._sizes: list[int] = []
         units: dict[str, int] = {}
         self.weights: list[int] | None = []
-        self._values = tables.texts(pd.Series(values, dtype=object), formats=False)
-        for text in self._values:
+        for text in tables.texts(pd.Series(values, dtype=object), formats=False):
             self._rows.append(self._placed(text, units))
         self._shown = values
         self._texts = list(units)
@@ -197,7 +196,8 @@ class TextColumn:
 
     def failed(self, error: AlcfError, pack: Pack) -> Landed:
         """Return what became of a text that is given up."""
-        reason = error.why or error.what
+        # a refusal's first line is the same for all; what was wrong with this text stands below
+        reason = error.why if error.why and isinstance(error, ServiceError) else error.what
         attempts = pack.attempts + 1
         rows = [
             Row(self.keys[unit], "failed", reason=reason, attempts=attempts) for unit in pack.units
@@ -215,7 +215,7 @@ class TextColumn:
             ],
             np.int64,
         )
-        plain = all(isinstance(text, str) for text in self._values)
+        plain = all(isinstance(one, int) for one in self._rows)
         frame = pd.DataFrame(
             {
                 "text": pd.Series(self._shown, dtype="str" if plain else object),
