@@ -3,62 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
-import itertools
-import threading
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, overload
 
-import numpy as np
 import pandas as pd
 
 from alcf_jupyter import progress as reporting
 from alcf_jupyter.connection.deadline import Deadline, words
-from alcf_jupyter.errors import (
-    AlcfError,
-    AnswerError,
-    MaintenanceError,
-    NoConnectionError,
-    RateLimitError,
-    ServerFailureError,
-    ServiceTimeoutError,
-    UsageError,
-)
+from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames import (
-    batch_files,
-    batch_join,
     batch_manifest,
     batch_metrics,
     batch_places,
     batch_retry,
     batch_submission,
-    tables,
 )
-from alcf_jupyter.frames.batch_blocks import ROWS
-from alcf_jupyter.frames.batch_progress import Progress, read_batch_progress
-from alcf_jupyter.frames.batch_results import Reader, write_tables
-from alcf_jupyter.service.batches import ENDED, Listed
+from alcf_jupyter.frames.batch_answers import Answers
+from alcf_jupyter.frames.batch_following import PASSING, Following
+from alcf_jupyter.service.batches import ENDED
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
 
     from alcf_jupyter.connection.client import Client
-    from alcf_jupyter.frames.batch_manifest import Manifest, Part
+    from alcf_jupyter.frames.batch_manifest import Manifest
+    from alcf_jupyter.frames.batch_progress import Progress
     from alcf_jupyter.progress import Observer
-    from alcf_jupyter.service.batches import Summary
-
-_PASSING: Final = (
-    NoConnectionError,
-    RateLimitError,
-    ServerFailureError,
-    ServiceTimeoutError,
-    MaintenanceError,
-    AnswerError,
-)
-"""What a campaign that runs for hours does not end for."""
 
 
 class Batch:
@@ -78,12 +50,8 @@ class Batch:
         self._manifest = manifest
         self._folder = folder
         self._talk = talk
-        self._looked = float("-inf")
-        self._guard = threading.RLock()
-        self._following: threading.Thread | None = None
-        self._stop = threading.Event()
-        self._trouble = ""
-        self._tasks: dict[str, list[Summary]] = {}
+        self._following = Following(manifest, folder, talk)
+        self._answers = Answers(manifest, folder, talk)
 
     def __repr__(self) -> str:
         return f"<batch {self.name} · {self._state()}>"
@@ -132,7 +100,7 @@ class Batch:
     @property
     def trouble(self) -> str:
         """What went wrong the last time the service was asked in the background, in words."""
-        return self._trouble
+        return self._following.trouble
 
     def _status(self) -> str:
         told = {part.status or batch_submission.WAITING for part in self._manifest.parts}
@@ -168,7 +136,7 @@ class Batch:
     @property
     def ended(self) -> bool:
         """Whether nothing is under way or waiting any more, as last seen."""
-        return all(part.status in ENDED for part in self._manifest.parts)
+        return self._following.ended
 
     @property
     def waits(self) -> bool:
@@ -193,21 +161,7 @@ class Batch:
         AlcfError
             It could not be asked, or refused a part for another reason than the quota.
         """
-        with self._guard:
-            if self.ended or time.monotonic() - self._looked < batch_submission.pause(self._talk):
-                return
-            self._look()
-
-    def _look(self) -> None:
-        self._looked = time.monotonic()
-        if self._folder is not None:
-            batch_submission.advance(self._manifest, self._folder, self._talk)
-            return
-        for part in self._manifest.parts:
-            if part.status not in ENDED:
-                part.status = self._talk.batch_status(part.batch_id)
-            if part.status == "failed" and not part.reason:
-                part.reason = batch_submission.reason_of(part.batch_id, self._talk)
+        self._following.refresh()
 
     def submit(self) -> Batch:
         """Submit it: the input is on the cluster's file system now.
@@ -217,11 +171,10 @@ class Batch:
         Batch
             Itself.
         """
-        with self._guard:
-            if self._folder is not None and not self._manifest.transferred:
-                self._manifest.transferred = True
-                batch_manifest.write(self._manifest, self._folder)
-            self._look()
+        if self._folder is not None and not self._manifest.transferred:
+            self._manifest.transferred = True
+            batch_manifest.write(self._manifest, self._folder)
+        self._following.refresh(now=True)
         return self
 
     def cancel(self) -> None:
@@ -289,68 +242,32 @@ class Batch:
         if not self._manifest.transferred:
             raise self._not_transferred()
         if background:
-            self._follow()
+            self._following.behind()
             return self
         deadline = Deadline.after(timeout) if timeout is not None else None
         watcher = observer or reporting.on_stderr()
-        for _ in self._steps():
+        for _ in self._following.steps():
             watcher.status(self._words())
             if deadline is not None and not deadline.left() and not self.ended:
                 raise deadline.error(f"waiting for batch {self.name}")
         watcher.status(self._words())
         return self
 
-    def _steps(self) -> Iterator[None]:
-        """Look, and look again at the service's pace, until all has ended."""
-        while True:
-            self._trouble = ""
-            try:
-                self.refresh()
-            except _PASSING as error:
-                self._trouble = f"{error.what} Trying again."
-            yield
-            if self.ended:
-                return
-            end = self._looked + batch_submission.pause(self._talk)
-            while not self._stop.is_set() and (left := end - time.monotonic()) > 0:
-                time.sleep(min(left, 0.1))  # an interrupt is seen between two slices
-                yield
-            if self._stop.is_set():
-                return
-
     def _words(self) -> str:
         told = [self.name, self._state()]
-        done = self._done()
+        done = self._answers.progress()
         if done.lines and not self.ended:
             told.append(str(done))
         waiting = next((one.reason for one in self._manifest.parts if one.status == "waiting"), "")
-        told += [one for one in (waiting, self._trouble) if one]
+        told += [one for one in (waiting, self._following.trouble) if one]
         begun = [one.created for one in self._manifest.parts if one.created]
         if begun and not self.ended and self._talk.profile.name != "sandbox":
             told.append(words(max(0.0, time.time() - min(begun))))
         return " · ".join(told)
 
-    def _follow(self) -> None:
-        if self._following is not None and self._following.is_alive():
-            return
-        self._stop.clear()
-
-        def work() -> None:
-            try:
-                for _ in self._steps():
-                    pass
-            except AlcfError as error:
-                self._trouble = str(error)
-
-        context = contextvars.copy_context()
-        self._following = threading.Thread(
-            target=context.run, args=(work,), name=f"alcf_jupyter {self.name}", daemon=True
-        )
-        self._following.start()
-
     def stop(self) -> None:
         """End the waiting in the background; the batches go on."""
-        self._stop.set()
+        self._following.stop()
 
     def _not_transferred(self) -> UsageError:
         return UsageError(
@@ -367,43 +284,9 @@ class Batch:
         Progress
             Of all parts together. A batch writes after every 20,000 lines.
         """
-        with contextlib.suppress(*_PASSING):
+        with contextlib.suppress(*PASSING):
             self.refresh()
-        return self._done()
-
-    def _done(self) -> Progress:
-        found = [self._done_of(part) for part in self._manifest.parts]
-        return Progress(
-            sum(one.lines for one in found),
-            batch_manifest.lines_of(self._manifest.parts) or None,
-            sum(one.responses for one in found),
-            sum(one.total_tokens for one in found),
-            sum(one.chunks for one in found),
-            sum(one.seconds for one in found),
-            self.ended,
-        )
-
-    def _done_of(self, part: Part) -> Progress:
-        if part.batch_id:
-            profile = self._talk.profile
-            files = batch_files.written(self._manifest, part, profile, batch_files.PROGRESS)
-            for file in files[-1:]:
-                with contextlib.suppress(UsageError):  # half written, and the next look is soon
-                    return read_batch_progress(file)
-        if part.status == "completed":
-            with contextlib.suppress(AlcfError):
-                tasks = self._summaries(part)
-                lines = [task.lines or 0 for task in tasks]
-                responses = [task.responses or 0 for task in tasks]
-                tokens = [task.total_tokens or 0 for task in tasks]
-                return Progress(sum(lines), None, sum(responses), sum(tokens), done=True)
-        return Progress()
-
-    def _summaries(self, part: Part) -> list[Summary]:
-        if part.batch_id not in self._tasks:
-            found = batch_metrics.known([Listed(part.batch_id, part.status)], self._talk)
-            self._tasks[part.batch_id] = found[0].tasks
-        return self._tasks[part.batch_id]
+        return self._answers.progress()
 
     def metrics(self) -> pd.DataFrame:
         """Return what its batches did, as `batch_metrics` does.
@@ -416,6 +299,10 @@ class Batch:
         self.refresh()
         return batch_metrics.batch_metrics(self.ids)
 
+    @overload
+    def results(self, data: Any = ..., out: None = ...) -> pd.DataFrame: ...
+    @overload
+    def results(self, data: Any = ..., *, out: str | os.PathLike[str]) -> Path: ...
     def results(
         self, data: Any = None, out: str | os.PathLike[str] | None = None
     ) -> pd.DataFrame | Path:
@@ -445,87 +332,9 @@ class Batch:
             The files are not on this machine; the message has the line that gets them.
         """
         self.refresh()
-        rows = self._rows(data)
+        newer = [one._answers for one in self._retries()]  # noqa: SLF001 - its own kind
         path = None if out is None else Path(out).expanduser()
-        readers: list[Reader] = []
-        if rows is None:
-            made = self._by_custom_id(path, readers)
-        else:
-            join = batch_join.Join(rows, self._manifest.kind, self._missing(rows))
-            placed = self._placed(join, readers)
-            if path is not None:
-                made = batch_join.to_parquet(join, placed, path)
-            else:
-                made = batch_join.to_frame(join, placed)
-                about = {"repeated": join.repeated, "unknown": join.unknown}
-                made.attrs["alcf"] = {**self._about(), **about}
-            join.warn()
-        for reader in readers:
-            reader.warn()
-        return made
-
-    def _placed(self, join: batch_join.Join, readers: list[Reader]) -> Iterator[batch_join.Placed]:
-        """Yield all results with their rows, those of rows that were sent again first."""
-        for turn, campaign in enumerate([*self._retries(), self]):
-            for reader in campaign._readers():  # noqa: SLF001 - its own kind
-                readers.append(reader)
-                yield from join.placed(reader.tables(), older=turn > 0)
-
-    def _by_custom_id(self, out: Path | None, readers: list[Reader]) -> Any:
-        readers += self._readers()
-        tables = itertools.chain.from_iterable(reader.tables() for reader in readers)
-        if out is not None:
-            return write_tables(tables, ROWS, out)
-        return batch_join.by_custom_id(tables)
-
-    def _about(self) -> dict[str, Any]:
-        manifest = self._manifest
-        return {
-            "model": manifest.model,
-            "cluster": manifest.cluster,
-            "service": self._talk.profile.name,
-            "batches": self.ids,
-            "parameters": manifest.parameters,
-            "template": manifest.template,
-        }
-
-    def _rows(self, data: Any) -> pd.DataFrame | None:
-        if data is not None:
-            table = tables.as_frame(data)
-            return batch_join.plain_rows(table.index)
-        if self._folder is None or not self._manifest.rows:
-            return None
-        return batch_manifest.read_index(self._folder, self.name)
-
-    def _readers(self) -> list[Reader]:
-        """Return a reader of each results file: what there is of a failed part, none before an end.
-
-        Raises
-        ------
-        UsageError
-            A file is not where the service says, or not on this machine.
-        """
-        found: list[Path] = []
-        profile = self._talk.profile
-        for part in self._manifest.parts:
-            if part.status not in ENDED:
-                continue
-            here = batch_files.written(self._manifest, part, profile, batch_files.RESULTS)
-            if not here and part.status == "completed":
-                tasks = self._summaries(part)
-                here = batch_files.results(self._manifest, part, tasks, profile, self._folder)
-            found += here
-        return [Reader(path) for path in found]
-
-    def _missing(self, rows: pd.DataFrame) -> batch_join.Missing:
-        """Return what to say of each row, should it have no line in the results."""
-        sent = (rows[batch_manifest.ROW_STATUS] == "").to_numpy()
-        rank = np.cumsum(sent) - 1
-        ends = np.cumsum([part.lines for part in self._manifest.parts])
-        owner = np.minimum(np.searchsorted(ends, rank, side="right"), len(ends) - 1)
-        told = [_without_line(part) for part in self._manifest.parts]
-        statuses, reasons = (np.array(one, object) for one in zip(*told, strict=True))
-        return statuses[owner], reasons[owner]
+        return self._answers.read(data, newer, path)
 
     def _retries(self) -> list[Batch]:
         """Return the campaigns that sent failed rows again, the newest first."""
@@ -556,7 +365,7 @@ class Batch:
         """
         found = self.results()
         wanted = ["failed", "truncated"] if truncated else ["failed"]
-        return found.loc[found["status"].isin(wanted), ["status", "reason"]]
+        return found[found["status"].isin(wanted)][["status", "reason"]]
 
     def retry_failed(
         self,
@@ -613,7 +422,7 @@ class Batch:
         return made
 
     def _failed_ids(self, *, truncated: bool) -> list[str]:
-        rows = self._rows(None)
+        rows = self._answers.rows(None)
         found = self.results()
         statuses = ["failed", "truncated"] if truncated else ["failed"]
         failed = found["status"].isin(statuses).to_numpy()
@@ -621,13 +430,3 @@ class Batch:
             return found.index[failed].astype(str).tolist()
         failed = failed & (rows[batch_manifest.ROW_STATUS] == "").to_numpy()
         return [f"row-{at}" for at in rows[batch_manifest.POSITION].to_numpy()[failed]]
-
-
-def _without_line(part: Part) -> tuple[str, str]:
-    if part.status == "completed":
-        return "failed", "there is no line for it in the results"
-    if part.status == "failed":
-        return "failed", f"the batch failed: {part.reason or 'no reason is told'}"
-    if part.batch_id:
-        return "pending", "the batch has not ended"
-    return "pending", "not submitted yet"

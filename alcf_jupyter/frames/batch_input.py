@@ -92,8 +92,8 @@ def write_batch_input(
     watcher = progress.on_stderr()
     for words in batch_places.warnings_for(place.parent):
         watcher.note(words)
-    for folder in {place.parent.remote: place.parent, out.remote: out}.values():
-        batch_places.make_folder(folder)
+    for one in {place.parent.remote: place.parent, out.remote: out}.values():
+        batch_places.make_folder(one)
     batch_places.check_readable(place.parent)
     batch_places.check_writable(out)
     folder, name = place.local.parent, place.name.removesuffix(".jsonl")

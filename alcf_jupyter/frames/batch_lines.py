@@ -12,7 +12,7 @@ from alcf_jupyter.connection.vectors import matrix
 from alcf_jupyter.errors import AlcfError, AnswerError, IncompleteError
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service import dialect
-from alcf_jupyter.service.failures import report
+from alcf_jupyter.service.report import report
 
 OK: Final = "ok"
 TRUNCATED: Final = "truncated"

@@ -191,7 +191,10 @@ def frame_of(table: pa.Table) -> pd.DataFrame:
     """Return rows as a frame, without a copy of the texts; without columns of vectors if none."""
     if "embedding" in table.column_names and table["embedding"].null_count == len(table):
         table = table.drop_columns(["item", "embedding"])
-    return table.to_pandas(types_mapper=_KINDS.get, split_blocks=True, self_destruct=True)
+    made: pd.DataFrame = table.to_pandas(
+        types_mapper=_KINDS.get, split_blocks=True, self_destruct=True
+    )
+    return made
 
 
 _KINDS: Final = {

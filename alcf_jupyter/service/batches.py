@@ -14,11 +14,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from alcf_jupyter.errors import AnswerError, UsageError
 from alcf_jupyter.plain import brief
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MOST_LINES: Final = 150_000
 """Requests in one input file, as the guide says."""
@@ -139,7 +142,7 @@ def moment(value: Any) -> float | None:
     return None
 
 
-def _by(form: str) -> Any:
+def _by(form: str) -> Callable[[str], datetime]:
     return lambda text: datetime.strptime(text, form).replace(tzinfo=UTC)
 
 
@@ -205,8 +208,9 @@ def read_summary(task: dict[str, Any]) -> Summary:
 
     def count(name: str) -> int | None:
         number = told.get(name)
-        plain = isinstance(number, (int, float)) and not isinstance(number, bool)
-        return int(number) if plain and 0 <= number < 1e15 else None  # type: ignore[operator]
+        if not isinstance(number, (int, float)) or isinstance(number, bool):
+            return None
+        return int(number) if 0 <= number < 1e15 else None
 
     def figure(names: tuple[str, ...]) -> float | None:
         for name in names:
