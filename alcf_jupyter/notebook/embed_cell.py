@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.errors import RefusedError
+from alcf_jupyter.notebook.bundle import answer_bundle
 from alcf_jupyter.notebook.footer import times
+from alcf_jupyter.notebook.run_display import RunDisplay
+from alcf_jupyter.notebook.surface import Surface, surface
+from alcf_jupyter.notebook.terminal import TerminalDisplay
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -14,21 +18,34 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
     from pandas import DataFrame
 
-    from alcf_jupyter.notebook.display import AnswerDisplay
-    from alcf_jupyter.notebook.terminal import TerminalDisplay
     from alcf_jupyter.progress import RunProgress
 
 
 _UNDER_WAY = ("waiting", "running", "paused")
 
 
-class _Watcher:
-    """Shows how far the texts are where the cell's footer will stand."""
+class _Output(RunDisplay):
+    """The cell's one output: a bar while texts are sent, then the footer."""
 
-    def __init__(self, display: AnswerDisplay | TerminalDisplay) -> None:
-        self._display = display
+    ended = ""
+    """How it ended, where it did before its end."""
+
+    def close(self, words: str = "") -> None:
+        self.ended = words
+
+    def finish(self, footer: str, told: dict[str, Any]) -> None:
+        self.end(answer_bundle("", footer, self.ended or None), {"alcf": told})
+
+    def fail(self) -> None:
+        super().close(self.ended)
+
+
+class _Terminal:
+    """The same in a terminal: the state on one line, then the footer."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._display = TerminalDisplay(quiet=quiet)
         self.ended = ""
-        """How it ended, where it did before its end."""
 
     def status(self, words: str) -> None:
         self._display.status(words)
@@ -43,14 +60,14 @@ class _Watcher:
     def close(self, words: str = "") -> None:
         self.ended = words
 
+    def finish(self, footer: str, told: dict[str, Any]) -> None:
+        self._display.finish("", footer, note=self.ended or None, metadata=told)
 
-def embed(
-    texts: Any,
-    chosen: Namespace,
-    timeout: str,
-    display: AnswerDisplay | TerminalDisplay,
-    shell: InteractiveShell,
-) -> DataFrame:
+    def fail(self) -> None:
+        """Leave it to the error."""
+
+
+def embed(texts: Any, chosen: Namespace, timeout: str | None, shell: InteractiveShell) -> DataFrame:
     """Embed texts as the options of a cell say, and tell below it what came.
 
     Parameters
@@ -60,8 +77,8 @@ def embed(
     chosen
         The options.
     timeout
-        The deadline where none is given.
-    display, shell
+        The deadline where none is given; None for that of a run.
+    shell
         Where it is told, and where the frame goes.
 
     Raises
@@ -71,26 +88,36 @@ def embed(
     """
     from alcf_jupyter.frames import embeddings
 
-    watcher = _Watcher(display)
-    frame = embeddings.embed(
-        texts,
-        model=chosen.model,
-        cluster=chosen.cluster,
-        dimensions=chosen.dimensions,
-        normalize=chosen.normalize,
-        timeout=chosen.timeout or timeout,
-        wait=not chosen.no_wait,
-        observer=watcher,
-    )
+    output = _output(shell, quiet=chosen.quiet)
+    try:
+        frame = embeddings.embed(
+            texts,
+            model=chosen.model,
+            cluster=chosen.cluster,
+            dimensions=chosen.dimensions,
+            normalize=chosen.normalize,
+            timeout=chosen.timeout or timeout or embeddings.TIMEOUT,
+            wait=not chosen.no_wait,
+            observer=output,
+        )
+    except BaseException:
+        output.fail()
+        raise
     told: dict[str, Any] = frame.attrs["alcf"]
     line = footer(told, done=int((frame["status"] == "ok").sum()), asked=len(frame))
     # without a footer, too: the output's metadata is where a notebook keeps the provenance
-    line += times(told, shell)
-    display.finish("", line, note=watcher.ended or None, metadata=told)
+    output.finish("" if chosen.quiet else line + times(told, shell), told)
     if chosen.out:
         shell.user_ns[chosen.out] = frame
     _check(frame, shell)
     return frame
+
+
+def _output(shell: InteractiveShell, *, quiet: bool) -> _Output | _Terminal:
+    where = surface(shell)
+    if where is Surface.TERMINAL:
+        return _Terminal(quiet=quiet)
+    return _Output(live=where is Surface.NOTEBOOK, quiet=quiet)
 
 
 def _check(frame: DataFrame, shell: InteractiveShell) -> None:

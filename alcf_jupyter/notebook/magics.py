@@ -150,8 +150,8 @@ class AlcfMagics(Magics):
             text = body("%%alcf_embed", rest, cell, "a text on each line")
             text = self._filled(text, chosen, [], lines=True)
             texts = [one for one in text.splitlines() if one.strip()]
-        display = self._display(quiet=chosen.quiet)
-        return embed(texts, chosen, self._timeout(), display, self.shell)
+        # a column may be long: it has the time of a run
+        return embed(texts, chosen, None if cell is None else self._timeout(), self.shell)
 
     def _display(
         self, *, quiet: bool, live: bool = True, fmt: Format = "markdown"

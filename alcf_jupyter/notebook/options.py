@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
 
-def _common(parser: Parser) -> None:
+def _common(parser: Parser, limit: str = "30m; 5m where nobody watches") -> None:
     parser.option("-c", "--cluster", help="sophia, metis, minerva, ...")
     parser.option("-o", "--out", metavar="NAME", help="keep the result in this variable, too")
     parser.option(
         "--timeout",
         metavar="DURATION",
-        help="one limit for everything, the queue included (30m; 5m where nobody watches)",
+        help=f"one limit for everything, the queue included ({limit})",
     )
     parser.option("--no-wait", action="store_true", help="fail at once when the model is not Live")
     parser.option("--no-vars", action="store_true", help="leave {{...}} as it is")
@@ -126,7 +126,7 @@ def embed_parser() -> Parser:
         words="\n  a text on each line",
     )
     parser.option("-m", "--model", help="model id, or an alias set with %%alcf use")
-    _common(parser)
+    _common(parser, "30m; 5m where nobody watches; 24h for a column")
     parser.option("--dimensions", type=int, help="length of the embeddings, where it can be set")
     parser.option("--normalize", action="store_true", help="scale each embedding to length 1")
     return parser

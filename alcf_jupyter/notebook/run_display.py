@@ -38,12 +38,16 @@ class RunDisplay:
     live
         Whether updates are shown. Without it (nbclient, nbconvert, papermill, nbval) nothing is
         emitted until the end, and then exactly one output, without times.
+    quiet
+        Only what `end` is given is shown.
     clock
         Seconds from a monotonic clock.
     """
 
-    def __init__(self, *, live: bool, clock: Callable[[], float] = time.monotonic) -> None:
-        self._live, self._clock = live, clock
+    def __init__(
+        self, *, live: bool, quiet: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._live, self._quiet, self._clock = live, quiet, clock
         self._id = os.urandom(8).hex()
         self._guard = threading.Lock()
         # what another thread shows belongs to the cell that made this
@@ -63,8 +67,9 @@ class RunDisplay:
 
     def note(self, words: str) -> None:
         """Show a line that stays."""
-        self._notes.append(one_line(words, 600))
-        self._show()
+        if not self._quiet:
+            self._notes.append(one_line(words, 600))
+            self._show()
 
     def progress(self, now: RunProgress) -> None:
         """Show how far it is."""
@@ -78,7 +83,7 @@ class RunDisplay:
         told = one_line(words, 600) or progress.ending(
             self._now, told=self._shown or bool(self._notes)
         )
-        if told or self._notes:
+        if not self._quiet and (told or self._notes):
             more = [run_view.costs(self._now)] if self._live and self._now else []
             html = f'<div role="status">{escape_line(told, 600)}</div>{run_view.lines(more)}'
             self.end({"text/html": html if told else "", "text/plain": told})
@@ -106,7 +111,7 @@ class RunDisplay:
             few = self._now is None or self._now.rows <= progress.FEW
             if few and not self._notes and not self._shown and now - self._began < _PATIENCE:
                 return
-            if not self._live or self._closed or now - self._shown_at < _INTERVAL:
+            if not self._live or self._quiet or self._closed or now - self._shown_at < _INTERVAL:
                 return
             html = self._html()
             if html != self._last:

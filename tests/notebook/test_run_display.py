@@ -143,7 +143,7 @@ SET_UP = """\
 %load_ext alcf_jupyter
 import alcf_jupyter as alcf, pandas as pd
 alcf.connect("sandbox")
-df = pd.DataFrame({"n": range(40)})
+df = pd.DataFrame({"n": range(25)})
 """
 
 
@@ -184,13 +184,13 @@ def test_the_panel_of_a_run(notebook):
     shown = done.only("display_data")["data"]
     assert "application/vnd.jupyter.widget-view+json" in shown
     assert shown["text/plain"].startswith("<Run ")
-    assert shown["text/plain"].endswith(" · 40 rows>")
-    assert "of 40 rows" in shown["text/html"]
+    assert shown["text/plain"].endswith(" · 25 rows>")
+    assert "of 25 rows" in shown["text/html"]
     # the same panel in another cell, and what is saved with both at the end
     more = notebook.run("run\nrun.result(60)")
     assert more.of("display_data") == [], "only the last expression of a cell is shown"
     again = notebook.run("run").only("display_data")["data"]
-    assert "40 of 40 rows" in again["text/html"]
+    assert "25 of 25 rows" in again["text/html"]
     assert "Finished" in again["text/html"]
     assert again["text/plain"] == shown["text/plain"], "nothing that changes is in it"
 
@@ -205,9 +205,9 @@ def test_what_stays_in_the_notebook_tells_the_end(notebook):
         "time.sleep(0.5)  # its thread tells the end a moment later\n"
     )
     (first,) = done.of("display_data")
-    assert "40 of 40 rows" not in first["data"]["text/html"]
+    assert "25 of 25 rows" not in first["data"]["text/html"]
     seen = [content["data"]["text/html"] for content in done.of("update_display_data")]
-    assert "40 of 40 rows" in seen[-1]
+    assert "25 of 25 rows" in seen[-1]
     assert "Finished" in seen[-1]
 
 
@@ -246,7 +246,7 @@ def test_trouble_on_the_screen_does_not_end_the_run(notebook):
     begin(notebook, "Say {{n}} in the end")
     notebook.run("panel = RunPanel(run)\npanel._show = None")
     done = notebook.value("run.result(60)['status'].value_counts().to_dict()")
-    assert done == "{'ok': 40}"
+    assert done == "{'ok': 25}"
 
 
 def test_headless_a_run_is_a_line_of_text(notebook):
@@ -256,3 +256,20 @@ def test_headless_a_run_is_a_line_of_text(notebook):
     shown = done.only("display_data")["data"]
     assert list(shown) == ["text/plain"]
     assert shown["text/plain"].startswith("<Run ")
+
+
+def test_an_embed_cell_shows_a_bar_and_then_its_footer(notebook):
+    texts = "[f'text {i}' for i in range(2048 * 2)]"
+    done = notebook.run(f"emb = %alcf_embed -m sandbox/embed {texts}")
+    seen = [content["data"] for content in done.of("update_display_data")]
+    assert any('role="progressbar"' in data["text/html"] for data in seen)
+    assert "4,096 of 4,096 texts" in seen[-1]["text/plain"]
+    assert "progressbar" not in seen[-1]["text/html"]
+    assert done.of("update_display_data")[-1]["metadata"]["alcf"]["dimensions"] > 1
+    texts = "[f'text {i}' for i in range(200)]"
+    done = notebook.run(f"emb = %alcf_embed -q -m sandbox/embed {texts}")
+    assert [kind for kind, _ in done.messages] == ["display_data"]
+    assert done.last["text/plain"] == ""
+    done = notebook.run(f"emb = %alcf_embed -m sandbox/embed {texts}", watched=False)
+    assert [kind for kind, _ in done.messages] == ["display_data"]
+    assert "200 of 200 texts" in done.last["text/plain"]
