@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="the tutorials in JupyterLab, with no account")
     demo.set_defaults(run=_demo)
     demo.add_argument(
-        "folder", nargs="?", type=Path, help="where to put the tutorials (default: a new folder)"
+        "folder",
+        nargs="?",
+        type=Path,
+        help="where to put the tutorials (default: a temporary folder, kept if you work in it)",
     )
     demo.add_argument(
         "--headless", action="store_true", help="run the first two here and print what they show"
@@ -112,10 +114,9 @@ def _demo(options: argparse.Namespace) -> int:
         first = tutorials.prepare(options.folder)
         tutorials.open_in_lab(first, port=options.port, browser=not options.no_browser)
         return 0
-    with tempfile.TemporaryDirectory(prefix="alcf-jupyter-demo-") as passing:
-        first = tutorials.prepare(options.folder or Path(passing))
-        shown = sorted(first.parent.glob("0[12]_*.ipynb"))
-        return max(terminal.run(notebook) for notebook in shown)
+    first = tutorials.prepare(options.folder)
+    shown = sorted(first.parent.glob("0[12]_*.ipynb"))
+    return max(terminal.run(notebook) for notebook in shown)
 
 
 def _sandbox(options: argparse.Namespace) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from alcf_jupyter.cli import passing
 from alcf_jupyter.errors import AlcfError
 
 _NOT_TUTORIALS = {"conftest.py", "sanitize.cfg"}
@@ -84,10 +84,13 @@ def prepare(folder: Path | None) -> Path:
     Parameters
     ----------
     folder
-        Where to copy to; None for a new folder among the temporary ones.
+        Where to copy to; None for a temporary folder, which goes at the end unless a person has
+        changed something in it.
     """
-    source()  # fails before a folder is made
-    folder = folder or Path(tempfile.mkdtemp(prefix="alcf-jupyter-demo-"))
+    first = source()  # fails before a folder is made
+    if folder is None:
+        folder = passing.folder("alcf-jupyter-demo-")
+        passing.leash(folder, first)
     copy(folder)
     os.environ["ALCF_JUPYTER_SERVICE"] = "sandbox"
     return min(folder.resolve().glob("[0-9]*.ipynb"))

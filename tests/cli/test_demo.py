@@ -1,6 +1,7 @@
 """The demo: one command from nothing to answers, in the terminal and in JupyterLab."""
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +37,50 @@ def test_headless_it_prints_an_answer_and_an_embedding_frame(tmp_path):
         )
     assert "Offline → Queued → Starting → Live" in done.stdout
     assert (tmp_path / "mine" / "01_first_prompt.ipynb").exists()
+
+
+def gone(folder, seconds=10):
+    end = time.monotonic() + seconds
+    while folder.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    return not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("act", "goes"),
+    [
+        ("pass", True),
+        # run by a person: the outputs are others, the cells are not
+        ("cells[2]['execution_count'] = 99; cells[2]['outputs'] = []", True),
+        ("cells[2]['source'] = ['my own']", False),
+        ("open('mine.txt', 'w').write('x')", False),
+    ],
+)
+@pytest.mark.parametrize("how", ["os.kill(os.getpid(), 9)", "os.execv('/bin/true', ['true'])"])
+def test_a_temporary_folder_goes_unless_it_was_worked_in(tmp_path, act, goes, how):
+    program = (
+        "import json, os, pathlib\n"
+        "from alcf_jupyter.cli import tutorials\n"
+        "first = tutorials.prepare(None); print(first.parent, flush=True)\n"
+        "os.chdir(first.parent)\n"
+        "os.makedirs('.ipynb_checkpoints'); open('.ipynb_checkpoints/x', 'w').close()\n"
+        "told = json.loads(first.read_text()); cells = told['cells']\n"
+        f"{act}\n"
+        "first.write_text(json.dumps(told))\n"
+        f"{how}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    folder = Path(done.stdout.strip())
+    assert folder.parent == tmp_path
+    assert gone(folder, 10 if goes else 1.5) == goes
 
 
 @pytest.fixture
