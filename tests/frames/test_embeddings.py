@@ -16,7 +16,6 @@ import pytest
 import alcf_jupyter as alcf
 from alcf_jupyter.connection import session
 from alcf_jupyter.errors import (
-    AnswerError,
     MaintenanceError,
     RefusedError,
     UnknownModelError,
@@ -164,9 +163,12 @@ def test_all_bad_rows_together(model):
 
 @pytest.mark.parametrize("texts", [[], [None], ["", " "], [5], [None, float("nan"), ""]])
 def test_where_there_is_nothing_to_embed(model, texts):
-    with pytest.raises(UsageError, match="nothing to embed"):
-        alcf.embed(texts)
-    assert model.server.requests == []
+    frame = alcf.embed(texts)
+    assert set(frame["status"]) <= {"skipped", "failed"}
+    check(frame, texts)
+    assert model.server.requests == [], "nothing is asked, not even which models there are"
+    with pytest.raises(UsageError):
+        alcf.matrix(frame)
 
 
 @pytest.mark.parametrize("texts", ["one text", b"one", pd.DataFrame({"a": ["x"]}), pd.DataFrame()])
@@ -314,27 +316,25 @@ def with_first(value):
     ],
 )
 def test_an_answer_that_is_not_whole_is_none(model, change):
-    model.change = change
-    with pytest.raises(AnswerError):
-        alcf.embed(["one", "two", "three"])
-    assert len(model.packs) == 1
+    texts = ["one", "two", "three"]
+    model.change = lambda answer: change(answer) if "two" in model.packs[-1] else answer
+    frame = alcf.embed(texts)
+    check(frame, texts)
+    # alone, its number is right: then it is the answer to this text
+    assert frame["status"][1] == ("ok" if change is renumbered else "failed")
+    assert 4 < len(model.packs) < 10, "sent again a few times, then by halves"
 
 
-def test_a_length_that_changes_between_packs(model, monkeypatch):
-    from alcf_jupyter.service import limits
-
-    monkeypatch.setattr(limits, "MAX_INPUTS", 2)
-    monkeypatch.setattr(limits.pack, "__defaults__", (2, limits.SAFE_BODY_BYTES))
-
+def test_a_length_that_changes_between_requests(model):
     def change(answer):
-        if len(model.packs) == 2:
-            rows = [row | {"embedding": [1.0, 2.0]} for row in answer["data"]]
-            return answer | {"data": rows}
-        return answer
+        rows = [row | {"embedding": [1.0, 2.0]} for row in answer["data"]]
+        return answer | {"data": rows} if model.packs[-1] == ["b"] else answer
 
     model.change = change
-    with pytest.raises(AnswerError, match="changed their length from 4 to 2"):
-        alcf.embed(["a", "b", "c"])
+    frame = alcf.embed(["a", "b", "c"], per_request=1)
+    assert frame["status"].tolist() == ["ok", "failed", "ok"]
+    assert "changed their length from 4 to 2" in frame["reason"][1]
+    check(frame, ["a", "b", "c"])
 
 
 def test_a_text_that_is_refused_is_found_and_left_out(model):
@@ -358,8 +358,11 @@ def test_what_is_refused_for_every_text_stops_the_run(model):
 def test_a_few_texts_all_refused(model):
     model.poison = "all"
     for count in (1, 3, 4):
-        with pytest.raises(RefusedError):
-            alcf.embed([f"text {i}" for i in range(count)])
+        frame = alcf.embed([f"text {i}" for i in range(count)])
+        assert frame["status"].eq("failed").all()
+        assert frame["reason"].str.contains("cannot be embedded").all()
+        with pytest.raises(UsageError):
+            alcf.matrix(frame)
 
 
 def test_five_bad_texts_among_good_ones_do_not_stop_it(model):
@@ -395,7 +398,7 @@ def test_many_texts_go_in_few_requests(model):
 def test_large_texts_are_spread(model):
     texts = [f"{i} " + "x" * 700_000 for i in range(5)]
     check(alcf.embed(texts), texts)
-    assert [len(pack) for pack in model.packs] == [2, 2, 1]
+    assert [len(pack) for pack in model.packs] == [1] * 5
     assert all(len(r.body) < 2_621_440 for r in model.server.to("/embeddings"))
 
 
