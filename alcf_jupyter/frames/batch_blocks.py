@@ -59,6 +59,7 @@ _AS_A_CHAT: Final = pyarrow.json.ParseOptions(
 )
 _NO_ERROR: Final = b'"error":null}'
 _NEWLINE: Final = 10
+_BRACE: Final = 123
 _FEW: Final = 16
 
 
@@ -78,9 +79,13 @@ def read_block(block: memoryview) -> Block:
     block
         Lines, the last with or without its end; not empty.
     """
-    count = int(np.count_nonzero(np.frombuffer(block, np.uint8) == _NEWLINE))
-    count += block[-1] != _NEWLINE
-    table = _parsed(block, count)
+    letters = np.frombuffer(block, np.uint8)
+    starts = np.flatnonzero(letters == _NEWLINE) + 1
+    starts = np.concatenate([[0], starts[starts < len(letters)]])
+    count = len(starts)
+    # Arrow's reader passes over empty lines, and takes two objects in one line for two
+    is_plain = bool((letters[starts] == _BRACE).all())
+    table = _parsed(block, count) if is_plain else None
     if table is not None:
         usual, others = _sorted_out(table, np.arange(count))
         if not len(others):
@@ -90,7 +95,7 @@ def read_block(block: memoryview) -> Block:
     else:
         lines = bytes(block).split(b"\n")[:count]
         # what failed is told at a line's end; what else is odd is found by halving
-        plain = np.array([line.endswith(_NO_ERROR) for line in lines])
+        plain = np.array([line[:1] == b"{" and line.endswith(_NO_ERROR) for line in lines])
         rest = np.flatnonzero(~plain).tolist()
         parts = list(_halved(lines, np.flatnonzero(plain), rest))
     return _joined(parts, lines, rest, count)
