@@ -67,7 +67,7 @@ class Pack:
     tokens
         About how many tokens it takes.
     attempts
-        How often it has failed.
+        How often it was sent and brought nothing.
     complaint
         What was wrong with the form of the last answer, and that answer.
     """
@@ -218,6 +218,9 @@ class Engine:
     _ready_at: float = float("-inf")
     _refusals: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self._going.set()
+
     async def run(self, packs: Iterable[Pack]) -> None:
         """Send everything; returns when all has landed, or the time is over.
 
@@ -226,7 +229,6 @@ class Engine:
         AlcfError
             What ends the whole run; what had landed by then was emitted.
         """
-        self._going.set()
         self._main = asyncio.current_task()
         self._fresh.extend(packs)
         try:
@@ -436,6 +438,7 @@ class Engine:
 
     def _misshapen(self, pack: Pack, error: AlcfError) -> None:
         """Ask once more for an answer in the form asked for."""
+        pack.attempts += 1
         if pack.complaint is not None or not isinstance(error, InvalidAnswerError):
             self._give(self.work.failed(error, pack))
             return
@@ -447,6 +450,7 @@ class Engine:
         if len(pack.units) > 1:
             self._halved(pack)
             return
+        pack.attempts += 1
         self._give(self.work.failed(error, pack))
         if self._succeeded_at is None:
             self._refusals.append(error.what + error.why)

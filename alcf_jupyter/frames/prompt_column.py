@@ -195,7 +195,7 @@ class PromptColumn:
             "failed",
             said if isinstance(said, str) else None,
             reason=" ".join(part for part in (error.what, error.why) if part),
-            attempts=pack.attempts + 1,
+            attempts=pack.attempts,
         )
         return Landed(pack.units, [row], lasting=is_lasting(error))
 

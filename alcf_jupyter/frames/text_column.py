@@ -198,9 +198,9 @@ class TextColumn:
         """Return what became of a text that is given up."""
         # a refusal's first line is the same for all; what was wrong with this text stands below
         reason = error.why if error.why and isinstance(error, ServiceError) else error.what
-        attempts = pack.attempts + 1
         rows = [
-            Row(self.keys[unit], "failed", reason=reason, attempts=attempts) for unit in pack.units
+            Row(self.keys[unit], "failed", reason=reason, attempts=pack.attempts)
+            for unit in pack.units
         ]
         return Landed(pack.units, rows, lasting=is_lasting(error))
 

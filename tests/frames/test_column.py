@@ -1,0 +1,442 @@
+"""A prompt over every row: what is sent, what comes back, and what is refused before."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import alcf_jupyter as alcf
+from alcf_jupyter.connection import session
+from alcf_jupyter.connection.client import Client
+from alcf_jupyter.connection.credentials import Credential
+from alcf_jupyter.errors import (
+    AlcfError,
+    JournalError,
+    JournalHeldError,
+    RefusedError,
+    TemplateError,
+    UsageError,
+)
+from alcf_jupyter.progress import SilentObserver
+from tests.connection.faultserver import TOKEN, Gateway, gateway_error, serving, whole
+
+COLUMNS = ["reply", "status", "reason", "finish_reason", "attempts", "tokens", "seconds"]
+
+
+def chat(text, finish="stop"):
+    message = {"role": "assistant", "content": text}
+    usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    choice = {"index": 0, "message": message, "finish_reason": finish}
+    return whole({"id": "x", "object": "chat.completion", "choices": [choice], "usage": usage})
+
+
+class Model:
+    """Answers ``echo: PROMPT``; what it was sent, and how it may go wrong."""
+
+    def __init__(self):
+        self.bodies = []
+        self.answers = {}
+        self.guard = threading.Lock()
+        self.gate = None
+
+    def __call__(self, peer, request):
+        with self.guard:
+            self.bodies.append(request.json)
+        prompt = request.json["messages"][-1]["content"]
+        if self.gate is not None and prompt != "first":
+            self.gate.wait(20)
+        found = self.answers.get(prompt if isinstance(prompt, str) else "image")
+        peer.send(found(request.json) if callable(found) else found or chat(f"echo: {prompt}"))
+
+    @property
+    def prompts(self):
+        return [body["messages"][-1]["content"] for body in self.bodies]
+
+
+@pytest.fixture
+def model():
+    made = Model()
+    before = session.current().client
+    with serving(Gateway(infer=made)) as server:
+        made.server = server
+        alcf.connect(server.url, token=TOKEN, poll_seconds=0.1)
+        session.current().chat = "m"
+        yield made
+    session.current().client, session.current().chat = before, None
+
+
+def run(data, template="{{text}}", **options):
+    return alcf.map(data, template, observer=SilentObserver(), **options)
+
+
+def test_a_table_in_and_its_answers_out(model):
+    table = pd.DataFrame({"title": ["A", "B"], "year": [1999, 2001]})
+    out = run(table, "{{title}} of {{ year }}: {{title}}?", system="Be brief.", temperature=0.5)
+    assert list(out.columns) == COLUMNS
+    assert out["reply"].tolist() == ["echo: A of 1999: A?", "echo: B of 2001: B?"]
+    assert out["status"].tolist() == ["ok", "ok"]
+    assert (out["tokens"].tolist(), out["attempts"].tolist()) == ([5, 5], [1, 1])
+    assert out["finish_reason"].tolist() == ["stop", "stop"]
+    system = {"role": "system", "content": "Be brief."}
+    assert all(body["messages"][0] == system for body in model.bodies)
+    assert all(body["temperature"] == 0.5 and not body.get("stream") for body in model.bodies)
+    told = out.attrs["alcf"]
+    assert (told["model"], told["cluster"], told["requests"]) == ("m", "sophia", 2)
+    assert told["parameters"] == {"temperature": 0.5}
+    assert (told["prompt_tokens"], told["completion_tokens"], told["complete"]) == (6, 4, True)
+    json.dumps(told)
+    assert TOKEN not in str(out.attrs)
+
+
+INDEXES = [
+    pd.Index([7, 7, 7, 7]),
+    pd.MultiIndex.from_tuples([("a", 1), ("a", 1), ("b", 2), ("b", 3)], names=["x", "y"]),
+    pd.DatetimeIndex(["2026-01-03", "2026-01-01", "2026-01-01", "2026-01-02"], tz="UTC"),
+    pd.Index([None, "x", "x", np.nan], dtype=object),
+]
+
+
+@pytest.mark.parametrize("index", INDEXES, ids=lambda index: type(index).__name__)
+def test_every_row_keeps_its_place_and_its_label(model, index):
+    table = pd.DataFrame({"text": ["a", None, "a", "b"]}, index=index)
+    out = run(table)
+    pd.testing.assert_index_equal(out.index, index)
+    assert out["status"].tolist() == ["ok", "skipped", "ok", "ok"]
+    assert out["reply"].tolist()[::2] == ["echo: a", "echo: a"]
+    assert sorted(model.prompts) == ["a", "a", "b"], "equal rows are asked each: answers differ"
+
+
+CELLS = [
+    (3, "3"),
+    (2.5, "2.5"),
+    (True, "True"),
+    (np.float32(0.5), "0.5"),
+    (pd.Timestamp("2026-01-02"), "2026-01-02 00:00:00"),
+    ("{{text}}", "{{text}}"),
+]
+
+
+@pytest.mark.parametrize(("cell", "written"), CELLS, ids=str)
+def test_single_values_are_written_out_once(model, cell, written):
+    run(pd.DataFrame({"text": pd.Series([cell], dtype=object)}), "<{{text}}>")
+    assert model.prompts == [f"<{written}>"]
+
+
+UNFIT = [
+    (None, "skipped", "missing value in 'text'"),
+    (np.nan, "skipped", "missing value"),
+    (pd.NaT, "skipped", "missing value"),
+    (" \n", "skipped", "blank text"),
+    (["a"], "failed", "not a single value but list"),
+    ("half \ud83d", "failed", "half a character"),
+    ("x" * 2_000_001, "failed", "bytes are more than a request holds"),
+]
+
+
+def test_what_cannot_be_sent_fails_its_own_row(model):
+    cells = ["first", *(cell for cell, *_ in UNFIT), "last"]
+    out = run(pd.DataFrame({"text": pd.Series(cells, dtype=object)}))
+    assert out["status"].tolist() == ["ok", *(status for _, status, _ in UNFIT), "ok"]
+    for (_, _, words), reason in zip(UNFIT, out["reason"].tolist()[1:], strict=False):
+        assert words in reason
+    assert sorted(model.prompts) == ["first", "last"]
+    assert out["attempts"].tolist() == [1, *[0] * len(UNFIT), 1]
+
+
+TABLES = {
+    "Series": lambda texts: pd.Series(texts, name="text"),
+    "nameless Series": pd.Series,
+    "list": list,
+    "list of dicts": lambda texts: [{"text": text} for text in texts],
+    "dict": lambda texts: {"text": texts},
+    "generator": lambda texts: (text for text in texts),
+    "Arrow": lambda texts: pa.table({"text": texts}),
+}
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize("kind", TABLES)
+def test_whatever_holds_columns(kind):
+    out = run(TABLES[kind](["a", "b"]))
+    assert out["reply"].tolist() == ["echo: a", "echo: b"]
+
+
+def test_no_rows_and_one_row(model):
+    nothing = run(pd.DataFrame({"text": []}))
+    assert (list(nothing.columns), len(nothing)) == (COLUMNS, 0)
+    assert model.bodies == []
+    assert len(run(["one"])) == 1
+
+
+REFUSED = [
+    ({"template": "{{titel}}", "data": pd.DataFrame({"title": ["a"]})}, "{{title}}"),
+    ({"template": "no column"}, "{{text}}"),
+    ({"template": "{{text"}, "has no end"),
+    ({"schema": "status, age int"}, "prefix="),
+    ({"schema": "age years"}, "short form"),
+    ({"data": "a text"}, "no table"),
+    ({"data": pd.DataFrame([[1, 2]], columns=["text", "text"])}, "2 columns"),
+    ({"concurrency": 0}, "Leave it out"),
+    ({"concurrency": 4096}, "Leave it out"),
+    ({"on_error": "ignore"}, "Leave it out"),
+    ({"out": "result.csv"}, "result.parquet"),
+    ({"out": "/no/such/folder/x.parquet"}, "folder"),
+    ({"temperature": 9}, "Change it"),
+    ({"top_k": 3}, "top_p"),
+    ({"system": 3}, "Leave system out"),
+    ({"timeout": "soon"}, "30m"),
+    ({"images": "figure"}, "called 'figure'"),
+    ({"images": [1, 2]}, "2 images for 1 rows"),
+]
+
+
+@pytest.mark.parametrize(("options", "words"), REFUSED, ids=lambda one: str(one)[:40])
+def test_what_is_refused_before_anything_is_sent(model, options, words):
+    with pytest.raises(UsageError) as told:
+        run(**{"data": ["a"], **options})
+    assert words in str(told.value)
+    assert 2 <= len(str(told.value).splitlines()) <= 3
+    assert model.server.to("/chat/completions") == []
+
+
+def test_a_template_of_another_kind(model):
+    with pytest.raises(TemplateError):
+        run(["a"], template=None)
+    assert model.bodies == []
+
+
+FORM = "name, age int, tags list[str]"
+GOOD = json.dumps({"name": "Ada", "age": 36, "tags": ["x"]})
+
+
+def test_the_fields_of_a_form_become_columns(model):
+    model.answers = {"a": chat(GOOD), "b": chat(f"```json\n{GOOD}\n```"), "c": chat("no", "length")}
+    out = run(["a", "b", "c"], schema=FORM, prefix="p_")
+    assert list(out.columns) == ["p_name", "p_age", "p_tags", *COLUMNS[1:]]
+    assert out["p_age"].tolist()[:2] == [36, 36]
+    assert str(out["p_age"].dtype) == "Int64"
+    assert out["p_tags"].tolist() == [["x"], ["x"], None]
+    assert out["status"].tolist() == ["ok", "ok", "truncated"]
+    assert model.bodies[0]["response_format"]["type"] == "json_schema"
+
+
+def test_an_answer_of_another_form_is_asked_for_once_more(model):
+    asked = []
+
+    def answer(body):
+        asked.append(body["messages"])
+        return chat(GOOD if len(asked) > 1 else '{"name": "Ada"}')
+
+    model.answers = {"b": chat("never JSON")}
+    model.answers["a"] = answer
+
+    def repaired(body):
+        return answer(body) if "Ada" in str(body["messages"]) else chat("still not")
+
+    model.answers["complaint"] = repaired
+    before = Model.__call__
+
+    def route(self, peer, request):
+        messages = request.json["messages"]
+        if len(messages) == 3:  # the question, the answer, and what was wrong with it
+            with self.guard:
+                self.bodies.append(request.json)
+            peer.send(repaired(request.json))
+        else:
+            before(self, peer, request)
+
+    model.server.script.infer = lambda peer, request: route(model, peer, request)
+    out = run(["a", "b"], schema=FORM)
+    assert out["status"].tolist() == ["ok", "failed"]
+    assert out["name"][0] == "Ada"
+    assert pd.isna(out["name"][1])
+    assert out["attempts"].tolist() == [2, 2]
+    assert "still not" in out["reason"][1]
+    assert len(model.bodies) == 4, "each once more, and no further"
+
+
+def test_a_pydantic_model_as_the_form(model):
+    from pydantic import BaseModel
+
+    class Person(BaseModel):
+        name: str
+        age: int
+
+    model.answers = {"a": chat('{"name": "Ada", "age": "36"}')}
+    out = run(["a"], schema=Person)
+    assert (out["name"][0], out["age"][0]) == ("Ada", 36)
+
+
+def picture(width):
+    import io
+
+    from PIL import Image
+
+    made = io.BytesIO()
+    Image.new("RGB", (width, 2), "red").save(made, "png")
+    return made.getvalue()
+
+
+def test_a_column_of_images(model, tmp_path):
+    (tmp_path / "b.png").write_bytes(picture(3))
+    (tmp_path / "no.png").write_text("no image")
+    images = [picture(2), str(tmp_path / "b.png"), None, tmp_path / "gone.png", tmp_path / "no.png"]
+    table = pd.DataFrame({"text": list("abcde"), "figure": pd.Series(images, dtype=object)})
+    model.answers = {"image": chat("seen")}
+    out = run(table, images="figure", checkpoint=tmp_path / "run")
+    assert out["status"].tolist() == ["ok", "ok", "skipped", "failed", "failed"]
+    parts = [body["messages"][0]["content"] for body in model.bodies]
+    shown = {base64.b64decode(one[1]["image_url"]["url"].split(",")[1]) for one in parts}
+    assert shown == {picture(2), picture(3)}
+    table.loc[0, "figure"] = picture(9)
+    run(table, images="figure", checkpoint=tmp_path / "run")
+    assert len(model.bodies) == 3, "only the row whose image changed is asked again"
+
+
+def test_a_run_goes_on_where_it_was(model, tmp_path):
+    table = pd.DataFrame({"text": list("abcd")})
+    run(table[:2], checkpoint=tmp_path / "run")
+    out = run(table[::-1], checkpoint=tmp_path / "run")
+    assert out["reply"].tolist() == [f"echo: {one}" for one in "dcba"]
+    assert out.index.tolist() == [3, 2, 1, 0]
+    assert sorted(model.prompts) == list("abcd")
+    assert out.attrs["alcf"]["reused"] == 2
+    assert len(run(table, checkpoint=tmp_path / "run", fresh=True)) == 4
+    assert len(model.prompts) == 8
+    for other in ({"template": "{{text}}!"}, {"temperature": 1}, {"system": "x"}, {"model": "n"}):
+        with pytest.raises(JournalError, match="another run"):
+            run(table, checkpoint=tmp_path / "run", **other)
+    assert len(model.prompts) == 8
+
+
+def test_runs_are_recorded_by_default_but_for_a_single_request(model):
+    run(["a", "b"])
+    run(["a", "b"])
+    assert len(model.bodies) == 2
+    run(["c"])
+    run(["c"])
+    assert len(model.bodies) == 4
+
+
+def test_a_row_that_is_refused_is_not_sent_again_and_one_that_failed_is(model):
+    model.answers = {
+        "bad": gateway_error(400, "x", "too long"),
+        "ill": gateway_error(500, "x", "out of memory"),
+    }
+    out = run(["good", "bad", "ill"])
+    assert out["status"].tolist() == ["ok", "failed", "failed"]
+    assert "too long" in out["reason"][1]
+    sent = len(model.bodies)
+    assert out["attempts"].tolist()[2] == sent - 2 == 4
+    model.answers = {}
+    out = run(["good", "bad", "ill"])
+    assert out["status"].tolist() == ["ok", "failed", "ok"]
+    assert len(model.bodies) == sent + 1
+
+
+def test_the_same_refusal_of_the_first_rows_stops_the_run(model):
+    bad = gateway_error(400, "x", "no such tool")
+    texts = [f"row {n}" for n in range(500)]
+    model.answers = dict.fromkeys(texts, bad)
+    with pytest.raises(RefusedError, match="no such tool") as told:
+        run(texts)
+    assert len(model.bodies) < 20
+    assert told.value.result["status"].isin(["failed", "pending"]).all()
+
+
+def test_the_first_failed_row_may_end_it(model):
+    model.answers = {"bad": gateway_error(400, "x", "too long")}
+    with pytest.raises(AlcfError, match="too long") as told:
+        run(["a", "bad", "c"], on_error="raise", concurrency=1)
+    assert told.value.result["status"].tolist()[:2] == ["ok", "failed"]
+
+
+@pytest.mark.usefixtures("model")
+def test_the_result_is_written_to_a_file_as_well(tmp_path):
+    path = tmp_path / "result.parquet"
+    out = run(pd.DataFrame({"text": list("ab")}, index=["x", "y"]), out=path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    pd.testing.assert_frame_equal(pd.read_parquet(path), out, check_dtype=False)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_run_in_the_background(model):
+    model.gate = threading.Event()
+    texts = ["first", *(f"row {n}" for n in range(40))]
+    background = run(texts, background=True, concurrency=4)
+    seen = []
+    background.watch(seen.append)
+    while not background.progress.ok:
+        background.wait(0.02)
+    assert background.running
+    with pytest.raises(JournalHeldError):
+        run(texts)
+    background.pause()
+    model.gate.set()
+    for _ in range(100):
+        before = len(model.bodies)
+        if background.wait(0.1) or (before == len(model.bodies) and background.progress.ok):
+            break
+    assert background.progress.state == "paused"
+    assert 0 < background.progress.pending < 41
+    partial = background.so_far()
+    assert partial["status"].value_counts()["pending"] == background.progress.pending
+    background.resume()
+    out = background.result(timeout=30)
+    assert out["status"].eq("ok").all()
+    assert len(model.bodies) == 41
+    assert seen[-1].state == "finished"
+    assert str(seen[-1]).startswith("41 of 41 rows")
+
+
+def test_a_run_that_is_stopped_keeps_what_it_has(model):
+    model.gate = threading.Event()
+    background = run(["first", "b", "c"], background=True)
+    while not background.progress.ok:
+        background.wait(0.02)
+    background.stop()
+    out = background.result(timeout=5)
+    assert out["status"].tolist() == ["ok", "pending", "pending"]
+    assert background.progress.state == "stopped"
+    model.gate.set()
+    assert run(["first", "b", "c"])["status"].eq("ok").all()
+
+
+def test_the_time_for_the_whole_run(model):
+    model.gate = threading.Event()
+    out = run(["first", "b"], timeout=1)
+    assert out["status"].tolist() == ["ok", "pending"]
+    model.gate.set()
+
+
+def test_an_estimate_sends_nothing(model):
+    table = pd.DataFrame({"text": ["x" * 400] * 1000 + [None]})
+    told = alcf.estimate(table, "{{text}}", max_tokens=50)
+    assert (told.rows, told.requests, told.prompt_tokens) == (1000, 1000, 100_000)
+    assert told.completion_tokens == 50_000
+    assert told.seconds == pytest.approx(1000 / 9.2)
+    assert "1,000 rows to send" in str(told)
+    assert "60,000 tokens a minute" in str(told)
+    embedded = alcf.estimate(table["text"], model="m")
+    assert (embedded.rows, embedded.requests) == (1, 1), "equal texts are sent once"
+    assert model.server.to("/chat/completions") == []
+    for wrong in ({"template": "{{no}}"}, {"template": None, "system": "x", "model": "m"}):
+        with pytest.raises(UsageError):
+            alcf.estimate(table, **wrong)
+
+
+@pytest.mark.usefixtures("model")
+def test_what_a_large_run_takes_is_said_before_it(capsys):
+    at_once = replace(alcf.client().profile, requests_per_second=None)
+    session.current().client = Client(at_once, Credential(TOKEN, "the test"))
+    alcf.map([f"row {n}" for n in range(101)], "{{text}}", concurrency=32, timeout="60s")
+    said = capsys.readouterr().err
+    assert said.startswith("101 rows to send · about")
+    assert said.rstrip().endswith("101 rows: 101 ok")
