@@ -9,6 +9,7 @@ from IPython.core.completer import context_matcher
 
 from alcf_jupyter import progress
 from alcf_jupyter.errors import SignInError
+from alcf_jupyter.frames import accessor
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
@@ -43,6 +44,7 @@ def load(shell: InteractiveShell) -> None:
     shell.register_magics(magics)
     shell.events.register("post_run_cell", magics.forget_shown)
     shell.events.register("post_run_cell", offer_sign_in)
+    shell.events.register("post_run_cell", extend_pandas)
     for name in _ANSWERS:
         _formatter(shell).for_type_by_name(*name, magics.show_reply)
     _formatter(shell).for_type_by_name(*_RUN, partial(show_run, shell))
@@ -63,6 +65,7 @@ def unload(shell: InteractiveShell) -> None:
     shell.magics_manager.registry.pop(type(magics).__name__, None)
     shell.events.unregister("post_run_cell", magics.forget_shown)
     shell.events.unregister("post_run_cell", offer_sign_in)
+    shell.events.unregister("post_run_cell", extend_pandas)
     if matcher in shell.Completer.custom_matchers:
         shell.Completer.custom_matchers.remove(matcher)
     progress.report_to(None)
@@ -82,6 +85,11 @@ def matcher(context: CompletionContext) -> SimpleMatcherResult:
     from alcf_jupyter.notebook.completion import complete
 
     return complete(context)
+
+
+def extend_pandas(*_: object) -> None:
+    """Give tables and columns their ``.alcf``, once a cell has imported pandas."""
+    accessor.register()
 
 
 def observe(shell: InteractiveShell) -> RunObserver:
