@@ -88,10 +88,10 @@ class ChatCell:
         events = ask.replying(prompt, streamed=not self._chosen.no_stream, **settings)
         try:
             reply = self._followed(events, display)
-            if self._format == "json":
+            if self._format == "json" and reply.data is None:
                 from alcf_jupyter.prompt.schema import require_json
 
-                require_json(reply.text, reply)
+                reply = replace(reply, data=require_json(reply.text, reply))
         except (AnswerError, AnswerInterrupted) as stop:
             self._keep_partial(stop.reply, display)
             raise

@@ -237,6 +237,10 @@ def chat_parameters(options: Namespace) -> dict[str, Any]:
                 f"-P takes KEY=VALUE for a parameter of the service, not {pair!r}.",
                 do="Write it like:  -P presence_penalty=0.5",
             )
+        if name in found:
+            raise UsageError(
+                f"{name} is given twice.", do="Leave one of them out; an option sets it already."
+            )
         found[name] = _value(value)
     return found
 

@@ -101,7 +101,7 @@ class Parser(argparse.ArgumentParser):
                 if not given:
                     at, given = self._value(flag, line, at)
                 self._check_quotes(flag, given, line[at:])
-                words[-1] = f"{flag}={self._checked(flag, ' '.join(shlex.split(given)))}"
+                words[-1] = f"{flag}={self._checked(flag, _unquoted(given))}"
             elif equals:
                 self.error(f"{flag} takes no value")
         return self.parse_args(words), " ".join([*plain, line[at:].strip()]).strip()
@@ -157,3 +157,10 @@ class Parser(argparse.ArgumentParser):
                     f"{flag} takes {_KINDS[action.type]}, not {brief(value, 60)!r}.", do=self._see
                 ) from None
         return value
+
+
+def _unquoted(word: str) -> str:
+    """Take off quotation marks as a shell does, but not those of JSON."""
+    if word[0] not in "\"'" and re.search(r"[\[{]", word):
+        return word
+    return " ".join(shlex.split(word))

@@ -42,7 +42,8 @@ def bundle(
     columns, plain = [], []
     for name, reply in zip(compared.models, compared.replies, strict=True):
         if reply is None:
-            shown = answer_bundle("", note=brief(compared.errors[name].what))
+            error = compared.errors[name]
+            shown = answer_bundle("", note=brief(f"{error.what} {error.why}", 400))
         else:
             shown = answer_bundle(
                 reply.text, footer(reply), reply.note or None, reply.reasoning, fmt

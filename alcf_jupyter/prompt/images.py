@@ -102,10 +102,11 @@ def fingerprint(image: Any) -> str:
 
 
 def _picture(given: Any, budget: int) -> Picture:
+    name = "This"
     if isinstance(given, (str, Path)):
-        given = _read(str(given))
+        name, given = str(given), _read(str(given))
     if isinstance(given, (bytes, bytearray)):
-        image = _opened(bytes(given))
+        image = _opened(bytes(given), name)
         kind = _KINDS.get(image.format or "")
         if kind and len(given) <= budget:
             return Picture(bytes(given), kind)
@@ -136,8 +137,8 @@ def _read(name: str) -> bytes:
         ) from None
 
 
-def _opened(data: bytes) -> Image:
-    from PIL import Image
+def _opened(data: bytes, name: str = "This") -> Image:
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
@@ -147,8 +148,12 @@ def _opened(data: bytes) -> Image:
             image.load()
     except Image.DecompressionBombError:
         raise _too_many_pixels() from None
+    except UnidentifiedImageError:
+        raise UsageError(f"{brief(name, 120)} is no image.", do=_TAKES) from None
     except Exception as error:  # noqa: BLE001 - a damaged file makes its decoder raise anything
-        raise UsageError(f"This is no image: {brief(error, 120)}", do=_TAKES) from None
+        raise UsageError(
+            f"{brief(name, 120)} is a damaged image: {brief(error, 120)}", do=_TAKES
+        ) from None
     return image
 
 

@@ -83,6 +83,11 @@ def _seed(value: Any) -> str:
     return "" if good else "a whole number of at most 64 bits"
 
 
+def _form(value: Any) -> str:
+    good = isinstance(value, dict) and isinstance(value.get("type"), str)
+    return "" if good else 'an object such as {"type": "json_object"}'
+
+
 def _any(_value: Any) -> str:
     return ""
 
@@ -108,7 +113,7 @@ CHAT_PARAMETERS: dict[str, Callable[[Any], str]] = {
     "prediction": _any,
     "presence_penalty": _between(-2, 2),
     "reasoning_effort": _one_of("low", "medium", "high"),
-    "response_format": _any,
+    "response_format": _form,
     "seed": _seed,
     "service_tier": _one_of("auto", "default"),
     "stop": _stops,

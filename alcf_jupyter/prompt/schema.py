@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from dataclasses import dataclass
@@ -245,13 +246,13 @@ def _from_json(schema: dict[str, Any]) -> Schema:
 def _from_type(given: Any) -> Schema:
     import pydantic
 
+    if inspect.isroutine(given):  # which pydantic takes, for what it returns
+        raise _no_schema(given)
     try:
         adapter = pydantic.TypeAdapter(given)
         schema = adapter.json_schema()
     except (pydantic.errors.PydanticUserError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f"{brief(repr(given), 60)} is no schema: {brief(error, 120)}", do=_example()
-        ) from None
+        raise _no_schema(given, str(error)) from None
 
     def check(value: Any) -> Any:
         try:
@@ -267,6 +268,15 @@ def _from_type(given: Any) -> Schema:
 
 def _example() -> str:
     return f"A short form is:  {typed(schema='name, age int, tags list[str]')}"
+
+
+def _no_schema(given: object, reason: str = "") -> UsageError:
+    return UsageError(
+        f"This {type(given).__name__} is no schema; nothing was sent.",
+        # of a model that has a field with no JSON form
+        why=brief(reason.partition("\n")[0], 160) if isinstance(given, type) else "",
+        do=f"It takes a pydantic model or a JSON schema. {_example()}",
+    )
 
 
 def _name(title: object) -> str:

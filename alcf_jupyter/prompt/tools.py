@@ -167,9 +167,10 @@ def messages(calls: list[dict[str, Any]], done: list[tuple[str, ToolRun]]) -> li
 def _tool(function: Any) -> Tool:
     name = getattr(function, "__name__", "")
     if not callable(function) or inspect.isclass(function) or not _NAME.fullmatch(name):
+        shown = repr(name) if name else f"This {type(function).__name__}"
         raise UsageError(
-            f"{brief(repr(function), 60)} is no tool; nothing was sent.",
-            do="Give a function with a name and a docstring:  tools=[melting_point]",
+            f"{brief(shown, 60)} is no tool; nothing was sent.",
+            do="A tool is a function with a name and a docstring, made with def.",
         )
     if inspect.iscoroutinefunction(function):
         raise UsageError(

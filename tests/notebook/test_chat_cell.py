@@ -1,6 +1,9 @@
 """The chat cell's options in a real kernel, against the sandbox."""
 
 import json
+import os
+import signal
+import threading
 
 import pytest
 
@@ -13,6 +16,9 @@ def notebook():
     book.run("%load_ext alcf_jupyter")
     book.run("%alcf connect sandbox")
     book.run("import numpy as np\npicture = np.zeros((4, 6))")
+    book.run("nameless = lambda n: n")
+    book.run("import os, tempfile\nos.chdir(tempfile.mkdtemp())")
+    book.run("open('not_an_image.txt', 'w').write('x')")
     book.run("def double(n: int) -> int:\n    'Double it.'\n    return 2 * n")
     yield book
     book.close()
@@ -71,6 +77,23 @@ def test_several_answers_are_in_the_metadata_and_shown_again(notebook):
         ("-m sandbox/echo -f json\nno json", ["What came", "no json"]),
         ("-m sandbox/echo -f yaml\nx", ["yaml", "%alcf help"]),
         ("-m sandbox/echo -i nothing.png\nx", ["nothing.png"]),
+        ("-m sandbox/echo -i not_an_image.txt\nx", ["not_an_image.txt is no image"]),
+        ("-m sandbox/echo --tool nameless\nx", ["no tool", "def"]),
+        ("-m sandbox/echo --schema double\nx", ["is no schema", "--schema"]),
+        ("-m sandbox/echo -P response_format=json\nx", ["json_object"]),
+        ("-m sandbox/echo -t 1 -P temperature=0\nx", ["temperature is given twice"]),
+        ("-m sandbox/echo -t hot\nx", ["-t takes a number, not 'hot'", "%alcf help"]),
+        ("-m sandbox/echo -n 1.5\nx", ["-n takes a whole number, not '1.5'"]),
+        ("-m sandbox/echo -f marcdown\nx", ["-f takes markdown", "-f markdown"]),
+        ("-m --seed 3\nx", ["-m needs a value"]),
+        ("-m sandbox/echo --no-wait=3\nx", ["--no-wait takes no value"]),
+        ("-m sandbox/echo -s 'be short\nx", ["not closed", "some words"]),
+        ("-m sandbox/echo -s it's\nx", ["not closed"]),
+        ("-m sandbox/echo --xyz\nx", ["no option --xyz", "%alcf help alcf_chat"]),
+        ("sandbox/echo\nx", ["-m sandbox/echo"]),
+        ("sandbox-echo\nx", ["-m sandbox-echo"]),
+        ("-m sandbox/xyz\nx", ["no model", "%alcf models"]),
+        ("-m sandbox/echo -n 0\nx", ["from 1"]),
         ("-m sandbox/echo -i http://127.0.0.1:9/a.png\nx", ["not fetched"]),
         ("-m sandbox/echo --schema 'a intt'\nx", ["intt", "int"]),
         ("-m sandbox/echo --tool duble\nx", ["duble", "--tool double"]),
@@ -86,6 +109,40 @@ def test_bad_input_is_two_or_three_lines(notebook, cell, words):
     shown = notebook.run(f"%%alcf_chat {cell}").error
     for word in words:
         assert word in shown
+
+
+def test_json_in_a_parameter_keeps_its_quotes(notebook):
+    done = notebook.run('%%alcf_chat -m sandbox/echo -P logit_bias={"50":-100} -o biased\nx')
+    assert not done.failed
+    assert notebook.value("biased.provenance['parameters']") == "{'logit_bias': {'50': -100}}"
+
+
+def test_json_that_is_shown_as_json_is_data(notebook):
+    notebook.run('%%alcf_chat -m sandbox/echo -f json -o said\n{"a": [1, null]}')
+    assert notebook.value("said.data") == "{'a': [1, None]}"
+
+
+def test_a_table_that_was_cut_is_told_in_the_footer(notebook):
+    notebook.run("import pandas as pd\ntable = pd.DataFrame({'x': range(8412)})")
+    done = notebook.run("%%alcf_chat -m sandbox/echo -n 4 -o cut\n{{table}}")
+    assert "{{table}}: 20 of 8,412 rows" in done.last["text/plain"]
+    assert "20 of 8,412 rows" in done.last["text/html"]
+    assert notebook.value("cut.remarks") == "('{{table}}: 20 of 8,412 rows',)"
+    both = notebook.run("%%alcf_chat -m sandbox/echo -m sandbox/code\n{{table}}")
+    assert both.last["text/plain"].count("20 of 8,412 rows") == 2 + 1  # one is echoed
+
+
+@pytest.mark.parametrize(
+    "cell", ["alcf.chat('word ' * 300, model='sandbox/slow')", "%alcf wait sandbox/queued"]
+)
+def test_an_interrupt_is_shown_as_one_line(notebook, cell):
+    notebook.run("import alcf_jupyter as alcf")
+    pid = int(notebook.value("os.getpid()"))
+    timer = threading.Timer(0.6, os.kill, (pid, signal.SIGINT))
+    timer.start()
+    done = notebook.run(cell)
+    timer.join()
+    assert done.only("error")["traceback"] == ["Interrupted."]
 
 
 def test_threads_usage_and_cite(notebook):

@@ -45,7 +45,8 @@ def test_the_short_form():
         ("a, a", "twice"),
         ("/no/such/file.json", "/no/such/file.json"),
         ({"type": "no such type"}, "no JSON schema"),
-        (3, "3"),
+        (3, "int"),
+        (len, "no schema"),
         (object(), "object"),
     ],
 )
