@@ -17,7 +17,6 @@ from alcf_jupyter.errors import (
     UsageError,
 )
 from alcf_jupyter.plain import brief
-from alcf_jupyter.service import limits
 from alcf_jupyter.typed import named
 
 if TYPE_CHECKING:
@@ -165,7 +164,7 @@ def _sandbox(
     profile = profiles.Profile(
         "sandbox",
         running.url,
-        limits.REQUESTS_PER_SECOND,
+        standin.REQUESTS_PER_SECOND,
         poll_seconds or standin.POLL_SECONDS,
         mount=running.root,
     )

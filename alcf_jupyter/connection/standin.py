@@ -11,19 +11,29 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, Literal
+from urllib.request import ProxyHandler, Request, build_opener
 
 from alcf_jupyter.connection import state
 from alcf_jupyter.errors import UnreachableError, UsageError
 from alcf_jupyter.plain import brief
+from alcf_jupyter.service import limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 START_SECONDS = 20.0
-POLL_SECONDS = 1.0
-"""The stand-in's clock runs 60 times as fast, so its queue is as old after a second as ALCF's is
-after a minute."""
+SPEED = 60
+"""The stand-in's clock runs so many times as fast."""
+
+POLL_SECONDS = limits.JOBS_CACHE_SECONDS / SPEED
+"""Its queue is as old after a second as ALCF's is after a minute."""
+
+REQUESTS_PER_SECOND = limits.REQUESTS_PER_SECOND * SPEED
+"""It takes as many requests in a sixtieth of a second as ALCF's does in a second."""
+
+_REFUSES_AT = 10
+"""Requests a second at which the gateway refuses one more."""
 
 NOWHERE = "http://127.0.0.1:0/resource_server"
 """Its address where recorded answers are played and none runs."""
@@ -56,6 +66,37 @@ def secret_of(standin: StandIn) -> str:
     return _secrets[standin.url]
 
 
+def control(
+    standin: StandIn, method: Literal["GET", "POST", "DELETE"], path: str, body: Any = None
+) -> Any:
+    """Ask the stand-in itself, not the service it stands for: which faults, and what it was sent.
+
+    Parameters
+    ----------
+    standin
+        One that runs.
+    method, path
+        Below ``/sandbox``, as its page in the documentation lists them, such as ``"/faults"``.
+    body
+        A JSON value to send.
+
+    Returns
+    -------
+    Any
+        The JSON value that came, None for nothing.
+    """
+    base = standin.url.removesuffix("/resource_server")
+    request = Request(  # noqa: S310 - an address of this machine
+        f"{base}/sandbox{path}",
+        None if body is None else json.dumps(body).encode(),
+        {"Authorization": f"Bearer {secret_of(standin)}", "Content-Type": "application/json"},
+        method=method,
+    )
+    opener = build_opener(ProxyHandler({}))
+    with opener.open(request, timeout=START_SECONDS) as answer:
+        return json.loads(answer.read() or b"null")
+
+
 def start(aliases: Mapping[str, str] | None = None) -> StandIn:
     """Return the stand-in of this process, started with the first call.
 
@@ -82,6 +123,7 @@ def start(aliases: Mapping[str, str] | None = None) -> StandIn:
 
 def _launch(aliases: dict[str, str]) -> StandIn:
     command = [sys.executable, "-m", "alcf_jupyter.sandbox", "--with-owner"]
+    command += ["--clock-speed", str(SPEED), "--requests-per-second", str(_REFUSES_AT * SPEED)]
     for name, model in aliases.items():
         command += ["--alias", f"{name}={model}"]
     root = ""

@@ -95,10 +95,10 @@ class Estimate:
         parts = [f"{self.rows:,} rows to send", f"about {self.prompt_tokens:,} tokens in"]
         if self.completion_tokens:
             parts.append(f"up to {self.completion_tokens:,} out")
-        if self.seconds is not None:
+        if self.seconds:
             parts.append(
-                f"at least {span(max(1.0, self.seconds))} at {limits.REQUESTS_PER_SECOND} "
-                "requests a second"
+                f"at least {span(max(1.0, self.seconds))} at "
+                f"{self.requests / self.seconds:.3g} requests a second"
             )
         if self.token_seconds is not None and self.token_seconds > max(60.0, self.seconds or 0.0):
             parts.append(

@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     switch = argparse.BooleanOptionalAction
     made.add_argument("--models-route", action=switch, help="serve GET /{cluster}/models")
     made.add_argument("--rate-limit", action=switch, help="refuse at the gateway's limits")
+    made.add_argument("--requests-per-second", type=int, metavar="N", help="for each caller")
     made.add_argument("--latency", type=float, metavar="SECONDS", help="wait before each answer")
     made.add_argument("--alias", action="append", metavar="NAME=MODEL", help="another name")
     made.add_argument("--token", action="append", metavar="TOKEN=ROLE", help="another caller")
@@ -61,7 +62,10 @@ def parser() -> argparse.ArgumentParser:
 def settings_of(arguments: argparse.Namespace) -> Settings:
     """Return the configuration file's settings, with what the command line says on top."""
     settings = read_settings(arguments.config) if arguments.config else Settings()
-    names = ("port", "clock_speed", "seed", "batch_root", "log", "models_route", "rate_limit")
+    names = (
+        *("port", "clock_speed", "seed", "batch_root", "log", "models_route", "rate_limit"),
+        "requests_per_second",
+    )
     for name in names:
         if (value := getattr(arguments, name)) is not None:
             setattr(settings, name, value)
