@@ -61,6 +61,16 @@ def test_wait_shows_the_states_in_one_output(notebook):
     assert done.last["text/plain"] == "sandbox/embed-cold @ sophia is Live"
 
 
+@pytest.mark.parametrize(
+    ("state", "rows"),
+    [("Stopped", ["sandbox-stopped"]), ("live", ["sandbox/echo"]), ("Maintenance", [])],
+)
+def test_the_picker_shows_the_state_that_was_asked_for(notebook, state, rows):
+    shown = notebook.run(f"%alcf models --state {state}").only("execute_result")["data"]
+    for model in ("sandbox/echo", "sandbox-stopped", "sandbox/cold"):
+        assert (model in shown["text/html"]) == (model in rows)
+
+
 def test_wait_behind_other_cells(notebook):
     assert not notebook.run("%alcf wait sandbox/cold --bg", timeout=5).failed
     assert notebook.value("1 + 1") == "2"

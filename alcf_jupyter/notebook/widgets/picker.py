@@ -23,8 +23,15 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.client import Client
     from alcf_jupyter.service.catalog import Model
 
-FILTERS = ("Live", "Starting", "Queued", "Offline", "All")
-"""Those of ALCF's web interface, in its order."""
+FILTERS = {
+    "Live": "Ready",
+    "Starting": "Loading",
+    "Queued": "Waiting for a node",
+    "Offline": "Starts on a request",
+    "Stopped": "Not offered now",
+    "All": "Everything",
+}
+"""Those of ALCF's web interface, in its order, and what each of them shows."""
 
 FOLLOWED_SECONDS = 600.0
 """How long after the last use the states are still looked up."""
@@ -63,17 +70,14 @@ class ModelPicker(widgets.VBox):  # type: ignore[misc]
         self._used = time.monotonic()
         self._wake = threading.Event()
         self._following: threading.Thread | None = None
+        shown = next((str(s) for s in State if s.casefold() == (state or "").casefold()), "All")
+        # a state that is seldom met has a filter where it is asked for
+        filters = {**FILTERS} if shown in FILTERS else {shown: "", **FILTERS}
         self._filter = widgets.ToggleButtons(
-            options=FILTERS,
-            value=next((f for f in FILTERS if f.casefold() == (state or "all").casefold()), "All"),
+            options=list(filters),
+            value=shown,
             description="State",
-            tooltips=[
-                "Ready",
-                "Loading",
-                "Waiting for a node",
-                "Starts on a request",
-                "Everything",
-            ],
+            tooltips=list(filters.values()),
             style={"button_width": "6em"},
         )
         # JupyterLab 4.6 takes the arrow keys away from a list that has the focus, but not from a
