@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter._version import __version__
+from alcf_jupyter.frames import accessor as _accessor
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from alcf_jupyter.frames.neighbors import neighbors
     from alcf_jupyter.frames.projection import project
     from alcf_jupyter.frames.run_list import runs
+    from alcf_jupyter.notebook.explore import explore
     from alcf_jupyter.notebook.methods import cite, usage
     from alcf_jupyter.notebook.provenance import provenance
     from alcf_jupyter.notebook.sign_in import login
@@ -65,6 +67,7 @@ __all__ = [
     "dry_run",
     "embed",
     "estimate",
+    "explore",
     "group",
     "load_embeddings",
     "load_ipython_extension",
@@ -112,6 +115,7 @@ _HOMES = {
     "dry_run": "prompt.dry_run",
     "embed": "frames.embeddings",
     "estimate": "frames.estimate",
+    "explore": "notebook.explore",
     "group": "frames.groups",
     "load_embeddings": "frames.embedding_file",
     "login": "notebook.sign_in",
@@ -147,6 +151,7 @@ def __getattr__(name: str) -> Any:
 
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
+    _accessor.register()
     return value
 
 
@@ -166,3 +171,6 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     from alcf_jupyter.notebook.extension import unload
 
     unload(shell)
+
+
+_accessor.register()

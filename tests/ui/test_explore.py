@@ -1,0 +1,139 @@
+"""The map of embeddings in a real JupyterLab: a lasso is dragged, and the kernel has the rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.ui import browser
+from tests.ui.notebook import NotebookPage
+
+pytestmark = pytest.mark.browser
+
+SET_UP = """\
+%load_ext alcf_jupyter
+%alcf connect sandbox
+import numpy as np, pandas as pd, alcf_jupyter as alcf
+"""
+# two clouds far apart: which one a lasso is around is known beforehand
+CLOUDS = """\
+words = {"left": "storage ring beam of light", "right": "rain and climate in a warmer world"}
+names = ["left"] * 60 + ["right"] * 40
+texts = [f"{words[name]} {n}" for n, name in enumerate(names)]
+texts[0] = "<img src=x onerror='window.__pwned=1'> $x^2$ beam"
+emb = alcf.embed(pd.Series(texts, index=[f"row {n}" for n in range(100)]), model="sandbox/embed")
+emb["side"], emb["number"] = names, np.arange(100.0)
+emb["x"] = np.where(emb["side"] == "left", -1.0, 1.0) + np.linspace(0, 0.1, 100)
+emb["y"] = np.sin(np.arange(100))
+view = alcf.explore(emb, color="side", hover="side")
+view
+"""
+SELECTED = "print(sorted(set(view.selection['side'])), len(view.selection), *view.selection)"
+COLUMNS = "text embedding status reason tokens side number x y"
+
+
+@pytest.fixture(scope="module")
+def page(lab):
+    """One page for all tests, in a Chromium whose WebGL needs no graphics card."""
+    with browser.chromium("--use-angle=swiftshader", "--enable-unsafe-swiftshader") as running:
+        context = running.new_context(viewport={"width": 1500, "height": 1000})
+        context.set_default_timeout(30_000)
+        record = browser.watch(context)
+        opened = NotebookPage(context.new_page(), lab)
+        opened.open([SET_UP, CLOUDS, SELECTED, "view.selection"])
+        for index in (0, 1):
+            opened.run(index)
+        opened.output(1).locator("canvas").first.wait_for()
+        opened.output(1).get_by_text("Drag a lasso").wait_for()
+        opened.settle(1)
+        yield opened, record
+        opened.close()
+        context.close()
+
+
+@pytest.fixture
+def explored(page):
+    """The map with nothing chosen; afterwards nothing has left the machine or popped up."""
+    notebook, record = page
+    notebook.click("Clear", 1)
+    yield notebook
+    notebook.theme("light")
+    assert record.quiet
+    assert not record.errors
+
+
+def lasso(notebook, left, right):
+    """Drag a lasso around all between two parts of the map's width."""
+    box = notebook.output(1).locator("canvas").first.bounding_box()
+
+    def at(x, y):
+        return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+    corners = [(left, 0.04), (right, 0.04), (right, 0.96), (left, 0.96), (left, 0.05)]
+    mouse = notebook.page.mouse
+    mouse.move(*at(*corners[0]))
+    mouse.down()
+    for corner in corners[1:]:
+        mouse.move(*at(*corner), steps=5)
+        notebook.page.wait_for_timeout(60)
+    mouse.up()
+
+
+def test_a_lasso_gives_the_rows_to_the_kernel(explored, pictures):
+    lasso(explored, 0.02, 0.5)
+    explored.output(1).get_by_text("60 texts are chosen").wait_for()
+    (shown,) = explored.run(2)
+    assert shown["text"] == f"['left'] 60 {COLUMNS}\n"
+    (table,) = explored.run(3)
+    assert "row 59" in table["data"]["text/html"]
+    explored.output(1).get_by_text("row 12", exact=True).wait_for()
+    explored.screenshots(pictures, "explore-lasso")
+    lasso(explored, 0.5, 0.98)
+    explored.output(1).get_by_text("40 texts are chosen").wait_for()
+    explored.click("Clear", 1)
+    explored.output(1).get_by_text("Nothing is chosen").wait_for()
+
+
+def test_a_search_chooses_the_nearest_texts(explored, pictures):
+    search = explored.output(1).get_by_label("Search")
+    search.fill("climate 77")
+    search.press("Enter")
+    explored.output(1).get_by_text("The 20 texts nearest to").wait_for()
+    items = explored.output(1).locator("li")
+    assert "in a warmer world 77" in items.first.inner_text()
+    assert items.count() == 20
+    (shown,) = explored.run(2)
+    assert shown["text"] == f"['right'] 20 {COLUMNS}\n"
+    explored.screenshots(pictures, "explore-search")
+
+
+def test_what_is_shown_of_a_text_is_text(explored):
+    search = explored.output(1).get_by_label("Search")
+    search.fill("img src onerror beam")
+    search.press("Enter")
+    explored.output(1).get_by_text("<img src=x").first.wait_for()
+    box = explored.output(1).locator("canvas").first.bounding_box()
+    for step in range(30):  # over the points of the left cloud, one of which is the hostile one
+        explored.page.mouse.move(box["x"] + box["width"] * 0.12, box["y"] + 20 + step * 15)
+    explored.settle(0.5)
+    assert browser.scripts_run(explored.page) == 0
+
+
+def test_color_and_theme_change_the_picture(explored, pictures):
+    canvas = explored.output(1).locator("canvas").first
+    by_side = canvas.screenshot()
+    explored.output(1).get_by_label("Color by").select_option("number")
+    explored.settle(1)
+    by_number = canvas.screenshot()
+    assert by_number != by_side
+    explored.theme("dark")
+    explored.settle(1)
+    assert canvas.screenshot() != by_number
+    explored.screenshots(pictures, "explore-number")
+
+
+def test_the_saved_notebook_shows_a_picture(explored):
+    explored.save()
+    (saved,) = explored.outputs(1)
+    assert saved["data"]["text/plain"] == "<map of 100 texts>"
+    assert saved["data"]["text/html"].count('src="data:image/png;base64,') == 1
+    assert "onerror" not in saved["data"]["text/html"]
