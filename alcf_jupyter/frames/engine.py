@@ -40,8 +40,12 @@ if TYPE_CHECKING:
     from alcf_jupyter.service.catalog import Model
     from alcf_jupyter.service.dialect import Answer, Usage, Vectors
 
-MOST_ATTEMPTS = 4
-"""How often one request is sent, where what fails is not the service as a whole."""
+MOST_ATTEMPTS = 8
+"""How often one request is sent, where what fails is not the service as a whole: where one in ten
+fails by chance, one in a hundred million is given up."""
+
+_TOGETHER_ATTEMPTS = 3
+"""How often a request of several units is sent before its halves are: one may be at fault."""
 
 REQUEST_SECONDS = 360.0
 """For one request: the gateway gives up after 300 s."""
@@ -466,13 +470,15 @@ class Engine:
             pack.failing_since = now
         since = self._succeeded_at
         nobody = since is None or since < pack.failing_since
-        if pack.attempts < MOST_ATTEMPTS or (away and nobody and since is not None):
+        most = MOST_ATTEMPTS if len(pack.units) == 1 else _TOGETHER_ATTEMPTS
+        if pack.attempts < most or (away and nobody and since is not None):
             self._later(pack, now + self.limits.lane.retry_pause(pack.attempts))
-            self._say(f"{error.what} Trying again.")
+            if not self.limits.lane.is_open:
+                self._say(f"{error.what} Trying again.")
         elif away and since is None:
             self._fatal = error  # it has never been there
         elif len(pack.units) > 1:
-            self._halved(pack, MOST_ATTEMPTS - 1)
+            self._halved(pack, _TOGETHER_ATTEMPTS - 1)
         else:
             self._give(self.work.failed(error, pack))
         last = max(since or now, self._ready_at)

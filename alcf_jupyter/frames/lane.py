@@ -25,6 +25,11 @@ _SPARE_RETRIES = 10
 _TROUBLE = 5
 """After so many failures in a row only one request goes at a time, until one succeeds."""
 
+_MANY = 0.25
+"""The share of failures, of the last requests or so, that is a sign of too much."""
+
+_MEMORY = 1 / 32
+_LONGEST_RETRY_PAUSE = 8.0
 _THROTTLED_SECONDS = 0.5
 _LONGEST_PAUSE = 60.0
 _DOUBLINGS = 8
@@ -34,8 +39,9 @@ _DOUBLINGS = 8
 class Lane:
     """Finds how many requests at once the service bears, and backs off when it fails.
 
-    The width doubles with each round of answers until something fails, is halved then, and grows
-    by one a round from there on: what TCP does, for the same reason.
+    The width doubles with each round of answers until many fail, is halved then, and grows by one
+    a round from there on: what TCP does, for the same reason. A few failures among many answers
+    are no sign of too much, and change nothing.
 
     Parameters
     ----------
@@ -63,6 +69,7 @@ class Lane:
     _open: bool = False
     _doubling: bool = True
     _failures: int = 0
+    _share: float = 0.0
     _until: float = float("-inf")
     _narrowed_at: float = float("-inf")
 
@@ -110,6 +117,7 @@ class Lane:
         """
         self.under_way -= 1
         self._failures = 0
+        self._share -= _MEMORY * self._share
         if not self._open:
             self._open = True
         elif full:
@@ -133,7 +141,9 @@ class Lane:
         """
         self.under_way -= 1
         self._failures += 1
-        self._narrow(now, left_at)
+        self._share += _MEMORY * (1 - self._share)
+        if self._share > _MANY or self._failures >= _TROUBLE:
+            self._narrow(now, left_at)
         if self._failures >= _TROUBLE or not self.may_retry():
             self._open = False
             doublings = min(self._failures - _TROUBLE, _DOUBLINGS)
@@ -172,13 +182,14 @@ class Lane:
 
     def retry_pause(self, attempts: int) -> float:
         """Return the seconds that a request waits after its so-many-eth failure."""
-        return self._jittered(0.5 * 2.0 ** min(attempts, _DOUBLINGS))
+        return self._jittered(min(_LONGEST_RETRY_PAUSE, 0.5 * 2.0**attempts))
 
     def _narrow(self, now: float, left_at: float) -> None:
         if left_at >= self._narrowed_at:
             self.width = max(1.0, self.width / 2)
             self._narrowed_at = now
             self._doubling = False
+            self._share = 0.0
 
     def _jittered(self, seconds: float) -> float:
         return seconds * self.rng.uniform(0.8, 1.3) * self.scale

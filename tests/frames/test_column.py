@@ -334,7 +334,7 @@ def test_a_row_that_is_refused_is_not_sent_again_and_one_that_failed_is(model):
     assert out["status"].tolist() == ["ok", "failed", "failed"]
     assert "too long" in out["reason"][1]
     sent = len(model.bodies)
-    assert out["attempts"].tolist()[2] == sent - 2 == 4
+    assert out["attempts"].tolist()[2] == sent - 2 == 8
     model.answers = {}
     out = run(["good", "bad", "ill"])
     assert out["status"].tolist() == ["ok", "failed", "ok"]
