@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from alcf_jupyter.connection.deadline import words as span
 from alcf_jupyter.connection.session import client
 from alcf_jupyter.errors import UsageError
+from alcf_jupyter.frames.recorded import expired
 from alcf_jupyter.service import limits
 
 if TYPE_CHECKING:
@@ -156,7 +157,9 @@ def estimate(
 
 
 def say(watcher: RunObserver, run: Run, make: Callable[[], Estimate]) -> None:
-    """Say before a large run what it will take."""
+    """Say before a large run what it will take, and what was deleted for having expired."""
+    if run.recorded_in and (gone := expired()):
+        watcher.note(gone)
     if run.progress.pending > SAID_FROM_ROWS:
         watcher.note(str(make()))
 

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import alcf_jupyter as alcf
@@ -117,6 +118,23 @@ def test_what_expired_is_said_once(monkeypatch):
     assert f": {ONE[:16]}</p>" in shown._repr_html_()
     assert [run.name for run in shown] == [TWO[:16]]
     assert "deleted (" not in repr(alcf.runs())
+
+
+def test_a_first_run_says_what_expired_and_keeps_its_own_record(monkeypatch, capfd):
+    alcf.connect("sandbox")
+    asked = pd.DataFrame({"n": [1, 2, 3]})
+    alcf.map(asked, "Say {{n}}", model="sandbox/echo")
+    (own,) = recorded.known()
+    record(recorded.place(ONE))
+    old = time.time() - 31 * 86400
+    for folder in (own.folder, recorded.place(ONE)):
+        os.utime(folder / LINES, (old, old))
+    monkeypatch.setattr(recorded, "_expired", False)
+    capfd.readouterr()
+    again = alcf.map(asked, "Say {{n}}", model="sandbox/echo")
+    assert again.attrs["alcf"]["reused"] == 3
+    assert "1 recorded run was not used for 30 days" in capfd.readouterr().err
+    assert [run.name for run in recorded.known()] == [own.name]
 
 
 @pytest.mark.parametrize(
