@@ -347,7 +347,7 @@ class Engine:
             try:
                 call.body = await self._body(pack)
             except AlcfError as error:
-                lane.refused()
+                lane.refused(opens=False)
                 self._give(self.work.failed(error, pack))
                 return
             answer = await replay.one(self.service, call, lambda: self._sent(call, pack, turn))
@@ -414,7 +414,7 @@ class Engine:
             self._succeeded_at = now
             self._misshapen(pack, error)
         elif what is Verdict.ROW:
-            lane.refused()
+            lane.refused(opens=self._succeeded_at is not None)
             self._refused(pack, error)
         elif what is Verdict.COLD:
             lane.given_up()

@@ -123,11 +123,17 @@ class Lane:
         elif full:
             self.width = min(self.most, self.width + (1.0 if self._doubling else 1 / self.width))
 
-    def refused(self) -> None:
-        """Count an answer that says no for good: the service is well, its width tells nothing."""
+    def refused(self, *, opens: bool = True) -> None:
+        """Count an answer that says no for good: the service is well, its width tells nothing.
+
+        Parameters
+        ----------
+        opens
+            Whether others may follow; where nothing has succeeded yet, all may be refused.
+        """
         self.under_way -= 1
         self._failures = 0
-        self._open = True
+        self._open = self._open or opens
 
     def failed(self, now: float, left_at: float) -> None:
         """Count a failure that may pass.
