@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from alcf_jupyter import progress
 from alcf_jupyter.connection.call import Call
@@ -10,12 +10,12 @@ from alcf_jupyter.connection.session import choose, client
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames import tables
 from alcf_jupyter.frames.estimate import Estimate, say
+from alcf_jupyter.frames.foreground import finish
 from alcf_jupyter.frames.launch import TIMEOUT, deadline, launch
 from alcf_jupyter.frames.prompt_column import Asking, PromptColumn
 from alcf_jupyter.frames.prompts import prompts_of
 from alcf_jupyter.frames.result_file import ResultFile, write_parquet
 from alcf_jupyter.frames.row_keys import identity
-from alcf_jupyter.frames.run import finish
 from alcf_jupyter.prompt.parameters import CHAT_PARAMETERS, given
 
 if TYPE_CHECKING:
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
     from alcf_jupyter.prompt.schema import Schema
 
 
+@overload
+def map(  # noqa: A001 - the public name
+    data: Any, template: str, *, background: Literal[True], **options: Any
+) -> Run: ...
+@overload
+def map(  # noqa: A001 - the public name
+    data: Any, template: str, *, background: Literal[False] = ..., **options: Any
+) -> pd.DataFrame: ...
 def map(  # noqa: A001, PLR0913 - the public name; all that can be said, each by its name
     data: Any,
     template: str,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,10 @@ from alcf_jupyter.connection.session import choose, client
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames.embedding_file import save_embeddings
 from alcf_jupyter.frames.estimate import Estimate, say
+from alcf_jupyter.frames.foreground import finish
 from alcf_jupyter.frames.launch import TIMEOUT, deadline, launch
 from alcf_jupyter.frames.result_file import ResultFile
 from alcf_jupyter.frames.row_keys import identity
-from alcf_jupyter.frames.run import finish
 from alcf_jupyter.frames.text_column import Embedding, TextColumn
 
 if TYPE_CHECKING:
@@ -29,7 +29,13 @@ if TYPE_CHECKING:
     from alcf_jupyter.frames.run import Run
 
 
-def embed(  # noqa: PLR0913 - all that can be said, each by its name
+@overload
+def embed(texts: Iterable[Any], *, background: Literal[True], **options: Any) -> Run: ...
+@overload
+def embed(
+    texts: Iterable[Any], *, background: Literal[False] = ..., **options: Any
+) -> pd.DataFrame: ...
+def embed(  # type: ignore[misc]  # noqa: PLR0913 - all that can be said, each by its name
     texts: Iterable[Any],
     *,
     model: str | None = None,

@@ -294,4 +294,4 @@ def _series(values: list[Any], dtype: str) -> pd.Series[Any]:
         made = pd.Series([None] * len(values), dtype=object)
         made[:] = values
         return made
-    return pd.Series(pd.array(values, dtype=dtype))
+    return pd.Series(values, dtype=pd.api.types.pandas_dtype(dtype))

@@ -12,10 +12,9 @@ import numpy as np
 
 from alcf_jupyter.connection import loop
 from alcf_jupyter.connection.call import Status
-from alcf_jupyter.connection.deadline import words as span
 from alcf_jupyter.errors import AlcfError, DeadlineError
 from alcf_jupyter.frames.engine import Engine, Landed, Work
-from alcf_jupyter.progress import counts
+from alcf_jupyter.frames.run_progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -76,67 +75,6 @@ class Outcome:
     engine: Engine
     progress: Progress
     requests: int
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is.
-
-    Attributes
-    ----------
-    rows
-        How many there are.
-    ok, truncated, failed, skipped, pending
-        How many are in each status; they add up to `rows`.
-    reused
-        Finished rows that were recorded before.
-    seconds
-        Since it began.
-    rate
-        Rows a second lately.
-    prompt_tokens, completion_tokens
-        What was used so far, as far as the service tells.
-    left_seconds
-        What it will take still at this rate; None where that cannot be told.
-    state
-        ``waiting``, ``running``, ``paused``, ``stopped``, ``finished`` or ``failed``.
-    words
-        What it waits for, ``""`` for nothing.
-    """
-
-    rows: int
-    ok: int
-    truncated: int
-    failed: int
-    skipped: int
-    pending: int
-    reused: int
-    seconds: float
-    rate: float
-    prompt_tokens: int
-    completion_tokens: int
-    left_seconds: float | None
-    state: str
-    words: str
-
-    @property
-    def done(self) -> int:
-        """How many are finished, one way or the other."""
-        return self.rows - self.pending
-
-    def __str__(self) -> str:
-        parts = [f"{self.done:,} of {self.rows:,} rows"]
-        if self.failed:
-            parts.append(f"{self.failed:,} failed")
-        if self.state != "running":
-            parts.append(self.words or self.state)
-        elif self.rate:
-            parts.append(f"{self.rate:.3g} rows a second")
-        if self.prompt_tokens:
-            parts.append(f"{self.prompt_tokens + self.completion_tokens:,} tokens")
-        if self.left_seconds is not None and self.state == "running":
-            parts.append(f"about {span(self.left_seconds)} left")
-        return " · ".join(parts)
 
 
 class Run:
@@ -405,8 +343,8 @@ class Run:
         if self._vectors is None:
             # memory is taken as it is written to
             self._vectors = np.empty((len(self._found), vectors.shape[1]), np.float32)
-        whole = isinstance(units, range) and units.step == 1
-        self._vectors[slice(units.start, units.stop) if whole else list(units)] = vectors  # type: ignore[union-attr]
+        place = slice(units.start, units.stop) if isinstance(units, range) else list(units)
+        self._vectors[place] = vectors
 
     def _reuse(self) -> None:
         """Take what was recorded before."""
@@ -480,55 +418,3 @@ class Run:
             progress = self.progress
             for callback in list(self._watchers):
                 callback(progress)
-
-
-def finish(run: Run, watcher: Any) -> pd.DataFrame:
-    """Wait for a run in the foreground and return its frame; an interrupt ends the run.
-
-    Parameters
-    ----------
-    run
-        Under way.
-    watcher
-        As `progress.observer` gave it; closed here.
-
-    Returns
-    -------
-    pandas.DataFrame
-        After an interrupt, or when the time is over: what there is so far, the rest pending.
-
-    Raises
-    ------
-    AlcfError
-        What ended the run; its `result` is the frame so far.
-    KeyboardInterrupt
-        A second interrupt, before what had arrived was put away.
-    """
-    words = ""
-    try:
-        try:
-            while not run.wait(0.1):
-                watcher.progress(run.progress)
-            watcher.progress(run.progress)
-        except KeyboardInterrupt:
-            run.stop()
-            run.wait(_STOPPING_SECONDS)
-            words = f"Interrupted. {_rest(run)}"
-        if run.error is not None:
-            watcher.close(counts(run.progress))
-            raise run.error
-        frame = run.so_far()
-        if not words and run.progress.state == "stopped":
-            words = f"The time is over. {_rest(run)}"
-        return frame
-    finally:
-        watcher.close(words)
-
-
-_STOPPING_SECONDS = 0.7
-
-
-def _rest(run: Run) -> str:
-    kept = "are done and recorded" if run.recorded_in else "are done"
-    now = run.progress
-    return f"{now.done:,} of {now.rows:,} rows {kept}; run it again to go on."

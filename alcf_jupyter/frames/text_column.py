@@ -260,7 +260,7 @@ class TextColumn:
             self._profile,
             served=engine.served,
             asked_sha256=sha256(*self._texts),
-            answer_sha256=sha256("" if vectors is None else memoryview(vectors).cast("B")),
+            answer_sha256=sha256("" if vectors is None else vectors.data.cast("B")),
             usage=dialect.Usage(now.prompt_tokens),
             complete=now.ok + now.skipped == now.rows,
             dimensions=0 if vectors is None else int(vectors.shape[1]),
