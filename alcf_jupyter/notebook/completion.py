@@ -14,6 +14,7 @@ from IPython.core.completer import SimpleCompletion
 from IPython.core.getipython import get_ipython
 
 from alcf_jupyter.notebook import options
+from alcf_jupyter.notebook.parser import Parser
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
 
     from alcf_jupyter.connection.session import Session
-    from alcf_jupyter.notebook.parser import Parser
     from alcf_jupyter.service.catalog import Model
 
 _MAGIC = re.compile(r"\s*(?:[\w\s,.\[\]'\"]+=\s*)?(%%?)(alcf(?:_chat|_embed)?)\s+(.*)", re.DOTALL)
@@ -78,7 +78,7 @@ def _complete(magic: str, line: str) -> tuple[str, Iterable[SimpleCompletion]]:
             told = [SimpleCompletion(name, type="command") for name in COMMANDS]
             return line, _starting(told, line)
         make = getattr(options, f"{command}_parser", None)
-        parser = make() if make else options.Parser(f"%alcf {command}", "", mixed=True)
+        parser = make() if make else Parser(f"%alcf {command}", "", mixed=True)
         return _arguments(parser, rest.lstrip(), command)
     parser = options.chat_parser() if magic == "alcf_chat" else options.embed_parser()
     return _arguments(parser, line, magic)

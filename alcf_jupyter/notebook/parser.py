@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from alcf_jupyter.errors import UsageError, nearest
 from alcf_jupyter.plain import brief
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 TOKEN = re.compile(r"""\s*((?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"'])+|\S+)""")
 """A word of a line; within quotation marks it may hold blanks."""
 
-_KINDS: dict[object, str] = {float: "a number", int: "a whole number"}
+_KINDS: dict[Callable[[str], object], str] = {float: "a number", int: "a whole number"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -149,13 +152,14 @@ class Parser(argparse.ArgumentParser):
                 f"not {brief(value, 60)!r}.",
                 do=f"Did you mean:  {flag} {near[0]}" if near else self._see,
             )
-        if action.type in _KINDS:
-            try:
-                action.type(value)  # type: ignore[operator]
-            except ValueError:
-                raise UsageError(
-                    f"{flag} takes {_KINDS[action.type]}, not {brief(value, 60)!r}.", do=self._see
-                ) from None
+        for convert, words in _KINDS.items():
+            if action.type is convert:
+                try:
+                    convert(value)
+                except ValueError:
+                    raise UsageError(
+                        f"{flag} takes {words}, not {brief(value, 60)!r}.", do=self._see
+                    ) from None
         return value
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.notebook import options
+from alcf_jupyter.notebook.parser import Parser
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -32,11 +33,11 @@ def whoami(line: str) -> str:
     """See who you are signed in as: ``%alcf whoami``."""
     from alcf_jupyter.connection import account
 
-    _read(options.Parser("%alcf whoami", "Who you are signed in as."), line)
+    _read(Parser("%alcf whoami", "Who you are signed in as."), line)
     return str(account.whoami())
 
 
-def _read(parser: options.Parser, line: str) -> Namespace:
+def _read(parser: Parser, line: str) -> Namespace:
     chosen, rest = parser.read(line)
     if rest:
         raise UsageError(

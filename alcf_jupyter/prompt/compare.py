@@ -110,7 +110,7 @@ def compare(
     UsageError
         Before anything is sent.
     """
-    names = list(models) if isinstance(models, (list, tuple)) else [models]
+    names: list[str] = list(models) if isinstance(models, (list, tuple)) else [str(models)]
     if not 1 < len(names) <= MOST_MODELS or len(set(names)) < len(names):
         raise UsageError(
             f"Two to {MOST_MODELS} different models are compared; nothing was sent.",

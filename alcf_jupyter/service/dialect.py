@@ -18,7 +18,8 @@ from alcf_jupyter.errors import (
     StreamFailedError,
 )
 from alcf_jupyter.plain import brief
-from alcf_jupyter.service.failures import in_stream, report
+from alcf_jupyter.service.failures import in_stream
+from alcf_jupyter.service.report import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
