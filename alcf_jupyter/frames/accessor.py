@@ -43,7 +43,8 @@ class FrameAccessor:
         """
         from alcf_jupyter.frames.column import map as over_rows
 
-        return over_rows(self._data, template, **options)
+        answered: pd.DataFrame | Run = over_rows(self._data, template, **options)
+        return answered
 
     def estimate(self, template: str, **options: Any) -> Estimate:
         """Return what `map` will take; nothing is sent.
@@ -71,7 +72,8 @@ class SeriesAccessor(FrameAccessor):
         """
         from alcf_jupyter.frames.embeddings import embed
 
-        return embed(self._data, **options)
+        embedded: pd.DataFrame | Run = embed(self._data, **options)
+        return embedded
 
 
 def register() -> None:

@@ -26,8 +26,7 @@ _MAGIC: Final = b"PAR1"
 _GROUP_BYTES: Final = 1 << 22
 """Vectors that are written, and read, at a time: what memory it takes besides the matrix."""
 _HOW: Final = {
-    # vectors neither repeat nor compress, and their least and greatest number say nothing
-    "compression": {_COLUMN: "none"},
+    # vectors do not repeat, and their least and greatest number say nothing
     "use_dictionary": False,
     "write_statistics": False,
     "write_batch_size": 1 << 20,
@@ -63,9 +62,9 @@ def save_embeddings(emb: pd.DataFrame, path: str | Path) -> Path:
     width = table.schema.field(_COLUMN).type.list_size
     rows = max(1, _GROUP_BYTES // (4 * max(1, width)))
     with _told(path), _replacing(target, mode) as part:
-        others = {name: "snappy" for name in table.column_names if name != _COLUMN}
-        how = {**_HOW, "compression": {**others, **_HOW["compression"]}}
-        pq.write_table(table, part, row_group_size=rows, **how)
+        # nor can vectors be made smaller
+        packed = {name: "none" if name == _COLUMN else "snappy" for name in table.column_names}
+        pq.write_table(table, part, row_group_size=rows, compression=packed, **_HOW)
     return path
 
 
@@ -97,7 +96,7 @@ def load_embeddings(path: str | Path) -> pd.DataFrame:
         width = _width(file, path)
         matrix, valid = _vectors(file, path, width)
         rest = [name for name in schema.names if name != _COLUMN]
-        frame = file.read(rest, use_pandas_metadata=True).to_pandas()
+        frame: pd.DataFrame = file.read(rest, use_pandas_metadata=True).to_pandas()
         place = [name for name in schema.names if name in {*frame.columns, _COLUMN}].index(_COLUMN)
     column = pa.FixedSizeListArray.from_arrays(
         pa.array(matrix.reshape(-1)), width, mask=None if valid.all() else pa.array(~valid)

@@ -87,6 +87,7 @@ def embed(texts: Any, chosen: Namespace, timeout: str | None, shell: Interactive
         None of the texts could be embedded; the frame that says why is in ``_``.
     """
     from alcf_jupyter.frames import embeddings
+    from alcf_jupyter.frames.launch import TIMEOUT
 
     output = _output(shell, quiet=chosen.quiet)
     try:
@@ -96,7 +97,7 @@ def embed(texts: Any, chosen: Namespace, timeout: str | None, shell: Interactive
             cluster=chosen.cluster,
             dimensions=chosen.dimensions,
             normalize=chosen.normalize,
-            timeout=chosen.timeout or timeout or embeddings.TIMEOUT,
+            timeout=chosen.timeout or timeout or TIMEOUT,
             wait=not chosen.no_wait,
             observer=output,
         )

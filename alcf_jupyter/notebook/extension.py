@@ -59,8 +59,8 @@ def unload(shell: InteractiveShell) -> None:
         return
     magics, before = _loaded.pop(id(shell))
     for kind, names in _MAGICS.items():
-        for name in names:
-            shell.magics_manager.magics[kind].pop(name, None)
+        for magic in names:
+            shell.magics_manager.magics[kind].pop(magic, None)
         shell.magics_manager.magics[kind].update(before[kind])
     shell.magics_manager.registry.pop(type(magics).__name__, None)
     shell.events.unregister("post_run_cell", magics.forget_shown)
@@ -71,9 +71,9 @@ def unload(shell: InteractiveShell) -> None:
     progress.report_to(None)
     formatter = _formatter(shell)
     # by name until the first was shown, by type from then on
-    for name in (*_ANSWERS, _RUN):
-        formatter.deferred_printers.pop(name, None)
     ours = {*_ANSWERS, _RUN}
+    for name in ours:
+        formatter.deferred_printers.pop(name, None)
     shown = [t for t in formatter.type_printers if (t.__module__, t.__name__) in ours]
     for kind_shown in shown:
         formatter.type_printers.pop(kind_shown)

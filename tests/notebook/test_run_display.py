@@ -144,6 +144,7 @@ SET_UP = """\
 import alcf_jupyter as alcf, pandas as pd
 alcf.connect("sandbox")
 df = pd.DataFrame({"n": range(25)})
+many = pd.DataFrame({"n": range(500)})
 """
 
 
@@ -173,9 +174,9 @@ def test_without_the_extension_it_is_told_on_stderr(notebook):
     assert told.splitlines() == ["estimate", "Queued", "2,000 rows: 2,000 ok"]
 
 
-def begin(notebook, prompt):
-    line = f"run = alcf.map(df, {prompt!r}, model='sandbox/echo', background=True, fresh=True)"
-    assert not notebook.run(line).failed
+def begin(notebook, prompt, table="df"):
+    how = "model='sandbox/echo', background=True, fresh=True"
+    assert not notebook.run(f"run = alcf.map({table}, {prompt!r}, {how})").failed
 
 
 def test_the_panel_of_a_run(notebook):
@@ -212,7 +213,7 @@ def test_what_stays_in_the_notebook_tells_the_end(notebook):
 
 
 def test_buttons_and_their_state(notebook):
-    begin(notebook, "Say {{n}} again")
+    begin(notebook, "Say {{n}} again", "many")
     notebook.run(
         "from alcf_jupyter.notebook.widgets.run import RunPanel\n"
         "import time\n"
@@ -233,7 +234,7 @@ def test_buttons_and_their_state(notebook):
 
 
 def test_a_panel_that_is_closed_or_done_lets_go_of_the_run(notebook):
-    begin(notebook, "Say {{n}} once more")
+    begin(notebook, "Say {{n}} once more", "many")
     notebook.run("panel, other = RunPanel(run), RunPanel(run)\npanel.close()")
     assert notebook.value("len(run._watchers), panel._run") == "(1, None)"
     notebook.run("run.stop(); _ = run.wait(10); time.sleep(0.3)")

@@ -15,6 +15,8 @@ from alcf_jupyter.notebook import run_view
 from alcf_jupyter.notebook.text import escape_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from alcf_jupyter.frames.run import Run
     from alcf_jupyter.progress import RunProgress
 
@@ -38,12 +40,13 @@ class RunPanel(widgets.VBox):  # type: ignore[misc]
         self._context = contextvars.copy_context()
         self._handles: list[Any] = []
         self._state, self._bar, self._facts = (widgets.HTML() for _ in range(3))
-        self._pause = _button("Pause", "Send nothing new until Resume")
-        self._resume = _button("Resume", "Go on")
-        self._stop = _button("Stop", "End it; what is finished is kept")
-        self._pause.on_click(lambda _button: self._run and self._run.pause())
-        self._resume.on_click(lambda _button: self._run and self._run.resume())
-        self._stop.on_click(lambda _button: self._run and self._run.stop())
+        self._pause = self._button(
+            "Pause", "Send nothing new until Resume", lambda run: run.pause()
+        )
+        self._resume = self._button("Resume", "Go on", lambda run: run.resume())
+        self._stop = self._button(
+            "Stop", "End it; what is finished is kept", lambda run: run.stop()
+        )
         title = widgets.HTML(f"<strong>{escape_line(self._title)}</strong>")
         buttons = widgets.HBox(
             [self._pause, self._resume, self._stop], layout=widgets.Layout(flex_flow="row wrap")
@@ -80,6 +83,18 @@ class RunPanel(widgets.VBox):  # type: ignore[misc]
         with self._guard:
             if self._run is not None:
                 self._handles.append(handle)
+
+    def _button(self, label: str, hint: str, act: Callable[[Run], None]) -> Any:
+        button = widgets.Button(
+            description=label, tooltip=hint, layout=widgets.Layout(width="auto", min_width="7em")
+        )
+
+        def clicked(_button: object) -> None:
+            if self._run is not None:
+                act(self._run)
+
+        button.on_click(clicked)
+        return button
 
     def _on_progress(self, now: RunProgress) -> None:
         # whatever is wrong with the screen, the run goes on
@@ -130,12 +145,6 @@ def show(run: Run) -> None:
     if panel is None or panel.comm is None:
         panel = _panels[run] = RunPanel(run)
     panel.display()
-
-
-def _button(label: str, hint: str) -> Any:
-    return widgets.Button(
-        description=label, tooltip=hint, layout=widgets.Layout(width="auto", min_width="7em")
-    )
 
 
 def _nothing() -> None:
