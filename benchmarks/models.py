@@ -105,10 +105,10 @@ async def bare(url: str, paths: list[str]) -> None:
 def join_ms(client: Client) -> float:
     """Return the CPU time of joining, filtering and tabling alone, in ms."""
     directory = client._directory  # noqa: SLF001 - the part without the network
-    from alcf_jupyter.service import catalog
+    from alcf_jupyter.service import listing
 
     began = time.process_time()
-    known = catalog.join(directory._listed, directory._jobs, directory._details, directory._status)  # noqa: SLF001
+    known = listing.join(directory._listed, directory._jobs, directory._details, directory._status)  # noqa: SLF001
     table(select(known))
     return (time.process_time() - began) * 1e3
 

@@ -18,7 +18,7 @@ from alcf_jupyter.errors import (
     SignInError,
     UsageError,
 )
-from alcf_jupyter.service import catalog, dialect
+from alcf_jupyter.service import catalog, dialect, listing
 from alcf_jupyter.service.failures import failure
 
 if TYPE_CHECKING:
@@ -94,13 +94,13 @@ class Directory:
         async with self._turn(deadline):
             if self._profile.is_gateway:
                 await self._refresh(deadline, fresh=fresh, cluster=cluster)
-                told = catalog.join(self._listed, self._jobs, self._details, self._status)
+                told = listing.join(self._listed, self._jobs, self._details, self._status)
                 models = tuple(self._taught(model) for model in told.models)
                 self.known = replace(told, models=models)
             elif fresh or time.monotonic() - self._listed_at > LIST_SECONDS:
                 self._listed = await self._optional("/models", deadline)
                 self._listed_at = time.monotonic()
-                self.known = catalog.from_openai(self._listed, self._profile.origin.split("://")[1])
+                self.known = listing.from_openai(self._listed, self._profile.origin.split("://")[1])
             return self.known
 
     @asynccontextmanager

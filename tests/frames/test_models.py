@@ -8,7 +8,7 @@ import pytest
 
 import alcf_jupyter as alcf
 from alcf_jupyter.frames.models import table
-from alcf_jupyter.service import catalog
+from alcf_jupyter.service import listing
 from alcf_jupyter.service.selection import select
 
 RECORDED = {
@@ -40,7 +40,7 @@ COLUMNS = [
 
 @pytest.fixture
 def recorded():
-    known = catalog.join(
+    known = listing.join(
         RECORDED["list-endpoints"],
         {"sophia": RECORDED["jobs sophia"], "metis": RECORDED["jobs metis"]},
         None,

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alcf_jupyter.errors import UnknownClusterError, UnknownModelError
-from alcf_jupyter.service.catalog import Catalog, Model, State, from_openai, join
+from alcf_jupyter.service.catalog import Catalog, Model, State
+from alcf_jupyter.service.listing import from_openai, join
 from tests.service.effort import bent, cases, dice, strange, thorough
 
 LISTS = ("running", "queued", "stopped", "others", "private_batch_running", "private_batch_queued")

@@ -27,7 +27,7 @@ from alcf_jupyter.errors import (
     UnknownClusterError,
     UnknownModelError,
 )
-from alcf_jupyter.service import catalog, dialect
+from alcf_jupyter.service import dialect, listing
 from alcf_jupyter.service.catalog import State
 from alcf_jupyter.service.dialect import Answer, AnswerStream, Usage
 from alcf_jupyter.service.failures import failure
@@ -380,7 +380,7 @@ def value_of(name):
 
 
 def test_the_recorded_catalog():
-    known = catalog.join(
+    known = listing.join(
         value_of("list-endpoints"),
         {"sophia": value_of("jobs sophia"), "metis": value_of("jobs metis")},
         {},
@@ -415,14 +415,14 @@ def test_the_recorded_catalog():
 
 def test_the_recorded_disconnection():
     listed, queue = value_of("list-endpoints"), value_of("no managers: jobs (disconnected)")
-    found = states(catalog.join(listed, {"sophia": queue}), "sophia")
+    found = states(listing.join(listed, {"sophia": queue}), "sophia")
     assert found["Meta-Llama-3.1-8B-Instruct"] is State.DISCONNECTED
     assert found["gpt-oss-20b"] is State.DISCONNECTED
     assert found["gemma-3-27b-it"] is State.STARTING
 
 
 def test_the_recorded_maintenance():
-    known = catalog.join(
+    known = listing.join(
         value_of("maintenance: list-endpoints"),
         {"sophia": value_of("maintenance: jobs"), "metis": value_of("jobs metis")},
         {},
