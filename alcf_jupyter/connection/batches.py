@@ -12,6 +12,8 @@ from alcf_jupyter.errors import (
     RefusedError,
     RestrictedError,
     ServerFailureError,
+    UnknownClusterError,
+    UnknownModelError,
     UnreachableError,
     UsageError,
 )
@@ -57,8 +59,10 @@ class BatchRoutes:
             This server takes no batches, or the model is known to take none.
         """
         self._check_gateway()
-        known = await self._directory.catalog(deadline)
-        found = known.find(name, cluster)
+        try:  # a batch does not care how the model is, so what was seen before will do
+            found = self._directory.known.find(name, cluster)
+        except (UnknownModelError, UnknownClusterError):
+            found = (await self._directory.catalog(deadline)).find(name, cluster)
         if found.can_batch is False:
             raise _without_batches(found)
         return found

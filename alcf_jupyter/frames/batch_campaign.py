@@ -139,6 +139,11 @@ class Batch:
         return self._following.ended
 
     @property
+    def transferred(self) -> bool:
+        """Whether its input is on the cluster's file system, as far as is known."""
+        return self._manifest.transferred
+
+    @property
     def waits(self) -> bool:
         """Whether a part waits for the quota, as last seen."""
         return any(part.status == batch_submission.WAITING for part in self._manifest.parts)

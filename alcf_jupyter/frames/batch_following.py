@@ -88,8 +88,10 @@ class Following:
         with self._guard:
             wait = batch_submission.pause(self._talk)
             if now or not (self.ended or time.monotonic() - self._looked < wait):
-                self._looked = time.monotonic()
-                self._look()
+                try:
+                    self._look()
+                finally:
+                    self._looked = time.monotonic()
 
     def _look(self) -> None:
         if self._folder is not None:

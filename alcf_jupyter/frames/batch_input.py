@@ -78,16 +78,17 @@ def write_batch_input(
             do="Write it here, to be transferred:  alcf.submit_batch(df, …, folder='/eagle/…')",
         )
     chosen = choose(model, kind if kind in KINDS else "chat")
+    found = client().batch_model(chosen, cluster)
+    table = tables.as_frame(data)
     asked = requests(
-        tables.as_frame(data),
+        table,
         template,
         kind=kind,
-        model=client().batch_model(chosen, cluster).id,
+        model=found.id,
         system=system,
         schema=schema,
         params=params,
     )
-    found = client().batch_model(chosen, cluster)
     out = place.parent if output_folder is None else batch_places.find(output_folder, profile)
     watcher = progress.on_stderr()
     for words in batch_places.warnings_for(place.parent):
@@ -100,7 +101,6 @@ def write_batch_input(
     check_free(folder, name)
     written = write_files(asked, folder, private=place.private)
     parts = written.named(name)
-    index = tables.as_frame(data).index
     keep(
         Manifest(
             name,
@@ -118,7 +118,7 @@ def write_batch_input(
             batch_manifest.now(),
         ),
         folder,
-        index,
+        table.index,
         asked.texts,
     )
     return [folder / part.name for part in parts]

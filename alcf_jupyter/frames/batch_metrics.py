@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -112,14 +112,17 @@ def known(batches: Sequence[Listed], talk: Client) -> list[Known]:
     told = dict(zip(asked, talk.batch_results(asked) if asked else [], strict=True))
     found = []
     for one in batches:
-        tasks, status, reason = kept[one.id] or [], one.status, ""
+        before = kept[one.id] or Kept()
+        tasks, status, reason = before.tasks, one.status, before.reason
         answer = told.get(one.id)
         if isinstance(answer, list):
             tasks, status = answer, "completed"
-            keep(one.id, answer)
+            keep(one.id, Kept(answer))
         elif isinstance(answer, RefusedError) and answer.code in ("batch_failed", "batch_ongoing"):
             is_failed = answer.code == "batch_failed"
             status, reason = ("failed", answer.why) if is_failed else (status or "pending", "")
+            if is_failed:
+                keep(one.id, Kept([], reason))
         elif answer is not None and one.status != "completed":
             raise answer
         elif answer is not None:
@@ -143,17 +146,24 @@ def _told(one: Listed, status: str, tasks: list[Summary]) -> Listed:
     )
 
 
-def keep(batch_id: str, tasks: list[Summary]) -> None:
-    """Keep what a batch did, which does not change any more."""
+class Kept(msgspec.Struct):
+    """What a batch did, or why it failed; neither changes any more."""
+
+    tasks: list[Summary] = []
+    reason: str = ""
+
+
+def keep(batch_id: str, told: Kept) -> None:
+    """Keep what a batch did."""
     with contextlib.suppress(UsageError):  # without it the service is asked again
         path = state.folder(_ROOM) / f"{batch_id}.metrics.json"
-        batch_manifest.replace(path, msgspec.json.encode([asdict(task) for task in tasks]))
+        batch_manifest.replace(path, msgspec.json.encode(told))
 
 
-def _kept(batch_id: str) -> list[Summary] | None:
+def _kept(batch_id: str) -> Kept | None:
     try:
         path = state.folder(_ROOM) / f"{batch_id}.metrics.json"
-        return msgspec.json.decode(path.read_bytes(), type=list[Summary])
+        return msgspec.json.decode(path.read_bytes(), type=Kept)
     except (OSError, UsageError, msgspec.DecodeError):
         return None
 

@@ -77,12 +77,12 @@ def find(path: str | os.PathLike[str] | None, profile: Profile) -> Place:
     if profile.mount:
         return _mounted(given, Path(profile.mount))
     if profile.is_loopback:
-        local = Path(given).expanduser().absolute()
+        local = Path(_plain(str(Path(given).expanduser().absolute())))
         return Place(str(local), local, private=True)
     if given.startswith("/"):
         here = on_cluster() and Path(*Path(given).parts[:2]).exists()
         return Place(_plain(given), Path(given) if here else None)
-    local = Path(given).expanduser().absolute()
+    local = Path(_plain(str(Path(given).expanduser().absolute())))
     if on_cluster():
         return Place(str(local), local)
     raise UsageError(

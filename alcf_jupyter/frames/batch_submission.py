@@ -140,6 +140,8 @@ def _submit_all(
             if part.attempted and not _settled(part, manifest, talk, listed):
                 continue
             if not _submit(part, manifest, folder, talk):
+                for other in left:
+                    other.status = other.status or WAITING
                 break
 
 

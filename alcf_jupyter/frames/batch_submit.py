@@ -131,7 +131,7 @@ def submit_batch(  # noqa: PLR0913 - all that can be said, each by its name
             place.local is not None,
         )
         made = _of_table(manifest, place, asked, table.index, fresh=fresh)
-    if made.status == "transfer":
+    if not made.transferred:
         _say_transfer(made)
     return made
 

@@ -166,6 +166,11 @@ def keep(
         What each row asks, or why it is not sent.
     positions
         What the custom ids of the rows say; 0, 1, 2, ... by default.
+
+    Raises
+    ------
+    UsageError
+        They cannot be written; the input is deleted again.
     """
     unfit = [text if isinstance(text, Unfit) else None for text in texts]
     rows = pd.DataFrame(
@@ -175,5 +180,11 @@ def keep(
             batch_manifest.ROW_REASON: [one.reason if one else "" for one in unfit],
         }
     )
-    batch_manifest.write_index(index, rows, batch_manifest.index_path(folder, manifest.name))
-    batch_manifest.write(manifest, folder)
+    path = batch_manifest.index_path(folder, manifest.name)
+    try:
+        batch_manifest.write_index(index, rows, path)
+        batch_manifest.write(manifest, folder)
+    except BaseException:  # an input that nobody can join again would only be in the way
+        for name in (path.name, *(part.name for part in manifest.parts)):
+            (folder / name).unlink(missing_ok=True)
+        raise

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from alcf_jupyter.connection.session import client
-from alcf_jupyter.errors import UsageError, nearest
+from alcf_jupyter.errors import AlcfError, UsageError, nearest
 from alcf_jupyter.frames import batch_manifest, batch_metrics, batch_places
 from alcf_jupyter.frames.batch_campaign import Batch
 from alcf_jupyter.frames.batch_manifest import Manifest, Part
@@ -171,7 +172,9 @@ def _remembered(talk: Client) -> list[Listed]:
             continue
         for part in there.parts:
             if part.batch_id:
-                status = talk.batch_status(part.batch_id)
+                status = part.status
+                with contextlib.suppress(AlcfError):  # the one whose model is gone cannot be asked
+                    status = talk.batch_status(part.batch_id)
                 found[part.batch_id] = Listed(
                     part.batch_id,
                     status,

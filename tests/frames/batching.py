@@ -1,0 +1,41 @@
+"""A sandbox with batches: its folder, its clock, and tables to send."""
+
+import contextlib
+
+import pandas as pd
+
+import alcf_jupyter as alcf
+from tests import controlled
+
+MODEL = "sandbox/echo"
+CREATE = {"route": "/batches", "method": "POST"}
+
+
+@contextlib.contextmanager
+def sandbox(root):
+    options = ("--no-rate-limit", f"--batch-root={root}", "--clock-speed=1000")
+    with controlled.sandbox(*options, "--token=bob-token=bob") as made:
+        made.root = root
+        made.control(
+            "POST",
+            "/limits",
+            {"batches_per_user": 100, "batch_seconds": 20, "batch_chunk_seconds": 1},
+        )
+        yield made
+
+
+def connect(box, token=None):
+    return alcf.connect(box.url, token=token or box.secret, poll_seconds=0.2)
+
+
+def limits(box, **settings):
+    box.control("POST", "/limits", settings)
+
+
+def table(rows, **columns):
+    return pd.DataFrame({"text": [f"text {n}" for n in range(rows)], **columns})
+
+
+def created(box):
+    """How many batches the sandbox was asked for since the last look."""
+    return [one for one in box.sent("/batches") if one["method"] == "POST"]
