@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -151,5 +152,6 @@ def _numbers(values: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _sorted(words: Iterable[str]) -> list[str]:
-    """Sort words, and numbers as numbers."""
-    return sorted(words, key=lambda word: (not word.lstrip("-").isdigit(), word.zfill(12)))
+    """Sort numbers as numbers, then words."""
+    whole = re.compile(r"-?\d{1,15}")
+    return sorted(words, key=lambda w: (0, int(w), "") if whole.fullmatch(w) else (1, 0, w))
