@@ -54,7 +54,7 @@ class Batch:
         self._answers = Answers(manifest, folder, talk)
 
     def __repr__(self) -> str:
-        return f"<batch {self.name} · {self._state()}>"
+        return f"<batch {self.name} · {self.state}>"
 
     @property
     def name(self) -> str:
@@ -109,8 +109,9 @@ class Batch:
         order = ("running", "pending", batch_submission.WAITING, "failed", "completed")
         return next((one for one in order if one in told), "pending")
 
-    def _state(self) -> str:
-        """Return the status of each part in words, as last seen."""
+    @property
+    def state(self) -> str:
+        """The status of its parts in words, as last seen."""
         if not self._manifest.transferred:
             return "to be transferred"
         parts = self._manifest.parts
@@ -259,7 +260,7 @@ class Batch:
         return self
 
     def _words(self) -> str:
-        told = [self.name, self._state()]
+        told = [self.name, self.state]
         done = self._answers.progress()
         if done.lines and not self.ended:
             told.append(str(done))
@@ -413,7 +414,7 @@ class Batch:
             )
         if not self.ended:
             raise UsageError(
-                f"{self.name} has not ended: {self._state()}.", do="Wait for it:  b.wait()"
+                f"{self.name} has not ended: {self.state}.", do="Wait for it:  b.wait()"
             )
         manifest = batch_retry.prepare(
             self._manifest,

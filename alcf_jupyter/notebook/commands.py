@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.errors import AlcfError, UsageError, nearest
-from alcf_jupyter.notebook import choosing, map_line, options, queueing, records, signing, status
+from alcf_jupyter.notebook import (
+    batches,
+    choosing,
+    map_line,
+    options,
+    queueing,
+    records,
+    signing,
+    status,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +77,7 @@ COMMANDS: dict[str, Callable[[str], Any]] = {
     "status": status.status,
     "map": map_line.map_,
     "runs": records.runs,
+    "batches": batches.batches,
     "threads": records.threads,
     "usage": records.usage,
     "cite": records.cite,
@@ -86,6 +96,7 @@ PARSERS = {
     "wait": options.wait_parser,
     "map": options.map_parser,
     "runs": options.runs_parser,
+    "batches": options.batches_parser,
     "threads": options.threads_parser,
     "cite": options.cite_parser,
 }

@@ -106,6 +106,17 @@ def _answering(parser: Parser) -> None:
     parser.option("-P", "--param", action="append", metavar="KEY=VALUE", help="any other parameter")
 
 
+def batches_parser() -> Parser:
+    """Return the parser of ``%alcf batches``."""
+    parser = Parser(
+        "%alcf batches",
+        "Your batches and what they did; or how one is: ID or name.",
+        mixed=True,
+    )
+    parser.option("--status", help="pending, running, completed or failed")
+    return parser
+
+
 def runs_parser() -> Parser:
     """Return the parser of ``%alcf runs``."""
     parser = Parser(

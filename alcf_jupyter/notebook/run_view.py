@@ -67,13 +67,17 @@ def _number(rate: float) -> str:
 
 def bar(now: RunProgress) -> str:
     """Return the bar: what is done, what failed of it (hatched), and what is left."""
-    done = now.rows - now.pending
-    failed = 100 * now.failed / now.rows if now.rows else 0.0
-    good = 100 * done / now.rows - failed if now.rows else 100.0
-    told = f"{done:,} of {now.rows:,} rows, {now.failed:,} failed"
+    return bar_of(now.rows - now.pending, now.failed, now.rows, "rows")
+
+
+def bar_of(done: int, failed_ones: int, total: int, what: str) -> str:
+    """Return such a bar for anything that is counted; `what` is a plain word for it."""
+    failed = 100 * failed_ones / total if total else 0.0
+    good = 100 * done / total - failed if total else 100.0
+    told = f"{done:,} of {total:,} {what}, {failed_ones:,} failed"
     return (
-        f'<div role="progressbar" aria-label="Rows done" aria-valuemin="0" '
-        f'aria-valuemax="{now.rows}" aria-valuenow="{done}" aria-valuetext="{told}" '
+        f'<div role="progressbar" aria-label="{what.capitalize()} done" aria-valuemin="0" '
+        f'aria-valuemax="{total}" aria-valuenow="{done}" aria-valuetext="{told}" '
         f'style="{_TRACK}"><div style="width:{good:.2f}%;{_DONE}"></div>'
         f'<div style="width:{failed:.2f}%;{_FAILED}"></div></div>'
     )

@@ -1,0 +1,75 @@
+"""%alcf batches in a real kernel: the table, one batch, and its panel."""
+
+import contextlib
+import re
+import time
+
+import pytest
+
+from tests.notebook.test_magics import Notebook
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+@pytest.fixture(scope="module")
+def notebook():
+    book = Notebook()
+    with contextlib.closing(book):
+        book.run(
+            "%load_ext alcf_jupyter\nimport alcf_jupyter as alcf, pandas as pd\n"
+            "from alcf_jupyter.notebook import widgets\n%alcf connect sandbox"
+        )
+        book.run(
+            "df = pd.DataFrame({'text': [f'<b>text</b> {n}' for n in range(30)]})\n"
+            "batch = alcf.submit_batch(df, '{{text}}', model='sandbox/echo')"
+        )
+        yield book
+
+
+def test_a_watched_batch_is_a_panel_that_follows_it(notebook):
+    done = notebook.run(
+        "panel = get_ipython().run_line_magic('alcf', f'batches {batch.id}')\npanel"
+    )
+    shown = done.only("execute_result")["data"]
+    assert WIDGET in shown
+    assert re.fullmatch(r"<Batch batch-\w+ · sandbox/echo @ sophia · 30 rows>", shown["text/plain"])
+    assert "<progress" not in shown["text/html"]
+    assert 'role="progressbar"' in shown["text/html"]
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        told = notebook.run("panel.shadow()", watched=False).only("execute_result")["data"]
+        if "completed" in told["text/plain"]:
+            break
+        time.sleep(0.2)
+    assert "30 of 30 lines" in told["text/plain"]
+    ended = notebook.run("panel._stop.disabled, batch.wait().status").only("execute_result")
+    assert ended["data"]["text/plain"] == "(True, 'completed')"
+
+
+def test_headless_it_is_one_plain_output(notebook):
+    notebook.run("batch.wait()")
+    line = "get_ipython().run_line_magic('alcf', f'batches {batch.name}')"
+    shown = notebook.run(line, watched=False).only("execute_result")["data"]
+    assert WIDGET not in shown
+    assert "completed · 30 of 30 lines" in shown["text/plain"]
+    assert "<td>completed</td>" in shown["text/html"]
+
+
+def test_the_table(notebook):
+    notebook.run("batch.wait()")
+    shown = notebook.run("%alcf batches").only("execute_result")["data"]
+    assert "sandbox/echo" in shown["text/plain"]
+    assert "failed_lines" in shown["text/html"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("%alcf batches abc", "no id of a batch"),
+        ("%alcf batches a b", "one id or name"),
+        ("%alcf batches --status done", "no status"),
+        ("%alcf batches 00000000-0000-4000-8000-000000000000", "no such batch"),
+    ],
+)
+def test_bad_input(notebook, line, words):
+    assert words in notebook.run(line).error
