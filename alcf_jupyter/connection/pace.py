@@ -44,11 +44,18 @@ def of(origin: str, per_second: float | None, *, shared: bool = False) -> Pace:
 
 
 class Turn:
-    """The turn of one request; it counts from when the request has left."""
+    """The turn of one request; it counts from when the request has left.
 
-    __slots__ = ("_given", "_left")
+    Parameters
+    ----------
+    counts
+        Whether there is a limit that it counts for.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_given", "_left", "counts")
+
+    def __init__(self, *, counts: bool = True) -> None:
+        self.counts = counts
         self._given = time.monotonic()
         self._left: float | None = None
 
@@ -111,7 +118,7 @@ class Pace:
         thousands the next request goes at once.
         """
         if not self._burst:
-            return Turn()
+            return Turn(counts=False)
         async with self._queue.here():
             while (early := self._early()) > 0:  # noqa: ASYNC110 - time passes by itself
                 await asyncio.sleep(early)

@@ -8,6 +8,7 @@ import ssl
 import weakref
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ import httpx
 
 from alcf_jupyter._version import __version__
 from alcf_jupyter.connection import pace, replay, wire
+from alcf_jupyter.connection.connections import Connections
 from alcf_jupyter.connection.profiles import ALCF_PROXY
 from alcf_jupyter.errors import (
     AnswerError,
@@ -41,6 +43,16 @@ DRAIN_SECONDS = 0.25
 MAX_ANSWER_BYTES = 32_000_000
 _MAX_FAILURE_BYTES = 1_000_000
 _CONNECTIONS = 128
+
+# no total here: the deadline holds for it, and a model may be silent for minutes
+_TIMEOUTS = httpx.Timeout(None, connect=CONNECT_SECONDS).as_dict()
+_HEADERS = {
+    "Accept": "application/json, text/event-stream",
+    # a compressed answer can unfold to any size, and gzip does not pay here
+    "Accept-Encoding": "identity",
+    "User-Agent": f"alcf-jupyter/{__version__}",
+}
+_WITH_BODY = _HEADERS | {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +133,9 @@ class Transport:
             )
         self.profile = profile
         self._credential = credential
+        self._origin = profile.origin
         try:
-            self._origin = httpx.URL(profile.origin)
+            httpx.URL(self._origin)
         except httpx.InvalidURL as error:
             raise UsageError(
                 f"That address cannot be used: {brief(error, 120)}",
@@ -131,7 +144,7 @@ class Transport:
         self._pace = pace.of(
             profile.origin, profile.requests_per_second, shared=not profile.is_loopback
         )
-        self._clients: dict[str | None, httpx.AsyncClient] = {}
+        self._connections: dict[str | None, Connections] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def request(
@@ -210,9 +223,10 @@ class Transport:
             request = self._build(method, path, body)
             await self._authorize(request)
             turn, given = given or await self._pace.turn(), None
-            request.extensions["trace"] = turn.trace
+            if turn.counts:
+                request.extensions["trace"] = turn.trace
             try:
-                response = await self._client().send(request, stream=True)
+                response = await self._carrier().handle_async_request(request)
             finally:
                 turn.ends()
             try:
@@ -241,31 +255,10 @@ class Transport:
         await self._credential.sign(request)
 
     def _build(self, method: str, path: str, body: bytes | None) -> httpx.Request:
-        try:
-            url = self._origin.join(path)
-        except (httpx.InvalidURL, ValueError):
-            url = None
-        origin = self._origin
-        if url is None or (url.scheme, url.netloc, url.userinfo) != (
-            origin.scheme,
-            origin.netloc,
-            b"",
-        ):
-            raise NotTheServiceError(
-                f"The service names an address on another host: {brief(path, 120)}",
-                do="Nothing was sent there. Look at the address:  %alcf status",
-            )
-        headers = {
-            "Accept": "application/json, text/event-stream",
-            # a compressed answer can unfold to any size, and gzip does not pay here
-            "Accept-Encoding": "identity",
-            "User-Agent": f"alcf-jupyter/{__version__}",
-        }
-        if body is not None:
-            headers["Content-Type"] = "application/json"
+        url = _address(self._origin, path)
+        headers = _HEADERS if body is None else _WITH_BODY
         request = httpx.Request(method, url, headers=headers, content=body)
-        # no total here: the deadline holds for it, and a model may be silent for minutes
-        request.extensions["timeout"] = httpx.Timeout(None, connect=CONNECT_SECONDS).as_dict()
+        request.extensions["timeout"] = _TIMEOUTS
         return request
 
     def _check(self, response: httpx.Response) -> None:
@@ -276,33 +269,34 @@ class Transport:
                 do="A proxy may stand in between; look at:  %alcf status",
             )
 
-    def _client(self) -> httpx.AsyncClient:
-        """Return the client for the proxy that is set now, made on the loop that uses it."""
+    def _carrier(self) -> Connections:
+        """Return the connections by the proxy that is set now, made on the loop that uses them."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
-            self._clients, self._loop = {}, loop
+            self._connections, self._loop = {}, loop
             # a service that is connected to no more leaves no open connections behind
-            weakref.finalize(self, _close, self._clients, loop, os.getpid()).atexit = False
+            weakref.finalize(self, _close, self._connections, loop, os.getpid()).atexit = False
         proxy = self.profile.proxy_now()
-        if proxy not in self._clients:
+        if proxy not in self._connections:
+            secure = self.profile.url.startswith("https://")
+            verify = _certificates() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+            def make() -> httpx.AsyncHTTPTransport:
+                only = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+                return wire.swift(
+                    httpx.AsyncHTTPTransport(
+                        verify=verify, proxy=proxy, trust_env=False, limits=only
+                    )
+                )
+
             try:
-                carrier = httpx.AsyncHTTPTransport(
-                    verify=_certificates() if self.profile.url.startswith("https://") else False,
-                    proxy=proxy,
-                    trust_env=False,
-                    limits=httpx.Limits(
-                        max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS
-                    ),
-                )
-                self._clients[proxy] = httpx.AsyncClient(
-                    transport=wire.swift(carrier), trust_env=False, follow_redirects=False
-                )
+                self._connections[proxy] = Connections(make, _CONNECTIONS)
             except (ValueError, ImportError, httpx.InvalidURL) as error:
                 raise UsageError(
                     f"The proxy cannot be used: {brief(error, 120)}",
                     do="Look at the variables http_proxy and https_proxy.",
                 ) from None
-        return self._clients[proxy]
+        return self._connections[proxy]
 
     def _unreachable(self, error: httpx.HTTPError) -> UnreachableError:
         reason = brief(error) or type(error).__name__
@@ -327,16 +321,33 @@ def _incoming(response: httpx.Response) -> Incoming:
     wire.guard(response)
     connection = response.extensions.get("network_stream")
     carried = connection if isinstance(connection, wire.Wire) else None
-    return Incoming(response.status_code, kind, response.aiter_raw(), carried)
+    assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - for the type checker
+    return Incoming(response.status_code, kind, aiter(response.stream), carried)
+
+
+@lru_cache(maxsize=64)
+def _address(origin: str, path: str) -> httpx.URL:
+    """Return the address of a path on a host; raises NotTheServiceError where it leads away."""
+    here = httpx.URL(origin)
+    try:
+        url = here.join(path)
+    except (httpx.InvalidURL, ValueError):
+        url = None
+    if url is None or (url.scheme, url.netloc, url.userinfo) != (here.scheme, here.netloc, b""):
+        raise NotTheServiceError(
+            f"The service names an address on another host: {brief(path, 120)}",
+            do="Nothing was sent there. Look at the address:  %alcf status",
+        )
+    return url
 
 
 def _close(
-    clients: dict[str | None, httpx.AsyncClient], loop: asyncio.AbstractEventLoop, owner: int
+    connections: dict[str | None, Connections], loop: asyncio.AbstractEventLoop, owner: int
 ) -> None:
     """Close connections on the loop that opened them; a forked child has none of its own."""
     if os.getpid() == owner and loop.is_running():
-        for client in clients.values():
-            asyncio.run_coroutine_threadsafe(client.aclose(), loop)
+        for some in connections.values():
+            asyncio.run_coroutine_threadsafe(some.aclose(), loop)
 
 
 def _certificates() -> ssl.SSLContext:
