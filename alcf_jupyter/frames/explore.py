@@ -146,7 +146,7 @@ def _distinct(values: pd.Series[Any]) -> int:
 
 def _numbers(values: pd.Series[Any]) -> pd.Series[Any]:
     if pd.api.types.is_datetime64_any_dtype(values):  # as years, which read as they are
-        year = values.dt.year + (values.dt.dayofyear - 1) / 365.25
+        year = values.dt.year + (values.dt.day_of_year - 1) / 365.25
         return year.astype(float)
     return pd.to_numeric(values).astype("Float64").astype(float)
 
