@@ -149,7 +149,7 @@ class Record:
             raise _unusable(path, str(error.strerror)) from None
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise _unusable(
-                path, f"it is no file of recorded answers ({brief(error, 80)})"
+                path, f"it is not a file of recorded answers ({brief(error, 80)})"
             ) from None
         if told.format != FORMAT:
             raise _unusable(path, f"its format is {brief(told.format, 40)!r}, not {FORMAT!r}")

@@ -40,11 +40,11 @@ def _misplaced(magic: str, rest: str, cell: str) -> UsageError:
     first, *others = rest.split()
     if not others and cell.strip() and _is_model(first):
         return UsageError(
-            f"The model goes behind -m; {brief(first, 60)!r} alone is no option.",
+            f"The model goes behind -m; {brief(first, 60)!r} alone is not an option.",
             do=f"Write it like:  {magic} -m {first}",
         )
     return UsageError(
-        f"{brief(first, 60)!r} is no option of {magic}; the text goes below it.",
+        f"{brief(first, 60)!r} is not an option of {magic}; the text goes below it.",
         do=f"Write it like:\n  {magic}\n  {brief(rest, 60)}",
     )
 

@@ -66,7 +66,7 @@ def login(force: bool = False, *, text: bool = False) -> Account | None:  # noqa
 
         raise NotSignedInError(
             "You are not signed in, and nobody can be asked here.",
-            why="The notebook runs without a person, or standard input is no terminal.",
+            why="The notebook runs without a person, or standard input is not a terminal.",
             do=WAYS,
         )
     flow = _open(client, force=force)

@@ -149,7 +149,7 @@ def _opened(data: bytes, name: str = "This") -> Image:
     except Image.DecompressionBombError:
         raise _too_many_pixels() from None
     except UnidentifiedImageError:
-        raise UsageError(f"{brief(name, 120)} is no image.", do=_TAKES) from None
+        raise UsageError(f"{brief(name, 120)} is not an image.", do=_TAKES) from None
     except Exception as error:  # noqa: BLE001 - a damaged file makes its decoder raise anything
         raise UsageError(
             f"{brief(name, 120)} is a damaged image: {brief(error, 120)}", do=_TAKES
@@ -170,7 +170,7 @@ def _image(given: Any) -> Image:
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(given, numpy.ndarray):
         return _from_array(given)
-    raise UsageError(f"This {type(given).__name__} is no image; nothing was sent.", do=_TAKES)
+    raise UsageError(f"This {type(given).__name__} is not an image; nothing was sent.", do=_TAKES)
 
 
 def _from_array(array: Any) -> Image:
@@ -182,14 +182,14 @@ def _from_array(array: Any) -> Image:
         array = array[:, :, 0]
     if array.ndim not in (2, 3) or (array.ndim == 3 and shape[2] not in (3, 4)) or 0 in shape:
         raise UsageError(
-            f"An array of shape {shape} is no image; nothing was sent.",
+            f"An array of shape {shape} is not an image; nothing was sent.",
             do="It takes rows x columns, or rows x columns x 3 (or 4) colours.",
         )
     if array.shape[0] * array.shape[1] > 2 * (Image.MAX_IMAGE_PIXELS or 10**9):
         raise _too_many_pixels()
     if array.dtype != np.uint8:
         if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool):
-            raise UsageError(f"An array of {array.dtype} is no image.", do=_TAKES)
+            raise UsageError(f"An array of {array.dtype} is not an image.", do=_TAKES)
         values = np.nan_to_num(np.real(array).astype(np.float64), posinf=0.0, neginf=0.0)
         low, high = float(values.min()), float(values.max())
         # colours are mostly from 0 to 1; measured values are spread over what there is of them

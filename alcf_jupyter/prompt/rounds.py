@@ -40,7 +40,7 @@ def hold(request: Request, send: Send) -> Steps:
     AnswerError
         The model asks for tools without an end.
     InvalidAnswerError
-        The answer has not the form asked for, and had it not on a second try.
+        The answer does not have the form asked for, nor did it on a second try.
     IncompleteError
         It was cut off, so that its form cannot be checked.
     """
@@ -112,7 +112,7 @@ def _in_form(request: Request, reply: Reply, send: Send) -> Steps:
             repaired = ("answer repaired",) if attempt == "repair" else ()
             return replace(reply, data=data, remarks=(*reply.remarks, *repaired))
         if attempt == "first":
-            yield Status("the answer has not the form asked for; asking once more")
+            yield Status("the answer does not have the form asked for; asking once more")
             talk = [
                 *request.call.body["messages"],
                 {"role": "assistant", "content": reply.text},

@@ -115,7 +115,7 @@ def short(text: str) -> dict[str, Any]:
             continue
         found = _FIELD.fullmatch(part.strip())
         if found is None:
-            raise UsageError(f"{brief(part, 60)!r} is no field of a schema.", do=_example())
+            raise UsageError(f"{brief(part, 60)!r} is not a field of a schema.", do=_example())
         if found["name"] in fields:
             raise UsageError(f"The schema names {found['name']!r} twice.", do=_example())
         fields[found["name"]] = _type(found["type"] or "str")
@@ -187,7 +187,7 @@ def require_json(text: str, reply: object = None) -> Any:
 def invalid(reason: object, text: str, reply: object, *, do: str) -> InvalidAnswerError:
     """Return the error for an answer of the wrong form, which shows what came."""
     error = InvalidAnswerError(
-        f"The answer has not the form asked for. {brief(reason, 200)}",
+        f"The answer does not have the form asked for. {brief(reason, 200)}",
         why=f"What came:  {brief(text, 200) or '(nothing)'}",
         do=do,
     )
@@ -223,7 +223,7 @@ def _from_json(schema: dict[str, Any]) -> Schema:
         kind.check_schema(schema)
     except jsonschema.SchemaError as error:
         raise UsageError(
-            f"This is no JSON schema: {brief(error.message, 160)}", do=_example()
+            f"This is not a JSON schema: {brief(error.message, 160)}", do=_example()
         ) from None
     # an empty registry: a $ref to an address is never fetched
     validator = kind(schema, registry=Registry())
@@ -272,7 +272,7 @@ def _example() -> str:
 
 def _no_schema(given: object, reason: str = "") -> UsageError:
     return UsageError(
-        f"This {type(given).__name__} is no schema; nothing was sent.",
+        f"This {type(given).__name__} is not a schema; nothing was sent.",
         # of a model that has a field with no JSON form
         why=brief(reason.partition("\n")[0], 160) if isinstance(given, type) else "",
         do=f"It takes a pydantic model or a JSON schema. {_example()}",

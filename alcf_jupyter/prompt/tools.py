@@ -169,7 +169,7 @@ def _tool(function: Any) -> Tool:
     if not callable(function) or inspect.isclass(function) or not _NAME.fullmatch(name):
         shown = repr(name) if name else f"This {type(function).__name__}"
         raise UsageError(
-            f"{brief(shown, 60)} is no tool; nothing was sent.",
+            f"{brief(shown, 60)} is not a tool; nothing was sent.",
             do="A tool is a function with a name and a docstring, made with def.",
         )
     if inspect.iscoroutinefunction(function):

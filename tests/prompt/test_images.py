@@ -99,13 +99,13 @@ def test_measured_values_are_spread_over_the_greys(array, low, high):
         ("data:image/png;base64,AAAA", "not fetched"),
         ("/no/such/picture.png", "cannot be read"),
         ("a\0b", "cannot be read"),
-        (b"not an image", "no image"),
-        (b"\x89PNG\r\n\x1a\n" + b"\0" * 50, "no image"),
-        (3, "int is no image"),
+        (b"not an image", "not an image"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 50, "not an image"),
+        (3, "int is not an image"),
         (np.zeros((2, 2, 2)), "shape"),
         (np.zeros(3), "shape"),
         (np.zeros((0, 3)), "shape"),
-        (np.array([["a"]]), "no image"),
+        (np.array([["a"]]), "not an image"),
     ],
 )
 def test_what_is_no_image_is_refused_before_anything_is_sent(bad, words):

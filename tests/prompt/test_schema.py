@@ -44,9 +44,9 @@ def test_the_short_form():
         ("age intt", "Did you mean:  int"),
         ("a, a", "twice"),
         ("/no/such/file.json", "/no/such/file.json"),
-        ({"type": "no such type"}, "no JSON schema"),
+        ({"type": "no such type"}, "not a JSON schema"),
         (3, "int"),
-        (len, "no schema"),
+        (len, "not a schema"),
         (object(), "object"),
     ],
 )
