@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.client import Client
     from alcf_jupyter.frames.batch_manifest import Manifest
     from alcf_jupyter.frames.batch_progress import Progress
-    from alcf_jupyter.progress import Observer
+    from alcf_jupyter.progress import RunObserver
 
 
 class Batch:
@@ -217,7 +217,7 @@ class Batch:
         timeout: str | float | None = None,
         *,
         background: bool = False,
-        observer: Observer | None = None,
+        observer: RunObserver | None = None,
     ) -> Batch:
         """Wait until it has ended, and submit parts that wait for the quota meanwhile.
 
@@ -251,12 +251,12 @@ class Batch:
             self._following.behind()
             return self
         deadline = Deadline.after(timeout) if timeout is not None else None
-        watcher = observer or reporting.on_stderr()
+        watcher = observer or reporting.observer()
         for _ in self._following.steps():
             watcher.status(self._words())
             if deadline is not None and not deadline.left() and not self.ended:
                 raise deadline.error(f"waiting for batch {self.name}")
-        watcher.status(self._words())
+        watcher.close(f"{self._words()} · {self._answers.progress()}")
         return self
 
     def _words(self) -> str:

@@ -90,9 +90,10 @@ def write_batch_input(
         params=params,
     )
     out = place.parent if output_folder is None else batch_places.find(output_folder, profile)
-    watcher = progress.on_stderr()
+    watcher = progress.observer()
     for words in batch_places.warnings_for(place.parent):
         watcher.note(words)
+    watcher.close()
     for one in {place.parent.remote: place.parent, out.remote: out}.values():
         batch_places.make_folder(one)
     batch_places.check_readable(place.parent)

@@ -19,6 +19,7 @@ from alcf_jupyter.plain import brief
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     import pandas as pd
 
@@ -171,8 +172,7 @@ def _of_table(
         there = batch_manifest.read(batch_manifest.path_of(folder, known[-1]))
         if there is not None:
             return _begun(Batch(there, folder, talk))
-    for words in batch_places.warnings_for(place):
-        progress.on_stderr().note(words)
+    _tell(batch_places.warnings_for(place))
     manifest.name = f"{name}-run{len(known) + 1}" if known else name
     manifest.parts = written.named(manifest.name)
     keep(manifest, folder, index, asked.texts)
@@ -274,8 +274,17 @@ def _unchanged(manifest: Manifest, folder: Path) -> None:
 
 
 def _say_transfer(made: Batch) -> None:
-    watcher = progress.on_stderr()
-    watcher.note("The cluster's file system is not on this machine. Copy the input there:")
-    for line in made.transfers():
-        watcher.note(f"  {line}")
-    watcher.note(f"then submit it:  alcf.batch({made.name!r}).submit()")
+    _tell(
+        [
+            "The cluster's file system is not on this machine. Copy the input there:",
+            *(f"  {line}" for line in made.transfers()),
+            f"then submit it:  alcf.batch({made.name!r}).submit()",
+        ]
+    )
+
+
+def _tell(lines: Sequence[str]) -> None:
+    watcher = progress.observer()
+    for words in lines:
+        watcher.note(words)
+    watcher.close()

@@ -212,6 +212,9 @@ def test_waiting_survives_a_failing_service(box, folder):
         def status(self, words):
             said.append(words)
 
+        def close(self, words):
+            said.append(words)
+
     batch.wait("30s", observer=Observer())
     assert batch.results()["status"].eq("ok").all()
     assert any("Trying again" in words for words in said), said
