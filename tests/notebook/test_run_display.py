@@ -174,9 +174,10 @@ def test_without_the_extension_it_is_told_on_stderr(notebook):
     assert told.splitlines() == ["estimate", "Queued", "2,000 rows: 2,000 ok"]
 
 
-def begin(notebook, prompt, table="df"):
-    how = "model='sandbox/echo', background=True, fresh=True"
-    assert not notebook.run(f"run = alcf.map({table}, {prompt!r}, {how})").failed
+def begin(notebook, prompt, *, slowly=False):
+    data, model = ("many", "slow") if slowly else ("df", "echo")
+    how = f"model='sandbox/{model}', concurrency=4, background=True, fresh=True"
+    assert not notebook.run(f"run = alcf.map({data}, {prompt!r}, {how})").failed
 
 
 def test_the_panel_of_a_run(notebook):
@@ -197,23 +198,24 @@ def test_the_panel_of_a_run(notebook):
 
 
 def test_what_stays_in_the_notebook_tells_the_end(notebook):
-    begin(notebook, "Say {{n}}, please")
+    begin(notebook, "Say {{n}}, please" + 20 * " word", slowly=True)
     done = notebook.run(
         "import time\n"
         "from IPython.display import display\n"
         "display(run)\n"
-        "_ = run.result(60)\n"
+        "run.stop()\n"
+        "_ = run.wait(20)\n"
         "time.sleep(0.5)  # its thread tells the end a moment later\n"
     )
     (first,) = done.of("display_data")
-    assert "25 of 25 rows" not in first["data"]["text/html"]
+    assert "Stopped" not in first["data"]["text/html"]
     seen = [content["data"]["text/html"] for content in done.of("update_display_data")]
-    assert "25 of 25 rows" in seen[-1]
-    assert "Finished" in seen[-1]
+    assert "Stopped" in seen[-1]
+    assert "progressbar" in seen[-1]
 
 
 def test_buttons_and_their_state(notebook):
-    begin(notebook, "Say {{n}} again", "many")
+    begin(notebook, "Say {{n}} again" + 20 * " word", slowly=True)
     notebook.run(
         "from alcf_jupyter.notebook.widgets.run import RunPanel\n"
         "import time\n"
@@ -234,7 +236,7 @@ def test_buttons_and_their_state(notebook):
 
 
 def test_a_panel_that_is_closed_or_done_lets_go_of_the_run(notebook):
-    begin(notebook, "Say {{n}} once more", "many")
+    begin(notebook, "Say {{n}} once more" + 20 * " word", slowly=True)
     notebook.run("panel, other = RunPanel(run), RunPanel(run)\npanel.close()")
     assert notebook.value("len(run._watchers), panel._run") == "(1, None)"
     notebook.run("run.stop(); _ = run.wait(10); time.sleep(0.3)")

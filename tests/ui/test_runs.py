@@ -13,14 +13,25 @@ SET_UP = """%load_ext alcf_jupyter
 import alcf_jupyter as alcf, pandas as pd
 texts = [f"text {i}" for i in range(490)] + ["half a character: \\ud800"] * 10
 df = pd.DataFrame({"text": texts}, dtype=object)"""
-BEHIND = 'run = alcf.map(df, "Say {{text}}", model="sandbox/echo", background=True)\nrun'
-BEFORE = 'alcf.map(df.tail(50), "Repeat {{text}}", model="sandbox/echo")["status"].value_counts()'
+# about four rows a second
+HOW = 'f"{{{{text}}}} {8 * \'word \'}", model="sandbox/slow", concurrency=2'
+BEHIND = f"run = alcf.map(df, {HOW}, background=True)\nrun"
+BEFORE = f'alcf.map(df.tail(30), {HOW})["status"].value_counts()'
 
 
 def count(notebook, index):
     """How many rows are done, as the page says it."""
     shown = notebook.output(index).inner_text()
     return int(re.search(r"([\d,]+) of 500 rows", shown)[1])
+
+
+def settled(notebook, index):
+    """How many are done once what was under way has come in."""
+    while True:
+        before = count(notebook, index)
+        notebook.page.wait_for_timeout(1500)
+        if count(notebook, index) == before:
+            return before
 
 
 def wait_for(notebook, words, timeout=20_000):
@@ -49,8 +60,7 @@ def test_the_panel_counts_pauses_goes_on_and_stops(notebook, record, pictures):
     pause.focus()
     notebook.page.keyboard.press("Enter")
     wait_for(notebook, "Paused")
-    notebook.page.wait_for_timeout(700)  # what is under way still comes in
-    paused = count(notebook, 1)
+    paused = settled(notebook, 1)
     notebook.screenshots(pictures, "run-paused", panel)
     (other,) = notebook.run(2)
     assert other["data"]["text/plain"] == "2"
@@ -86,11 +96,11 @@ def test_a_call_that_is_waited_for_has_one_output(notebook, record, pictures):
     run = notebook.start(1)
     bar = notebook.output(1).get_by_role("progressbar", name="Rows done")
     bar.wait_for()
-    assert int(bar.get_attribute("aria-valuenow")) < 50
+    assert int(bar.get_attribute("aria-valuenow")) < 30
     notebook.output(1).screenshot(path=pictures / "run-waited-for.png")
     notebook.wait(run)
     shown, result = notebook.outputs(1)
-    assert shown["data"]["text/plain"] == "50 rows: 40 ok, 10 failed"
+    assert shown["data"]["text/plain"] == "30 rows: 20 ok, 10 failed"
     assert "ok" in result["data"]["text/plain"]
     notebook.screenshots(pictures, "run-done", notebook.output(1))
     assert record.quiet
