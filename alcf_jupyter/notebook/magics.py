@@ -50,6 +50,7 @@ class AlcfMagics(Magics):
     def alcf(self, line: str) -> Any:
         """Connect, choose models, look at the state of things: ``%alcf help`` lists it all."""
         from alcf_jupyter.notebook import commands
+        from alcf_jupyter.typed import on_a_line
 
         word, _, rest = line.strip().partition(" ")
         run: Callable[[str], Any] | None = commands.COMMANDS.get(word or "help")
@@ -59,7 +60,8 @@ class AlcfMagics(Magics):
                 f"%alcf has no command {word!r}.",
                 do=f"Did you mean:  %alcf {near[0]}" if near else "See them all:  %alcf help",
             )
-        shown = run(rest.strip())
+        with on_a_line():
+            shown = run(rest.strip())
         if isinstance(shown, str):
             print(shown)  # noqa: T201 - a line of text is what it shows
             return None

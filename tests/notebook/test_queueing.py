@@ -40,7 +40,7 @@ def test_watched_models_is_a_picker_with_its_shadow(notebook):
     ("line", "words"),
     [
         ("%alcf models --state Lve", "Live"),
-        ("%alcf models -c sofia", "sophia"),
+        ("%alcf models -c sofia", "-c sophia"),
         ("%alcf models --can embedd", "embed"),
         ("%alcf models all", "options only"),
         ("%alcf wait", "one model"),
