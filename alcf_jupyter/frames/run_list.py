@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, overload
 
-from alcf_jupyter.errors import AlcfError, UsageError
+from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames import recorded
-from alcf_jupyter.frames.journal_content import LINES, read
+from alcf_jupyter.frames.run_counts import counts
 from alcf_jupyter.plain import brief, escape
 
 if TYPE_CHECKING:
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 
 _STATUSES: Final = ("ok", "truncated", "failed")
 _HEAD: Final = ("name", "kind", "model", *_STATUSES, "size", "created", "used", "where", "writer")
-
-_counted: dict[str, tuple[tuple[int, int], Counter[str]]] = {}
-"""By folder: the size and the time of the lines when they were counted, and the counts."""
 
 latest: list[str] = []
 """The names that were listed last, for completion."""
@@ -142,25 +138,11 @@ def runs() -> Runs:
 
 
 def _record(run: RecordedRun) -> dict[str, Any]:
-    counts = _counts(run)
+    found = counts(run.folder)
     record: dict[str, Any] = {"name": run.name}
     record |= {one: str(run.about.get(one) or "") for one in ("kind", "model")}
-    record |= {one: counts[one] for one in _STATUSES}
+    record |= {one: found[one] for one in _STATUSES}
     return record | {"where": str(run.folder), "writer": str(run.holder or "")}
-
-
-def _counts(run: RecordedRun) -> Counter[str]:
-    """Count a run's rows by status; one that has not changed since is not read again."""
-    place = str(run.folder)
-    try:
-        about = (run.folder / LINES).stat()
-        version = (about.st_size, about.st_mtime_ns)
-        if place not in _counted or _counted[place][0] != version:
-            rows = read(run.folder, vectors=False).rows.values()
-            _counted[place] = (version, Counter(row.status for row in rows))
-    except (OSError, AlcfError):
-        return Counter()
-    return _counted[place][1]
 
 
 def _when(moment: float) -> str:

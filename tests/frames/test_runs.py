@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,9 @@ import pytest
 
 import alcf_jupyter as alcf
 from alcf_jupyter.errors import JournalHeldError, UsageError
-from alcf_jupyter.frames import recorded, run_list
+from alcf_jupyter.frames import recorded, run_counts, run_list
 from alcf_jupyter.frames.journal import Journal
-from alcf_jupyter.frames.journal_content import LINES
+from alcf_jupyter.frames.journal_content import LINES, read
 from alcf_jupyter.frames.journal_lines import Row
 from alcf_jupyter.frames.row_keys import identity
 
@@ -91,20 +92,37 @@ def test_a_run_is_taken_by_name_or_place():
     assert [run.name for run in alcf.runs()] == [ONE[:16]]
 
 
+def test_counts_are_those_of_the_rows_whatever_happened_to_the_lines(tmp_path):
+    folder = record(tmp_path / "mine")
+    with Journal(folder, ONE) as journal:
+        journal.append([Row(f"k{at}", "ok", 'with "status":"failed" in it') for at in range(50)])
+        journal.append([Row("k7", "failed", reason="later"), Row("k8", "truncated", "\ud800")])
+    lines = (folder / LINES).read_bytes().splitlines(keepends=True)
+    for damage in ({}, {0: b"x"}, {5: b"#"}, {len(lines) - 1: b""}, {3: b"\n"}):
+        changed = [damage.get(at, raw[:1]) + raw[1:] for at, raw in enumerate(lines)]
+        changed += [lines[0], lines[9][:40]]
+        (folder / LINES).write_bytes(b"".join(changed))
+        rows = read(folder, ONE).rows.values()
+        try:
+            assert run_counts.counts(folder) == Counter(row.status for row in rows), damage
+        finally:
+            run_counts._known.clear()
+    assert run_counts.counts(tmp_path / "none") == {}
+
+
 def test_a_run_that_did_not_change_is_not_read_again(monkeypatch):
-    """A list of 300,000 rows takes a second to read; the second time it takes none."""
     record(recorded.place(ONE))
     repr(alcf.runs())
-    read, readings = run_list.read, []
+    count, counted = run_counts._counted, []
     monkeypatch.setattr(
-        run_list, "read", lambda *given, **how: readings.append(given) or read(*given, **how)
+        run_counts, "_counted", lambda folder: counted.append(folder) or count(folder)
     )
     repr(alcf.runs())
-    assert readings == []
+    assert counted == []
     with Journal(recorded.place(ONE), ONE) as journal:
         journal.append([Row("c", "truncated")])
     assert alcf.runs().frame.loc[0, ["ok", "truncated", "failed"]].tolist() == [1, 1, 1]
-    assert len(readings) == 1
+    assert counted == [recorded.place(ONE)]
 
 
 def test_what_expired_is_said_once(monkeypatch):
