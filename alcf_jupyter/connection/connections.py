@@ -8,11 +8,14 @@ connection has a pool of its own, and only the one that is taken is looked at.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from typing import TYPE_CHECKING
 
 import httpx
+
+from alcf_jupyter.connection import wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -36,6 +39,7 @@ class Connections(httpx.AsyncBaseTransport):
     def __init__(self, make: Callable[[], httpx.AsyncHTTPTransport], most: int) -> None:
         self._make = make
         self._room = asyncio.Semaphore(most)
+        self._closing: set[asyncio.Task[None]] = set()
         first = make()
         self._all = {first}
         self._free = deque([(time.monotonic(), first)])
@@ -48,7 +52,7 @@ class Connections(httpx.AsyncBaseTransport):
             try:
                 response = await carrier.handle_async_request(request)
             except BaseException:
-                self._free.append((time.monotonic(), carrier))
+                self._drop(carrier)
                 raise
         except BaseException:
             self._room.release()
@@ -68,6 +72,18 @@ class Connections(httpx.AsyncBaseTransport):
         made = self._make()
         self._all.add(made)
         return made
+
+    def _drop(self, carrier: httpx.AsyncHTTPTransport) -> None:
+        """Close what was broken off in the middle: its pool may never let go of its connection."""
+        self._all.discard(carrier)
+        wire.abort(carrier)
+        task = asyncio.get_running_loop().create_task(_closed(carrier))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def _give_up(self, carrier: httpx.AsyncHTTPTransport) -> None:
+        self._drop(carrier)
+        self._room.release()
 
     async def _give_back(self, carrier: httpx.AsyncHTTPTransport) -> None:
         now = time.monotonic()
@@ -98,8 +114,16 @@ class _Body(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         """End it; a second call does nothing."""
         carrier, self._carrier = self._carrier, None
-        if carrier is not None:
-            try:
-                await self._stream.aclose()
-            finally:
-                await self._connections._give_back(carrier)  # noqa: SLF001 - this module's own
+        if carrier is None:
+            return
+        try:
+            await self._stream.aclose()
+        except BaseException:
+            self._connections._give_up(carrier)  # noqa: SLF001 - this module's own
+            raise
+        await self._connections._give_back(carrier)  # noqa: SLF001 - this module's own
+
+
+async def _closed(carrier: httpx.AsyncHTTPTransport) -> None:
+    with contextlib.suppress(Exception):  # nobody waits for it
+        await carrier.aclose()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 from typing import TYPE_CHECKING, Any
 
 import httpcore
@@ -33,6 +34,22 @@ def swift(transport: httpx.AsyncHTTPTransport) -> httpx.AsyncHTTPTransport:
     return transport
 
 
+def abort(transport: httpx.AsyncHTTPTransport) -> None:
+    """Close the connections of a transport at once, also those that its pool has lost."""
+    network = getattr(transport._pool, "_network_backend", None)  # noqa: SLF001 - as in `swift`
+    if isinstance(network, Network):
+        network.abort()
+
+
+def _delay(host: str) -> float | None:
+    """Return when to try another address of a host as well: a single one needs no race."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return _EYEBALLS_SECONDS
+    return None
+
+
 def guard(response: httpx.Response) -> None:
     """Let no further request go where a server has said more than it was asked.
 
@@ -41,14 +58,20 @@ def guard(response: httpx.Response) -> None:
     """
     connection = response.extensions.get("network_stream")
     part: Any = response.stream
-    for name in ("_stream", "_httpcore_stream", "_stream", "_connection", "_h11_state"):
+    for name in ("_stream", "_httpcore_stream", "_stream", "_connection"):
         part = getattr(part, name, None)
-    if isinstance(connection, Wire) and hasattr(part, "trailing_data"):
-        connection._parser = part  # noqa: SLF001 - this module's own
+    parser = getattr(part, "_h11_state", None)
+    if isinstance(connection, Wire) and hasattr(parser, "trailing_data"):
+        connection._parser = parser  # noqa: SLF001 - this module's own
+        # a long answer in fewer parts, each of which costs as much
+        part.READ_NUM_BYTES = LOW_BYTES
 
 
 class Network(httpcore.AsyncNetworkBackend):
     """Makes connections."""
+
+    def __init__(self) -> None:
+        self._made: list[Wire] = []
 
     async def connect_tcp(
         self,
@@ -63,11 +86,17 @@ class Network(httpcore.AsyncNetworkBackend):
         with _as(httpcore.ConnectTimeout, httpcore.ConnectError):
             async with asyncio.timeout(timeout):
                 _, wire = await asyncio.get_running_loop().create_connection(
-                    Wire, host, port, local_addr=source, happy_eyeballs_delay=_EYEBALLS_SECONDS
+                    Wire, host, port, local_addr=source, happy_eyeballs_delay=_delay(host)
                 )
+        self._made = [one for one in self._made if not one.closing] + [wire]
         for option in socket_options or ():
             wire.get_extra_info("socket").setsockopt(*option)
         return wire
+
+    def abort(self) -> None:
+        """Close every connection it has made, at once."""
+        for wire in self._made:
+            wire.abort()
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -97,6 +126,16 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         """
         self._gather_seconds = seconds
         self._read_at = float("-inf")
+
+    @property
+    def closing(self) -> bool:
+        """Whether it is closed, or about to be."""
+        return self._transport is None or self._transport.is_closing()
+
+    def abort(self) -> None:
+        """Close it at once."""
+        if self._transport is not None:
+            self._transport.abort()
 
     # what asyncio tells
 

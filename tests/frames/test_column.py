@@ -440,3 +440,18 @@ def test_what_a_large_run_takes_is_said_before_it(capsys):
     said = capsys.readouterr().err
     assert said.startswith("101 rows to send · about")
     assert said.rstrip().endswith("101 rows: 101 ok")
+
+
+def test_a_run_that_is_broken_off_again_and_again_leaves_no_dead_connection(model):
+    at_once = replace(alcf.client().profile, requests_per_second=None)
+    session.current().client = Client(at_once, Credential(TOKEN, "the test"))
+    rows = [f"row {n}" for n in range(400)]
+    for stop in range(1, 9):
+        background = run(rows, background=True, concurrency=64)
+        while background.running and background.progress.ok < 40 * stop:
+            background.wait(0.002)
+        background.stop()
+        background.result()
+    out = run(rows, concurrency=64, timeout=20)
+    assert out["status"].eq("ok").all()
+    assert set(model.prompts) == set(rows)
