@@ -16,10 +16,14 @@ class Kernel:
         self.client = self.manager.blocking_client()
         self.client.start_channels()
         self.client.wait_for_ready(60)
+        self.cell = None
+        self.busy = False
 
     def begin(self, code):
         """Start a cell; return its number."""
-        return self.client.execute(code, allow_stdin=False)
+        self.busy = True
+        self.cell = self.client.execute(code, allow_stdin=False)
+        return self.cell
 
     def end(self, cell, seconds=30):
         """Wait until a cell has ended; return its messages and the moment it was idle."""
@@ -33,6 +37,7 @@ class Kernel:
                 continue
             messages.append((message["msg_type"], message["content"]))
             if message["content"].get("execution_state") == "idle":
+                self.busy = False
                 return messages, time.monotonic()
 
     def run(self, code, seconds=60):

@@ -44,5 +44,5 @@ class Size:
 SIZE = (
     Size(schedules=20_000, kills=1_000, interrupts=100, steps=5_000, storm_seconds=60, rows=150_000)
     if RELEASE
-    else Size(schedules=1_000, kills=40, interrupts=2, steps=80, storm_seconds=6, rows=2_000)
+    else Size(schedules=1_000, kills=40, interrupts=2, steps=50, storm_seconds=8, rows=600)
 )

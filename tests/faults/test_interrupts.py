@@ -1,0 +1,239 @@
+"""An interrupt in a real kernel gives control back within a second, with all that had come."""
+
+import ast
+import contextlib
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests.faults import figures
+from tests.faults.kernel import Kernel
+from tests.faults.server import FaultServer, Served
+from tests.faults.size import SIZE
+
+ROOT = Path(__file__).resolve().parents[2]
+SOON = 1.0
+ROWS = 12
+COLD = ["queued"]
+FAILS = ["502"] * 500
+PHASES = {
+    # phase: what befalls the requests, and how many must have come before the interrupt
+    "before the first request": (Served(), 0),
+    "waiting for the model": (Served(states=COLD), 0),
+    "connecting": (Served(), 0),
+    "in flight": (Served(["", "", ""], latency=(0.0, 0.0)), 4),
+    "half open": (Served(["", "half-open", "", "half-open-in-body"]), 4),
+    "writing the record": (Served(), 1),
+    "backing off": (Served(["", "", *FAILS]), 4),
+    "out of tokens": (Served(["", "", *["429-tokens"] * 500]), 3),
+}
+SETUP = """
+import os, time, pandas as pd
+import alcf_jupyter as alcf
+from alcf_jupyter.connection.state import folder
+df = pd.DataFrame({"text": [f"row {n}" for n in range(%d)]}, index=[n // 2 for n in range(%d)])
+real_sync = os.fdatasync
+"""
+CELL = """
+out = None
+alcf.connect({url!r}, token="t")
+out = alcf.map(df, "Say {{{{text}}}}!", model="m", concurrency=2, checkpoint={place!r})
+"""
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    made = Kernel(ROOT)
+    made.run(SETUP % (ROWS, ROWS))
+    yield made
+    made.close()
+
+
+@contextlib.contextmanager
+def full():
+    """Give the address of a server whose queue of connections is full."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        waiting = [socket.socket() for _ in range(4)]
+        for sock in waiting:
+            sock.settimeout(0)
+            with contextlib.suppress(OSError):
+                sock.connect(listening.getsockname())
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/resource_server"
+        for sock in waiting:
+            sock.close()
+
+
+class Phase:
+    """One phase: the server as it must be, the cell begun, and the moment come."""
+
+    def __init__(self, name, dice):
+        self.name, self.dice = name, dice
+        how, self.count = PHASES[name]
+        self.server = FaultServer({"m": Served(list(how.faults), list(how.states))})
+        if name == "in flight":
+            self.server.models["m"].faults = ["", "", *["half-open"] * 2]
+        self.url = self.server.url
+        self.server.silent = name == "before the first request"
+
+    def begin(self, kernel, place):
+        """Start the cell, and return its number once it is in the phase."""
+        if self.name == "writing the record":
+            # a disk that takes its time, as a full or a far one does
+            kernel.run("os.fdatasync = lambda handle: (time.sleep(1.5), real_sync(handle))")
+            kernel.run(
+                "from alcf_jupyter.frames import durable_file; durable_file._sync = os.fdatasync"
+            )
+        cell = kernel.begin(CELL.format(url=self.url, place=str(place)))
+        if self.count:
+            self.server.wait_for(self.count)
+        time.sleep(self.dice.uniform(0.3, 0.6))
+        return cell
+
+    def close(self, kernel):
+        if kernel.busy:
+            kernel.interrupt()
+            kernel.end(kernel.cell)
+        self.server.close()
+        if self.name == "writing the record":
+            kernel.run("durable_file._sync = real_sync")
+
+
+@pytest.mark.parametrize("name", PHASES)
+def test_an_interrupt_gives_control_back(kernel, name, tmp_path):
+    took, dice = [], random.Random(name)
+    for turn in range(SIZE.interrupts):
+        with contextlib.ExitStack() as stack:
+            phase = Phase(name, dice)
+            stack.callback(phase.close, kernel)
+            if name == "connecting":
+                phase.url = stack.enter_context(full())
+            cell = phase.begin(kernel, tmp_path / f"{turn}")
+            at = kernel.interrupt()
+            messages, idle = kernel.end(cell)
+            took.append(idle - at)
+            answered = phase.server.ledger.delivered().total()
+            seen = kernel.value("None if out is None else out['status'].tolist()")
+            check_frame(name, seen, answered, messages)
+    figures.record(
+        f"interrupt {name}",
+        tried=len(took),
+        wrong={"over a second": sum(one > SOON for one in took)},
+        told=f"{max(took):.2f} s at the most",
+    )
+    assert max(took) <= SOON, took
+
+
+def check_frame(name, statuses, answered, messages):
+    """See that all that had come is in the frame, or that the interrupt was shown."""
+    errors = [content["ename"] for kind, content in messages if kind == "error"]
+    if statuses is None:
+        assert errors and errors[0].endswith("Interrupt"), messages  # noqa: PT018 - one fact
+        return
+    assert not errors, messages
+    assert len(statuses) == ROWS
+    assert set(statuses) <= {"ok", "pending"}, statuses
+    if name != "writing the record":  # what is not written down yet may be missing
+        assert statuses.count("ok") == answered, (statuses, answered)
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05, 0.3])
+def test_a_second_interrupt_and_then_the_cell_again(kernel, pause, tmp_path):
+    with contextlib.ExitStack() as stack:
+        phase = Phase("half open", random.Random(0))
+        stack.callback(phase.close, kernel)
+        cell = phase.begin(kernel, tmp_path)
+        at = kernel.interrupt()
+        time.sleep(pause)
+        kernel.interrupt()
+        _, idle = kernel.end(cell)
+        assert idle - at <= SOON + pause
+        phase.server.models["m"].faults = []
+        sent = phase.server.ledger.delivered()
+        kernel.run(CELL.format(url=phase.url, place=str(tmp_path)))
+        assert kernel.value("out['status'].tolist()") == ["ok"] * ROWS
+        assert kernel.value("out.index.tolist()") == [n // 2 for n in range(ROWS)]
+        again = phase.server.ledger.delivered() - sent
+        assert set(sent).isdisjoint(again), "what had come was not sent again"
+        assert phase.server.ledger.texts().total() <= ROWS + 2
+
+
+SCRIPT = """
+import sys
+import pandas as pd, alcf_jupyter as alcf
+alcf.connect(sys.argv[1], token="t")
+df = pd.DataFrame({"text": [f"row {n}" for n in range(12)]})
+out = alcf.map(df, "Say {{text}}!", model="m", concurrency=2, checkpoint=sys.argv[2])
+print(out["status"].value_counts().to_dict(), flush=True)
+"""
+
+
+@pytest.mark.parametrize("name", ["waiting for the model", "half open", "backing off"])
+def test_a_script_is_interrupted_the_same_way(name, tmp_path):
+    with contextlib.ExitStack() as stack:
+        how, count = PHASES[name]
+        server = stack.enter_context(FaultServer({"m": Served(list(how.faults), list(how.states))}))
+        process = subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, server.url, str(tmp_path / "run")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        if count:
+            server.wait_for(count)
+        else:
+            _wait_until(lambda: any("jobs" in path for _, path in server.ledger.asked_at))
+        time.sleep(0.4)
+        at = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        told = process.stdout.readline()
+        took = time.monotonic() - at
+        _, errors = process.communicate(timeout=20)
+        done = server.ledger.delivered().total()
+        if told:
+            assert ast.literal_eval(told) == ({"ok": done} if done else {}) | {
+                "pending": ROWS - done
+            }
+            assert process.returncode == 0
+        else:
+            assert "KeyboardInterrupt" in errors
+        assert took <= SOON
+
+
+def _wait_until(there, seconds=20):
+    until = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_a_notebook_without_a_screen_is_interrupted_and_goes_on(tmp_path):
+    """A cell that has run for too long is interrupted by whoever runs the notebook."""
+    cells = [
+        CELL.format(url="URL", place=str(tmp_path / "run")),
+        "print(out['status'].value_counts().to_dict())",
+    ]
+    setup = SETUP % (ROWS, ROWS)
+    with FaultServer({"m": Served(["", "", *["half-open"] * 4])}) as server:
+        cells = [setup, *(cell.replace("URL", server.url) for cell in cells)]
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+        client = NotebookClient(
+            notebook, timeout=3, interrupt_on_timeout=True, resources={"metadata": {"path": ROOT}}
+        )
+        client.execute()
+    outputs = [
+        output["text"]
+        for output in notebook.cells[-1].outputs
+        if output.output_type == "stream" and output.name == "stdout"
+    ]
+    assert ast.literal_eval("".join(outputs)) == {"ok": 2, "pending": ROWS - 2}
