@@ -77,7 +77,8 @@ class Exploration:
             if not values.isna().any():
                 return _numbers(values)
             values = pd.cut(_numbers(values), 8, precision=2)
-        words = values.astype(object).map(lambda value: brief(value, 40), na_action="ignore")
+        values = values.astype(object)
+        words = values.map({name: brief(name, 40) for name in values.dropna().unique()})
         counts = words.value_counts()
         kept = counts.index if len(counts) <= CATEGORIES else counts.index[: CATEGORIES - 1]
         words = words.where(words.isin(kept) | words.isna(), OTHER).fillna(MISSING)
@@ -97,7 +98,8 @@ class Exploration:
         name = column or self._text
         values = self.frame[name] if name in self.frame else self.frame.index.to_series()
         some = values.iloc[self.shown if rows is None else rows]
-        return ["" if _missing(value) else brief(value, _HOVER) for value in some]
+        pairs = zip(some.tolist(), some.isna(), strict=True)
+        return ["" if missing else brief(value, _HOVER) for value, missing in pairs]
 
     def choose(self, points: Sequence[int] | NDArray[Any]) -> None:
         """Choose some of the points shown, by their numbers, in this order."""
@@ -124,10 +126,6 @@ class Exploration:
         points = np.searchsorted(self.shown, found.index)
         points = np.minimum(points, len(self.shown) - 1)
         return points[self.shown[points] == found.index]
-
-
-def _missing(value: Any) -> bool:
-    return bool(pd.api.types.is_scalar(value) and pd.isna(value))
 
 
 def _continuous(values: pd.Series[Any]) -> bool:
