@@ -108,9 +108,7 @@ def neighbors(rounds: int, rows: int = 100_000) -> None:
     figures = measured(ways, rounds)
     title = f"neighbors: {QUERIES:,} queries, {rows:,} x {WIDTH:,}, k = 10"
     report(title, figures, "limit: the product alone")
-    print(
-        f"memory a second search adds to the peak: {grown:.0f} MB (matrix {vectors.nbytes >> 20} MB)"
-    )
+    print(f"a second search adds {grown:.0f} MB to a peak with {vectors.nbytes >> 20} MB of matrix")
     print("targets: at most 1.15x with faiss, 2x with NumPy")
 
 
