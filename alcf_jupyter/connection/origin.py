@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.call import Call
     from alcf_jupyter.connection.profiles import Profile
 
+_AT_ONCE = 4096
+"""Texts that are put together before they are hashed: many calls cost more than the hash."""
+
 ASKED = frozenset({"messages", "prompt", "input"})
 """What a request asks, as against how it is to be answered."""
 
@@ -95,12 +98,16 @@ def sha256(*parts: str | bytes | memoryview) -> str:
         Texts count as UTF-8. The hash of a single one is what ``sha256sum`` says of its file;
         where there are several, each ends with a zero byte, so that what belongs where counts too.
     """
+    if len(parts) == 1:
+        return hashlib.sha256(_bytes(parts[0])).hexdigest()
     made = hashlib.sha256()
-    for part in parts:
-        made.update(part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part)
-        if len(parts) > 1:
-            made.update(b"\0")
+    for at in range(0, len(parts), _AT_ONCE):
+        made.update(b"\0".join([*map(_bytes, parts[at : at + _AT_ONCE]), b""]))
     return made.hexdigest()
+
+
+def _bytes(part: str | bytes | memoryview) -> bytes | memoryview:
+    return part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
 
 
 def versions() -> dict[str, str]:

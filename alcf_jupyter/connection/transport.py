@@ -81,17 +81,18 @@ class Incoming:
         AnswerError
             It is longer than `limit` bytes.
         """
-        body = bytearray()
+        parts, size = [], 0
         async for chunk in self.chunks:
-            body += chunk
-            if self.status != 200 and len(body) > _MAX_FAILURE_BYTES:
+            parts.append(chunk)
+            size += len(chunk)
+            if self.status != 200 and size > _MAX_FAILURE_BYTES:
                 break
-            if len(body) > limit:
+            if size > limit:
                 raise AnswerError(
                     f"The answer is longer than {limit:,} bytes; it was not read further.",
                     do="Ask for less in one request.",
                 )
-        return Response(self.status, self.content_type, bytes(body))
+        return Response(self.status, self.content_type, b"".join(parts))
 
     def gather(self, seconds: float) -> None:
         """Take what comes in portions, so many seconds apart; 0: as it comes."""

@@ -20,6 +20,7 @@ b64decode: Callable[..., bytes] = base64.b64decode
 with suppress(ImportError):
     from pybase64 import b64decode
 
+_ITEM = 4
 _AGAIN = "Run the cell again; if it goes on, take another model with -m."
 
 
@@ -33,21 +34,29 @@ def matrix(data: Sequence[Any]) -> NDArray[np.float32]:
     """
     try:
         if all(isinstance(item, str) for item in data):
-            rows = [np.frombuffer(b64decode(item, validate=True), "<f4") for item in data]
+            flat, widths = _decoded(data)
         else:
             with np.errstate(over="ignore"):  # what is too large is not finite, which is said below
                 rows = [_numbers(item) for item in data]
+            flat, widths = np.concatenate(rows), {len(row) for row in rows}
     except (ValueError, TypeError, binascii.Error, OverflowError):
         raise AnswerError("An embedding could not be read.", do=_AGAIN) from None
-    widths = {len(row) for row in rows}
     if len(widths) != 1 or 0 in widths:
         raise AnswerError(
             f"The embeddings of one request differ in length: {sorted(widths)}.", do=_AGAIN
         )
-    found = np.stack(rows).astype(np.float32, copy=False)
-    if not np.isfinite(found).all():
+    if not np.isfinite(flat).all():
         raise AnswerError("An embedding holds values that are not finite.", do=_AGAIN)
-    return found
+    return flat.astype(np.float32, copy=False).reshape(len(data), -1)
+
+
+def _decoded(data: Sequence[str]) -> tuple[NDArray[np.float32], set[int]]:
+    """Return the numbers of all embeddings in one array, and how many each has."""
+    parts = [b64decode(item, validate=True) for item in data]
+    if any(len(part) % _ITEM for part in parts):
+        raise ValueError
+    # a bytearray, so that the matrix can be written to
+    return np.frombuffer(bytearray().join(parts), "<f4"), {len(part) // _ITEM for part in parts}
 
 
 def _numbers(item: Any) -> NDArray[np.float32]:

@@ -116,7 +116,7 @@ def _text(value: Any, *, formats: bool) -> str | Unfit:
 def size(text: str) -> int | Unfit:
     """Return a text's length in bytes, or why it cannot be sent."""
     try:
-        found = len(text.encode())
+        found = len(text) if text.isascii() else len(text.encode())
     except UnicodeEncodeError:
         return Unfit("failed", "holds half a character (a lone surrogate)")
     if found > limits.SAFE_BODY_BYTES:
@@ -126,4 +126,7 @@ def size(text: str) -> int | Unfit:
 
 def whole(texts: Sequence[str | None]) -> list[str | None]:
     """Return texts without half characters, which Arrow's strings cannot hold."""
-    return [text and text.encode("utf-8", "replace").decode() for text in texts]
+    return [
+        text if text is None or text.isascii() else text.encode("utf-8", "replace").decode()
+        for text in texts
+    ]

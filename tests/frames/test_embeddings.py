@@ -389,7 +389,7 @@ def test_other_failures_end_the_run_at_once(model, refusal, kind):
 def test_many_texts_go_in_few_requests(model):
     texts = [f"text {i}" for i in range(5000)]
     frame = alcf.embed(texts)
-    assert [len(pack) for pack in model.packs] == [2048, 2048, 904]
+    assert sorted(len(pack) for pack in model.packs) == [904, 2048, 2048]
     assert frame["status"].eq("ok").all()
     for i in (0, 2047, 2048, 4999):
         assert list(frame["embedding"][i]) == vector_of(texts[i])
