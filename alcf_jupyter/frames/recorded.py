@@ -175,10 +175,17 @@ def find(name: str | Path, among: Sequence[RecordedRun] | None = None) -> Record
     found = [run for run in runs if run.name.startswith(str(name))] if str(name) else []
     if len(found) == 1:
         return found[0]
-    names = [run.name for run in found] or nearest(str(name), [run.name for run in runs])
+    if found:
+        places = [f"{run.name} in {at_home(run.folder)}" for run in found[:4]]
+        raise UsageError(
+            f"More than one recorded run is called {str(name)!r}.",
+            why=f"There are: {', '.join(places)}.",
+            do=f'Name its folder, as in  alcf.runs()["{at_home(found[0].folder)}"]',
+        )
+    near = nearest(str(name), [run.name for run in runs])
     raise UsageError(
-        f"{'More than one' if found else 'No'} recorded run is called {str(name)!r}.",
-        why=f"There are: {', '.join(names)}." if names else "",
+        f"No recorded run is called {str(name)!r}.",
+        why=f"There are: {', '.join(near)}." if near else "",
         do="See them all:  alcf.runs()",
     )
 
@@ -244,6 +251,13 @@ def in_words(size: int) -> str:
             break
         value, unit = value / 1000, larger
     return f"{size} bytes" if unit == "bytes" else f"{value:.3g} {unit}"
+
+
+def at_home(folder: Path) -> str:
+    """Return where a folder is, as one types it: ``~/study/run``."""
+    with contextlib.suppress(ValueError, RuntimeError):
+        return f"~/{folder.relative_to(Path.home())}"
+    return str(folder)
 
 
 def _folders() -> Iterator[Path]:

@@ -11,7 +11,7 @@ from alcf_jupyter.frames.run_counts import counts
 from alcf_jupyter.plain import brief, escape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import pandas as pd
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _STATUSES: Final = ("ok", "truncated", "failed")
 _HEAD: Final = ("name", "kind", "model", *_STATUSES, "size", "created", "used", "where", "writer")
+
+_CELL: Final = "text-align:left;white-space:nowrap"
 
 latest: list[str] = []
 """The names that were listed last, for completion."""
@@ -93,19 +95,17 @@ class Runs:
         return "\n".join([*(lines if self._found else []), *self._words()])
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{name}</th>" for name in _HEAD)
-        body = "".join(
-            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row.values())}</tr>"
-            for row in self._rows()
-        )
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        head = _html_row("th", _HEAD)
+        body = "".join(_html_row("td", row.values()) for row in self._rows())
+        table = f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
         words = "".join(f"<p>{escape(line)}</p>" for line in self._words())
         return f"{table if self._found else ''}{words}"
 
     def _rows(self) -> Iterator[dict[str, str]]:
         for run in self._found:
-            times = {one: _when(getattr(run, one)) for one in ("created", "used")}
-            record = _record(run) | {"size": recorded.in_words(run.size)} | times
+            told = {one: _when(getattr(run, one)) for one in ("created", "used")}
+            told |= {"size": recorded.in_words(run.size), "where": recorded.at_home(run.folder)}
+            record = _record(run) | told
             yield {name: brief(record[name], 120) for name in _HEAD}
 
     def _words(self) -> list[str]:
@@ -143,6 +143,11 @@ def _record(run: RecordedRun) -> dict[str, Any]:
     record |= {one: str(run.about.get(one) or "") for one in ("kind", "model")}
     record |= {one: found[one] for one in _STATUSES}
     return record | {"where": str(run.folder), "writer": str(run.holder or "")}
+
+
+def _html_row(tag: str, cells: Iterable[str]) -> str:
+    told = (f'<{tag} style="{_CELL}">{escape(cell)}</{tag}>' for cell in cells)
+    return f"<tr>{''.join(told)}</tr>"
 
 
 def _when(moment: float) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from collections import Counter
 from pathlib import Path
@@ -57,7 +58,9 @@ def test_the_list_shows_itself():
     assert head.split() == list(listed.frame.columns)
     assert row.split()[:6] == [ONE[:16], "map", "one", "1", "0", "1"]
     assert summary.startswith(f"1 recorded run, {listed.size} bytes in all")
-    assert f"<td>{ONE[:16]}</td><td>map</td>" in listed._repr_html_()
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", listed._repr_html_())
+    assert cells[:6] == [ONE[:16], "map", "one", "1", "0", "1"]
+    assert cells[9].startswith("~/")
 
 
 def test_an_empty_list():
@@ -108,6 +111,16 @@ def test_counts_are_those_of_the_rows_whatever_happened_to_the_lines(tmp_path):
         finally:
             run_counts._known.clear()
     assert run_counts.counts(tmp_path / "none") == {}
+
+
+def test_one_run_recorded_twice_is_told_apart_by_its_folder(tmp_path):
+    record(recorded.place(ONE))
+    record(recorded.place(ONE, tmp_path / "mine"))
+    with pytest.raises(UsageError, match="More than one") as caught:
+        alcf.runs()[ONE[:4]]
+    typed = re.search(r'alcf\.runs\(\)\["(.*)"\]', str(caught.value))[1]
+    assert alcf.runs()[typed].folder == alcf.runs()[0].folder
+    assert alcf.runs()[str(tmp_path / "mine")].checkpoint
 
 
 def test_a_run_that_did_not_change_is_not_read_again(monkeypatch):

@@ -114,7 +114,7 @@ def test_recorded_runs_are_listed_opened_exported_and_deleted(notebook, tmp_path
         f'_ = %alcf map df "Keep {{{{title}}}}" -m sandbox/echo --checkpoint {tmp_path}/one'
     )
     shown = notebook.run("%alcf runs").only("execute_result")["data"]
-    assert "<td>sandbox/echo</td>" in shown["text/html"]
+    assert ">sandbox/echo</td>" in shown["text/html"]
     assert f"{tmp_path}/one" in shown["text/plain"]
     name = notebook.value("alcf.runs()[0].name").strip("'")
     done = notebook.run(f"%alcf runs open {name[:8]} -o rows")

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -107,6 +108,13 @@ def test_words_from_a_server_are_shown_as_text(published, clock):
         assert "<img" not in data["text/html"]
         assert "$\\href" not in data["text/html"]
         assert not {"\x1b", "\u202e"} & set(data["text/html"] + data["text/plain"])
+
+
+def test_a_run_s_name_is_shown_as_text():
+    run = SimpleNamespace(name=HOSTILE, model=HOSTILE, cluster=HOSTILE, progress=Now())
+    told = run_view.title(run)
+    assert not {"\x1b", "\u202e", "\n"} & set(told)
+    assert len(told) <= 200
 
 
 def test_threads_may_tell(published):

@@ -53,7 +53,7 @@ def test_the_panel_counts_pauses_goes_on_and_stops(notebook, record, pictures):
     pause.wait_for()
     assert resume.is_disabled()
     begun = count(notebook, 1)
-    notebook.page.wait_for_timeout(1500)
+    notebook.page.wait_for_timeout(1000)
     assert count(notebook, 1) > begun, "it counts up while no cell runs"
     notebook.screenshots(pictures, "run-running", panel)
 
@@ -61,7 +61,7 @@ def test_the_panel_counts_pauses_goes_on_and_stops(notebook, record, pictures):
     notebook.page.keyboard.press("Enter")
     wait_for(notebook, "Paused")
     paused = settled(notebook, 1)
-    notebook.screenshots(pictures, "run-paused", panel)
+    panel.screenshot(path=pictures / "run-paused.png")
     (other,) = notebook.run(2)
     assert other["data"]["text/plain"] == "2"
     assert count(notebook, 1) == paused
@@ -69,7 +69,7 @@ def test_the_panel_counts_pauses_goes_on_and_stops(notebook, record, pictures):
 
     resume.click()
     wait_for(notebook, "Running")
-    notebook.page.wait_for_timeout(1500)
+    notebook.page.wait_for_timeout(1000)
     assert paused < count(notebook, 1) < 500
 
     stop.click()
@@ -80,7 +80,7 @@ def test_the_panel_counts_pauses_goes_on_and_stops(notebook, record, pictures):
     done = count(notebook, 1)
     assert bar.get_attribute("aria-valuenow") == str(done)
     assert "10 failed" in bar.get_attribute("aria-valuetext")
-    notebook.screenshots(pictures, "run-stopped", panel)
+    panel.screenshot(path=pictures / "run-stopped.png")
 
     notebook.save()
     (saved,) = notebook.outputs(1)
@@ -102,5 +102,5 @@ def test_a_call_that_is_waited_for_has_one_output(notebook, record, pictures):
     shown, result = notebook.outputs(1)
     assert shown["data"]["text/plain"] == "30 rows: 20 ok, 10 failed"
     assert "ok" in result["data"]["text/plain"]
-    notebook.screenshots(pictures, "run-done", notebook.output(1))
+    notebook.output(1).screenshot(path=pictures / "run-done.png")
     assert record.quiet
