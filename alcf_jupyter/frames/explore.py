@@ -123,9 +123,10 @@ class Exploration:
         numbered = self.frame[["embedding"]].reset_index(drop=True)
         numbered.attrs = dict(self.frame.attrs)
         found = neighbors(numbered, query, k, timeout="1m", wait=False, observer=observer)
-        points = np.searchsorted(self.shown, found.index)
-        points = np.minimum(points, len(self.shown) - 1)
-        return points[self.shown[points] == found.index]
+        rows = found.index.to_numpy(np.intp)
+        points = np.minimum(np.searchsorted(self.shown, rows), len(self.shown) - 1)
+        here: NDArray[np.intp] = points[self.shown[points] == rows]
+        return here
 
 
 def _continuous(values: pd.Series[Any]) -> bool:
@@ -145,8 +146,10 @@ def _distinct(values: pd.Series[Any]) -> int:
 def _numbers(values: pd.Series[Any]) -> pd.Series[Any]:
     if pd.api.types.is_datetime64_any_dtype(values):  # as years, which read as they are
         year = values.dt.year + (values.dt.day_of_year - 1) / 365.25
-        return year.astype(float)
-    return pd.to_numeric(values).astype("Float64").astype(float)
+        years: pd.Series[Any] = year.astype(float)
+        return years
+    numbers: pd.Series[Any] = pd.to_numeric(values).astype("Float64").astype(float)
+    return numbers
 
 
 def _sorted(words: Iterable[str]) -> list[str]:

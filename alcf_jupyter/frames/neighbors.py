@@ -104,7 +104,7 @@ def _frame(
     emb: pd.DataFrame, names: list[Any], rows: Any, scores: Any, *, single: bool
 ) -> pd.DataFrame:
     kept = emb.drop(columns=[name for name in BOOKKEEPING if name in emb])
-    found = kept.iloc[rows.ravel()].copy()
+    found: pd.DataFrame = kept.iloc[rows.ravel()].copy()
     new: dict[str, Any] = {"score": scores.ravel()}
     if not single:
         count = rows.shape[1]

@@ -33,7 +33,7 @@ export default {
 _STYLE = ".alcf-map div[style*='-webkit-line-clamp'] { min-width: 22em; }"
 
 
-class Theme(anywidget.AnyWidget):  # type: ignore[misc]
+class Theme(anywidget.AnyWidget):
     """An element without a size that knows the page's theme."""
 
     _esm = _SCRIPT
@@ -43,5 +43,5 @@ class Theme(anywidget.AnyWidget):  # type: ignore[misc]
     def __repr__(self) -> str:
         return "<theme of the page>"
 
-    def _repr_mimebundle_(self, **_options: Any) -> dict[str, Any]:
-        return {"text/plain": repr(self)}
+    def _repr_mimebundle_(self, **_options: Any) -> tuple[dict[Any, Any], dict[Any, Any]]:
+        return {"text/plain": repr(self)}, {}
