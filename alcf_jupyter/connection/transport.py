@@ -43,6 +43,7 @@ DRAIN_SECONDS = 0.25
 MAX_ANSWER_BYTES = 32_000_000
 _MAX_FAILURE_BYTES = 1_000_000
 _CONNECTIONS = 128
+_DIGITS = 16
 
 # no total here: the deadline holds for it, and a model may be silent for minutes
 _TIMEOUTS = httpx.Timeout(None, connect=CONNECT_SECONDS).as_dict()
@@ -66,12 +67,13 @@ class Response:
 
 @dataclass(slots=True)
 class Incoming:
-    """An answer whose head has come and whose body is on its way."""
+    """An answer whose head has come and whose body, of `length` bytes, is on its way."""
 
     status: int
     content_type: str
     chunks: AsyncIterator[bytes]
     wire: Wire | None = None
+    length: int = 0
 
     async def read(self, limit: int = MAX_ANSWER_BYTES) -> Response:
         """Read the rest; of a refusal no more than tells why.
@@ -82,6 +84,8 @@ class Incoming:
             It is longer than `limit` bytes.
         """
         parts, size = [], 0
+        if self.wire is not None:
+            self.wire.expect(min(self.length, limit))
         async for chunk in self.chunks:
             parts.append(chunk)
             size += len(chunk)
@@ -323,7 +327,9 @@ def _incoming(response: httpx.Response) -> Incoming:
     connection = response.extensions.get("network_stream")
     carried = connection if isinstance(connection, wire.Wire) else None
     assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - for the type checker
-    return Incoming(response.status_code, kind, aiter(response.stream), carried)
+    length = response.headers.get("content-length", "")
+    size = int(length) if length.isdecimal() and len(length) < _DIGITS else 0
+    return Incoming(response.status_code, kind, aiter(response.stream), carried, size)
 
 
 @lru_cache(maxsize=64)

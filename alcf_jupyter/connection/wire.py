@@ -63,8 +63,8 @@ def guard(response: httpx.Response) -> None:
     parser = getattr(part, "_h11_state", None)
     if isinstance(connection, Wire) and hasattr(parser, "trailing_data"):
         connection._parser = parser  # noqa: SLF001 - this module's own
-        # a long answer in fewer parts, each of which costs as much
-        part.READ_NUM_BYTES = LOW_BYTES
+        # all that has come, in one part: each of them costs as much
+        part.READ_NUM_BYTES = 2 * HIGH_BYTES
 
 
 class Network(httpcore.AsyncNetworkBackend):
@@ -117,7 +117,17 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._full = False
         self._gather_seconds = 0.0
         self._read_at = float("-inf")
+        self._awaited = 0
         self._parser: Any = None
+
+    def expect(self, size: int) -> None:
+        """Let so many bytes come before whoever reads them is woken; 0: as they come.
+
+        For an answer that is read as a whole: waking up for each of its parts costs more than they
+        do. What is expected may be more than ever comes.
+        """
+        waiting = len(self._parser.trailing_data[0]) if self._parser is not None else 0
+        self._awaited = max(0, size - waiting)
 
     def gather(self, seconds: float) -> None:
         """Let what comes gather for so long after each read; the next read is still at once.
@@ -150,7 +160,8 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._size += len(data)
         if self._size > HIGH_BYTES and self._transport is not None:
             self._transport.pause_reading()
-        _wake(self._reader)
+        if self._is_enough():
+            _wake(self._reader)
 
     def eof_received(self) -> None:
         """Note that no more will come; asyncio closes the connection."""
@@ -182,7 +193,7 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         """Return some of what has come, or nothing where the other end has closed."""
         if self._gather_seconds and not self._came:
             await self._rest()
-        if not self._came and not self._ended:
+        if not self._is_enough() and not self._ended:
             self._reader = asyncio.get_running_loop().create_future()
             try:
                 await _within(self._reader, timeout, httpcore.ReadTimeout)
@@ -207,12 +218,16 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
             now += early
         self._read_at = now
 
+    def _is_enough(self) -> bool:
+        return self._size >= min(max(1, self._awaited), HIGH_BYTES)
+
     def _take(self, most: int) -> bytes:
         data = self._came[0] if len(self._came) == 1 else b"".join(self._came)
         self._came.clear()
         if len(data) > most:
             self._came.append(data[most:])
             data = data[:most]
+        self._awaited = max(0, self._awaited - len(data))
         before, self._size = self._size, self._size - len(data)
         if before > LOW_BYTES >= self._size and self._transport is not None and not self._ended:
             self._transport.resume_reading()
@@ -231,6 +246,7 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
             raise httpcore.RemoteProtocolError("the server said more than it was asked")
         if self._transport is None or self._transport.is_closing():
             raise httpcore.WriteError(str(self._error or "the connection is closed"))
+        self._awaited = 0  # of the answer before
         self._transport.write(buffer)
         if self._full:
             self._writer = asyncio.get_running_loop().create_future()

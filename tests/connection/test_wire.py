@@ -279,6 +279,74 @@ def test_what_comes_closely_is_taken_in_portions():
         assert len(parts[0]) < 200, "the first was not waited for"
 
 
+def in_parts(count, size, *, cut=0):
+    """A server that sends so many parts one by one, and may close before the last ones."""
+
+    def answer(peer, _request):
+        for _ in range(count - cut):
+            peer.send(b"x" * size)
+            time.sleep(0.001)
+        if cut:
+            peer.close()
+
+    return answer
+
+
+@pytest.mark.parametrize(("count", "size", "most"), [(50, 1_000, 2), (60, 100_000, 12)])
+def test_what_is_expected_is_waited_for_in_one_go(count, size, most):
+    """As long as no more waits than may."""
+
+    async def story(port):
+        stream = await wire.Network().connect_tcp("127.0.0.1", port)
+        await stream.write(b"GET / HTTP/1.1\r\n\r\n")
+        stream.expect(count * size)
+        parts = []
+        while sum(map(len, parts)) < count * size:
+            parts.append(await stream.read(2 * wire.HIGH_BYTES))
+        assert len(parts) <= most
+        await stream.aclose()
+
+    with serving(in_parts(count, size)) as server:
+        asyncio.run(asyncio.wait_for(story(server.port), 20))
+
+
+def test_what_is_expected_and_never_comes_is_not_waited_for():
+    async def story(port):
+        stream = await wire.Network().connect_tcp("127.0.0.1", port)
+        await stream.write(b"GET / HTTP/1.1\r\n\r\n")
+        stream.expect(10_000)
+        assert len(await stream.read(100_000)) == 3_000
+        assert await stream.read(100_000) == b""
+        await stream.aclose()
+
+    with serving(in_parts(10, 1_000, cut=7)) as server:
+        asyncio.run(asyncio.wait_for(story(server.port), 20))
+
+
+def test_a_long_answer_wakes_its_reader_few_times(monkeypatch):
+    reads = []
+    read = wire.Wire.read
+
+    async def counted(self, *args, **kwargs):
+        found = await read(self, *args, **kwargs)
+        reads.append(len(found))
+        return found
+
+    monkeypatch.setattr(wire.Wire, "read", counted)
+
+    def slowly(peer, _request):
+        answer = whole({"username": "a" * 500_000})
+        for at in range(0, len(answer), 10_000):
+            peer.send(answer[at : at + 10_000])
+            time.sleep(0.0005)
+
+    with serving(Gateway(routes={"/whoami": slowly})) as server:
+        client = client_of(server.url)
+        for _ in range(3):
+            assert len(client.whoami()["username"]) == 500_000
+    assert len(reads) <= 3 * 3
+
+
 def test_a_request_after_a_stream_is_not_slowed():
     with serving() as server:
         client = client_of(server.url)
