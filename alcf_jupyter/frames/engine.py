@@ -25,7 +25,7 @@ from alcf_jupyter.errors import (
     RateLimitError,
     ServiceTimeoutError,
 )
-from alcf_jupyter.frames.verdict import Verdict, verdict
+from alcf_jupyter.frames.verdict import Verdict, says_crowded, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -426,7 +426,7 @@ class Engine:
             lane.given_up()
             self._fatal = error
         else:
-            lane.failed(now, left_at)
+            lane.failed(now, left_at, crowded=says_crowded(error))
             self._may_pass(pack, error, away=what is Verdict.AWAY)
 
     def _later(self, pack: Pack, due: float) -> None:

@@ -39,9 +39,9 @@ _DOUBLINGS = 8
 class Lane:
     """Finds how many requests at once the service bears, and backs off when it fails.
 
-    The width doubles with each round of answers until many fail, is halved then, and grows by one
-    a round from there on: what TCP does, for the same reason. A few failures among many answers
-    are no sign of too much, and change nothing.
+    The width doubles with each round of answers until the service has too much to do, is halved
+    then, and grows by one a round from there on: what TCP does, for the same reason. A few other
+    failures among many answers are no sign of too much, and change nothing.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ class Lane:
         self._failures = 0
         self._open = self._open or opens
 
-    def failed(self, now: float, left_at: float) -> None:
+    def failed(self, now: float, left_at: float, *, crowded: bool = True) -> None:
         """Count a failure that may pass.
 
         Parameters
@@ -144,11 +144,14 @@ class Lane:
             The time.
         left_at
             When the request left. Many fail at once for one reason, and that narrows once.
+        crowded
+            Whether it says that the service has too much to do. Other failures are a sign of that
+            only where they are many.
         """
         self.under_way -= 1
         self._failures += 1
         self._share += _MEMORY * (1 - self._share)
-        if self._share > _MANY or self._failures >= _TROUBLE:
+        if crowded or self._share > _MANY or self._failures >= _TROUBLE:
             self._narrow(now, left_at)
         if self._failures >= _TROUBLE or not self.may_retry():
             self._open = False

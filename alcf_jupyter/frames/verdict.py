@@ -7,6 +7,7 @@ from enum import Enum
 from alcf_jupyter.errors import (
     AlcfError,
     AnswerError,
+    DeadlineError,
     IdentityCheckError,
     InvalidAnswerError,
     MaintenanceError,
@@ -38,6 +39,7 @@ class Verdict(Enum):
 
 _RUN_CODES = {"unsupported_endpoint", "batch_unavailable"}
 _AWAY_STATUS = {502, 503, 504}
+_CROWDED_STATUS = {429, 503, 504}
 
 # the first that fits
 _BY_KIND: list[tuple[type[AlcfError], Verdict]] = [
@@ -79,3 +81,10 @@ def verdict(error: AlcfError) -> Verdict:
 def is_lasting(error: AlcfError) -> bool:
     """Tell whether the same request would fail again, so that a later run need not send it."""
     return verdict(error) in (Verdict.ROW, Verdict.FORM)
+
+
+def says_crowded(error: AlcfError) -> bool:
+    """Tell whether a failure that may pass says that the service has too much to do."""
+    if isinstance(error, ServerFailureError):
+        return error.status in _CROWDED_STATUS
+    return isinstance(error, DeadlineError)
