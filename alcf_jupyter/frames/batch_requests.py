@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 KINDS: Final = {"chat": CHAT_URL, "embed": EMBED_URL}
 """What a batch asks for, and where it goes."""
 
-CHUNK: Final = 1_000
+CHUNK: Final = 250
 _encode: Final = msgspec.json.Encoder().encode
 _join: Final = "".join
 _HERE: Final = "\x00the text of a row\x00"

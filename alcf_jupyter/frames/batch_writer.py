@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
@@ -122,26 +121,16 @@ def write_parts(
 
 
 def _write(pieces: Iterable[bytes], path: Path, mode: int) -> str:
-    """Write a new file and return its digest; both go on while the next piece is made."""
+    """Write a new file and return its digest."""
     made = sha256()
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-
-    def put(piece: bytes) -> None:
-        made.update(piece)
-        view = memoryview(piece)
-        while view:  # a write is cut short where the room ends
-            view = view[file.write(view) :]
-
-    with os.fdopen(handle, "wb", buffering=0) as file, ThreadPoolExecutor(1) as writer:
+    with os.fdopen(handle, "wb", buffering=0) as file:
         os.fchmod(handle, mode)  # whatever the umask: the service reads it as another user
-        before = None
         for piece in pieces:
-            now = writer.submit(put, piece)
-            if before is not None:
-                before.result()
-            before = now
-        if before is not None:
-            before.result()
+            made.update(piece)
+            view = memoryview(piece)
+            while view:  # a write is cut short where the room ends
+                view = view[file.write(view) :]
     return made.hexdigest()[:DIGEST]
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import signal
 import time
 
 import pytest
@@ -73,3 +74,35 @@ def test_the_table(notebook):
 )
 def test_bad_input(notebook, line, words):
     assert words in notebook.run(line).error
+
+
+def test_a_kernel_dies_and_the_next_one_has_the_whole_of_it():
+    """37 rows are made to fail; the answers of all are joined to the table in the new kernel."""
+    load = "%load_ext alcf_jupyter\nimport alcf_jupyter as alcf, pandas as pd\n"
+    table = (
+        "df = pd.DataFrame({'text': [('word ' * (900 if n % 27 == 5 else 3)) for n in range(999)]},"
+        " index=[f'k{n}' for n in range(999)])\n"
+    )
+    submit = "batch = alcf.submit_batch(df, '{{text}}', model='sandbox/echo', max_tokens=32_000)"
+    first = Notebook()
+    with contextlib.closing(first):
+        first.run(f"{load}%alcf connect sandbox\n{table}{submit}")
+        batch_id = first.value("batch.id")
+        first.manager.signal_kernel(signal.SIGKILL)
+    book = Notebook()
+    with contextlib.closing(book):
+        book.run(f"{load}%alcf connect sandbox\n{table}batch = alcf.batch({batch_id}).wait()")
+        counts = "batch.results()['status'].value_counts().to_dict()"
+        assert book.value(counts) == "{'ok': 962, 'failed': 37}"
+        assert (
+            book.value("batch.failures()['reason'].str.contains('too large').sum().item()") == "37"
+        )
+        rows = "[f'k{n}' for n in range(5, 999, 27)]"
+        assert book.value(f"batch.failures().index.tolist() == {rows}") == "True"
+        assert book.value("batch.metrics()[['lines', 'failed_lines']].values.tolist()") == (
+            "[[999, 37]]"
+        )
+        book.run("batch.retry_failed(max_tokens=2_000).wait()")
+        assert book.value(counts) == "{'ok': 999}"
+        same = "(df.join(batch.results())['reply'].str.strip() == df['text'].str.strip()).all()"
+        assert book.value(f"{same}.item()") == "True"
