@@ -9,6 +9,7 @@ from alcf_jupyter.connection.call import Call
 from alcf_jupyter.connection.session import choose, client
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames import tables
+from alcf_jupyter.frames.batch_submit import submit_batch
 from alcf_jupyter.frames.estimate import Estimate, say
 from alcf_jupyter.frames.foreground import finish
 from alcf_jupyter.frames.launch import TIMEOUT, deadline, launch
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from alcf_jupyter.frames.batch_campaign import Batch
     from alcf_jupyter.frames.run import Run
     from alcf_jupyter.prompt.schema import Schema
 
@@ -52,10 +54,12 @@ def map(  # noqa: A001, PLR0913 - the public name; all that can be said, each by
     prefix: str = "",
     timeout: str | float = TIMEOUT,
     wait: bool = True,
+    via: str = "requests",
+    folder: str | Path | None = None,
     background: bool = False,
     observer: progress.RunObserver | None = None,
     **params: Any,
-) -> pd.DataFrame | Run:
+) -> pd.DataFrame | Run | Batch:
     """Ask a model about every row of a table, and return its answers as columns.
 
     Finished rows are recorded as they come: after an interrupt, a restart or a failure the same
@@ -91,8 +95,13 @@ def map(  # noqa: A001, PLR0913 - the public name; all that can be said, each by
         For the whole run, the queue included. Rows that have not come by then are pending.
     wait
         False to fail at once when the model is not Live.
+    via
+        ``"batch"`` to send the table through the service's batches, as `submit_batch` does, and
+        wait for them: the way for many thousands of rows. The same call finds the same batch.
+    folder
+        With ``via="batch"``: a folder on the cluster's file system, as for `submit_batch`.
     background
-        Return a `Run` at once.
+        Return a `Run` at once, or with ``via="batch"`` the `Batch`.
     observer
         Told how far it is.
     **params
@@ -116,6 +125,25 @@ def map(  # noqa: A001, PLR0913 - the public name; all that can be said, each by
         What ended the whole run; the error's `result` is the frame so far, recorded.
     """
     table = tables.as_frame(data)
+    written = ResultFile(out, write_parquet) if out is not None else None
+    if via != "requests" or folder is not None:
+        refuse_in_batches(
+            via, images=images, checkpoint=checkpoint, concurrency=concurrency, prefix=prefix
+        )
+        batch = submit_batch(
+            table,
+            template,
+            model=model,
+            cluster=cluster,
+            system=system,
+            schema=schema,
+            folder=folder,
+            fresh=fresh,
+            **params,
+        )
+        if background:
+            return batch.wait(background=True)
+        return results_of(batch.wait(timeout, observer=observer), written)
     talk = client()
     asking = Asking(
         template=template,
@@ -124,7 +152,6 @@ def map(  # noqa: A001, PLR0913 - the public name; all that can be said, each by
         schema=_schema(schema),
         prefix=prefix,
     )
-    written = ResultFile(out, write_parquet) if out is not None else None
     rows = prompts_of(table, template, images)
     call = Call(
         "chat/completions", choose(model, "chat"), cluster, asking.body, deadline(timeout), wait
@@ -167,6 +194,30 @@ def rehearse(
     call = Call("chat/completions", choose(model, "chat"), cluster, {}, deadline(TIMEOUT))
     client().models().find(call.model, cluster)
     return job.estimate(range(len(job.keys)), call)
+
+
+def refuse_in_batches(via: str, **given_options: Any) -> None:
+    """Raise where a way to send is none, or an option is not for batches."""
+    if via != "batch":
+        raise UsageError(
+            f"via={via!r} is no way to send a table; nothing was sent."
+            if via != "requests"
+            else "folder= is for batches; nothing was sent.",
+            do='Leave it out, or:  via="batch"',
+        )
+    for name, value in given_options.items():
+        if value:
+            raise UsageError(
+                f"{name}= is not for batches; nothing was submitted.", do=f"Leave {name} out."
+            )
+
+
+def results_of(batch: Batch, written: ResultFile | None) -> pd.DataFrame:
+    """Return the results of a batch that has ended, in a file as well where one is named."""
+    frame = batch.results()
+    if written is not None:
+        written.write(frame)
+    return frame
 
 
 def _schema(given_schema: Any) -> Schema | None:

@@ -57,6 +57,7 @@ _SAME_REFUSALS = 5
 """After so many like refusals and no success the rest would be refused, too."""
 
 _LEAST_SECONDS = 2.0
+_LAST_SECONDS = 1.0
 _MOST_TIMEOUTS = 2
 
 
@@ -579,6 +580,9 @@ class Engine:
             self.emit(event)
 
     async def _cancel(self) -> None:
+        if self._fatal is not None and self._tasks:
+            # what is on its way back is paid for already
+            await asyncio.wait(self._tasks, timeout=_LAST_SECONDS)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
