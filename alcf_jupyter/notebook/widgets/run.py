@@ -13,6 +13,7 @@ from IPython.display import display
 
 from alcf_jupyter.notebook import run_view
 from alcf_jupyter.notebook.text import escape_line
+from alcf_jupyter.notebook.widgets.clicks import at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,7 @@ class RunPanel(widgets.VBox):  # type: ignore[misc]
         self._run: Run | None = run
         self._title = run_view.title(run)
         self._guard = threading.RLock()
-        # the run's thread belongs to no cell; what it sends goes the way of the cell that shows it
+        # that of `show`: what the run's thread changes must not make the buttons wait either
         self._context = contextvars.copy_context()
         self._handles: list[Any] = []
         self._state, self._bar, self._facts = (widgets.HTML() for _ in range(3))
@@ -143,7 +144,7 @@ def show(run: Run) -> None:
     """Show a run's panel."""
     panel = _panels.get(run)
     if panel is None or panel.comm is None:
-        panel = _panels[run] = RunPanel(run)
+        panel = _panels[run] = at_once().run(RunPanel, run)
     panel.display()
 
 
