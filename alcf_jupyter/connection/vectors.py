@@ -33,7 +33,7 @@ def matrix(data: Sequence[Any]) -> NDArray[np.float32]:
         One cannot be read, they differ in length, or a value is not finite.
     """
     try:
-        if all(isinstance(item, str) for item in data):
+        if set(map(type, data)) == {str}:
             flat, widths = _decoded(data)
         else:
             with np.errstate(over="ignore"):  # what is too large is not finite, which is said below
@@ -53,10 +53,11 @@ def matrix(data: Sequence[Any]) -> NDArray[np.float32]:
 def _decoded(data: Sequence[str]) -> tuple[NDArray[np.float32], set[int]]:
     """Return the numbers of all embeddings in one array, and how many each has."""
     parts = [b64decode(item, validate=True) for item in data]
-    if any(len(part) % _ITEM for part in parts):
+    sizes = set(map(len, parts))
+    if any(size % _ITEM for size in sizes):
         raise ValueError
     # a bytearray, so that the matrix can be written to
-    return np.frombuffer(bytearray().join(parts), "<f4"), {len(part) // _ITEM for part in parts}
+    return np.frombuffer(bytearray().join(parts), "<f4"), {size // _ITEM for size in sizes}
 
 
 def _numbers(item: Any) -> NDArray[np.float32]:

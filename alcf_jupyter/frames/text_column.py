@@ -122,8 +122,7 @@ class TextColumn:
         self._sizes: list[int] = []
         units: dict[str, int] = {}
         self.weights: list[int] | None = []
-        for text in tables.texts(pd.Series(values, dtype=object), formats=False):
-            self._rows.append(self._placed(text, units))
+        self._place(tables.texts(pd.Series(values, dtype=object), formats=False), units)
         self._shown = values
         self._texts = list(units)
         self.rows = len(values)
@@ -131,21 +130,22 @@ class TextColumn:
         self.keys = keys(self._texts, run_identity)
         self.answer_bytes = MAX_ANSWER_BYTES + limits.MAX_INPUTS * BYTES_PER_VECTOR
 
-    def _placed(self, text: str | Unfit, units: dict[str, int]) -> int | Unfit:
-        """Return the unit of a text, a new one where it has not been seen."""
+    def _place(self, texts: Sequence[str | Unfit], units: dict[str, int]) -> None:
+        """Give each text a unit, a new one where it has not been seen."""
         assert self.weights is not None  # noqa: S101 - for the type checker
-        if isinstance(text, Unfit):
-            return text
-        if (unit := units.get(text)) is not None:
-            self.weights[unit] += 1
-            return unit
-        size = tables.size(text)
-        if isinstance(size, Unfit):
-            return size
-        self._sizes.append(size)
-        self.weights.append(1)
-        units[text] = len(units)
-        return units[text]
+        for text in texts:
+            if isinstance(text, Unfit):
+                self._rows.append(text)
+            elif (unit := units.get(text)) is not None:
+                self.weights[unit] += 1
+                self._rows.append(unit)
+            elif isinstance(size := tables.size(text), Unfit):
+                self._rows.append(size)
+            else:
+                self._rows.append(len(units))
+                self._sizes.append(size)
+                self.weights.append(1)
+                units[text] = len(units)
 
     def estimate(self, units: Sequence[int], call: Call) -> Estimate:
         """Return what units will take."""

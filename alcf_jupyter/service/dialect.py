@@ -121,13 +121,13 @@ def read_embeddings(value: Any, count: int) -> Vectors:
     rows = value.get("data")
     if not isinstance(rows, list):
         raise _no_answer("it holds no embeddings", value)
-    by_index: dict[int, Any] = {}
-    for row in rows:
-        index = row.get("index") if isinstance(row, dict) else None
-        if not isinstance(index, int) or isinstance(index, bool) or index in by_index:
-            raise _no_answer("its embeddings are not numbered one by one", value)
-        by_index[index] = row.get("embedding")
-    if sorted(by_index) != list(range(count)):
+    try:
+        by_index: dict[int, Any] = {row["index"]: row.get("embedding") for row in rows}
+    except (TypeError, KeyError, AttributeError):
+        by_index = {}
+    if len(by_index) != len(rows) or not {type(index) for index in by_index} <= {int}:
+        raise _no_answer("its embeddings are not numbered one by one", value)
+    if by_index.keys() != set(range(count)):
         raise AnswerError(
             f"The service sent {len(rows)} embeddings for {count} texts.",
             why="None was taken, since it cannot be told which belongs to which.",
