@@ -126,7 +126,7 @@ def read(path: Path) -> Manifest | None:
 
 
 def write(manifest: Manifest, folder: Path) -> None:
-    """Write a manifest in place of its earlier version, and point to it from each batch's id.
+    """Write a manifest in place of its earlier version, and point to it from its name and ids.
 
     Raises
     ------
@@ -135,9 +135,8 @@ def write(manifest: Manifest, folder: Path) -> None:
     """
     path = path_of(folder, manifest.name)
     replace(path, msgspec.json.format(state_of(manifest)))
-    for part in manifest.parts:
-        if part.batch_id:
-            point(part.batch_id, path)
+    for one in (manifest.name, *(part.batch_id for part in manifest.parts if part.batch_id)):
+        point(one, path)
 
 
 def state_of(manifest: Manifest) -> bytes:
@@ -197,18 +196,18 @@ def index_path(folder: Path, name: str) -> Path:
     return folder / f"{name}{_INDEX}"
 
 
-def point(batch_id: str, path: Path) -> None:
-    """Remember in the state directory where the manifest of a batch is."""
-    pointer = state.folder(_POINTERS) / f"{batch_id}.path"
+def point(name: str, path: Path) -> None:
+    """Remember in the state directory where the manifest of a campaign, or of a batch's id, is."""
+    pointer = state.folder(_POINTERS) / f"{name}.path"
     text = os.fsencode(path.absolute())
     if not pointer.exists() or pointer.read_bytes() != text:
         replace(pointer, text)
 
 
-def pointed(batch_id: str) -> Path | None:
-    """Return where the manifest of a batch is, if this machine knows."""
+def pointed(name: str) -> Path | None:
+    """Return where the manifest of a name or an id is, if this machine knows."""
     try:
-        return Path(os.fsdecode((state.folder(_POINTERS) / f"{batch_id}.path").read_bytes()))
+        return Path(os.fsdecode((state.folder(_POINTERS) / f"{name}.path").read_bytes()))
     except (OSError, UsageError):
         return None
 

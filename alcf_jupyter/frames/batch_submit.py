@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from alcf_jupyter import progress
 from alcf_jupyter.connection.session import choose, client
 from alcf_jupyter.errors import UsageError
-from alcf_jupyter.frames import batch_manifest, batch_places, tables
+from alcf_jupyter.frames import batch_manifest, batch_metrics, batch_places, tables
 from alcf_jupyter.frames.batch_campaign import Batch
 from alcf_jupyter.frames.batch_check import Checked, check_file
 from alcf_jupyter.frames.batch_manifest import Manifest, Part
@@ -236,6 +236,12 @@ def _of_file(
                 why="Each line names it, and the batch must name the same.",
                 do=f"Type:  alcf.submit_batch(input_file=…, model={checked.model!r})",
             )
+        earlier = [
+            one for one in batch_metrics.listing(talk) or [] if one.input_file == place.remote
+        ]
+        newest = max(earlier, key=lambda one: one.created or 0.0, default=None)
+        if newest is not None and place.local.stat().st_mtime > (newest.created or 0.0):
+            raise _changed(place.local, newest.id)
     found = talk.batch_model(choose(checked.model or model, "chat"), cluster)
     manifest = Manifest(
         name,
@@ -262,15 +268,25 @@ def _unchanged(manifest: Manifest, folder: Path) -> None:
     """
     for part in manifest.parts:
         path = folder / part.name
-        if part.batch_id or not path.exists():
+        if not path.exists():
             continue
         checked = check_file(path, manifest.model)
         if part.digest and checked.digest != part.digest:
+            if part.batch_id or part.attempted:
+                raise _changed(path, part.batch_id)
             raise UsageError(
                 f"{part.name} has changed since it was written; nothing was submitted.",
                 why="Its manifest knows which rows it held.",
                 do="Write it again:  alcf.write_batch_input(…)",
             )
+
+
+def _changed(path: Path, batch_id: str) -> UsageError:
+    return UsageError(
+        f"{path.name} has changed since it was submitted; nothing was submitted.",
+        why=f"Its answers are those of batch {batch_id}." if batch_id else "",
+        do=f"Give the new requests a file of their own:  !cp {path} {path.stem}-2.jsonl",
+    )
 
 
 def _say_transfer(made: Batch) -> None:

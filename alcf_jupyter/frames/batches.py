@@ -82,7 +82,8 @@ def _named(given: str) -> tuple[Manifest, Path] | None:
     if profile.mount and given.startswith("/"):
         local = batch_places.local_of(given, profile)
         folders += [local.parent] if local else []
-    folders += [one.parent for one in batch_manifest.all_pointed()]
+    known = batch_manifest.pointed(name)
+    folders += [known.parent] if known else []
     for folder in dict.fromkeys(folders):
         found = batch_manifest.read(batch_manifest.path_of(folder, name))
         if found is not None:

@@ -278,6 +278,7 @@ def test_a_name_finds_a_campaign_that_was_never_submitted(box, folder):
     batch.stop()
     found = alcf.batch(str(folder / f"{batch.name}.jsonl"))
     assert found.name == batch.name
+    assert alcf.batch(batch.name).name == batch.name
     limits(box, batches_per_user=100)
     assert found.wait("20s").results()["status"].eq("ok").all()
 
@@ -428,6 +429,16 @@ def test_an_input_file_of_ones_own(folder):
     assert found["reply"].unique().tolist() == ["hi"]
     with pytest.raises(UsageError, match="needs a file of its own"):
         alcf.submit_batch(input_file=path, fresh=True)
+    path.write_text(path.read_text().replace("hi", "bye"))
+    with pytest.raises(UsageError, match="has changed since it was submitted"):
+        alcf.submit_batch(input_file=path)
+    (folder / "own.manifest.json").unlink()
+    os.utime(path, (4e9, 4e9))  # the sandbox's clock runs ahead
+    with pytest.raises(UsageError, match="has changed since it was submitted"):
+        alcf.submit_batch(input_file=path)
+    path.write_text(path.read_text().replace("bye", "hi"))
+    os.utime(path, (1, 1))
+    assert alcf.submit_batch(input_file=path).id == batch.id
     copy = folder / "copy.jsonl"
     copy.write_text(path.read_text())
     with pytest.raises(UsageError, match=f"is for the model {MODEL}"):
