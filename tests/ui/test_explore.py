@@ -112,8 +112,12 @@ def test_what_is_shown_of_a_text_is_text(explored):
     search.press("Enter")
     explored.output(1).get_by_text("<img src=x").first.wait_for()
     box = explored.output(1).locator("canvas").first.bounding_box()
-    for step in range(30):  # over the points of the left cloud, one of which is the hostile one
-        explored.page.mouse.move(box["x"] + box["width"] * 0.12, box["y"] + 20 + step * 15)
+    # the first point is at (-1, 0); the middle of the map at (0.05, 0), its half height 1.134
+    left = box["x"] + box["width"] / 2 - 1.05 * box["height"] / 2 / 1.134
+    explored.page.mouse.move(left + 40, box["y"] + box["height"] / 2)
+    explored.page.mouse.move(left, box["y"] + box["height"] / 2, steps=4)
+    above = explored.output(1).locator("div[style*='-webkit-line-clamp']")
+    above.get_by_text("<img src=x onerror=").wait_for()
     explored.settle(0.5)
     assert browser.scripts_run(explored.page) == 0
 
