@@ -55,7 +55,9 @@ def test_a_chat_cell_that_needs_it_signs_in_and_then_answers(
     assert field.get_attribute("type") == "password"
     text = book.output(1).inner_text()
     assert "NotSignedInError: You are not signed in to the ALCF Inference Endpoints." in text
-    assert f"{auth.url}v2/oauth2/authorize" in text
+    link = book.output(1).get_by_role("link", name="Open the Globus sign-in page")
+    assert link.get_attribute("href").startswith(f"{auth.url}v2/oauth2/authorize")
+    assert "authorize" not in text, "the link's address would bury the error"
     book.screenshots(pictures, "sign-in")
 
     # a wrong code first, typed and sent with the keyboard alone
