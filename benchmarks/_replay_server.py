@@ -1,4 +1,4 @@
-"""A server that replays fixed answers over bare sockets, with a latency and a quota, for benchmarks.
+"""A server that replays fixed answers, with a latency and a quota, for benchmarks.
 
 It runs in a process of its own, so that its time is not counted. It serves the same models as a
 plain OpenAI address (``/v1``) and as a gateway (``/resource_server``), which has a queue to ask and

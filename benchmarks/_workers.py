@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -89,8 +90,7 @@ def work(run: Callable[..., Any]) -> None:
 def _forget_peak() -> int:
     """Return the memory in use, and count the peak from here on where the system can."""
     with contextlib.suppress(OSError):
-        with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")
+        Path("/proc/self/clear_refs").write_text("5")
         return _told("VmRSS")
     return _peak()
 
@@ -102,6 +102,5 @@ def _peak() -> int:
 
 
 def _told(name: str) -> int:
-    with open("/proc/self/status") as file:
-        line = next(line for line in file if line.startswith(f"{name}:"))
-    return int(line.split()[1]) * 1024
+    told = Path("/proc/self/status").read_text().partition(f"{name}:")[2]
+    return int(told.split()[0]) * 1024
