@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from alcf_jupyter.frames.recorded import RecordedRun
 
 _STATUSES: Final = ("ok", "truncated", "failed")
-_HEAD: Final = ("name", "kind", "model", *_STATUSES, "size", "created", "used", "where", "writer")
+_HEAD: Final = (
+    "name",
+    "kind",
+    "model",
+    "rows",
+    *_STATUSES,
+    "size",
+    "created",
+    "used",
+    "where",
+    "writer",
+)
 
 _CELL: Final = "text-align:left;white-space:nowrap"
 
@@ -83,7 +94,7 @@ class Runs:
                 for one in ("created", "used")
             }
             records.append(_record(run) | {"size": run.size} | times)
-        return pd.DataFrame(records, columns=list(_HEAD))
+        return pd.DataFrame(records, columns=list(_HEAD)).astype({"rows": "Int64"})
 
     def __repr__(self) -> str:
         rows = [_HEAD, *(tuple(row.values()) for row in self._rows())]
@@ -142,7 +153,14 @@ def _record(run: RecordedRun) -> dict[str, Any]:
     record: dict[str, Any] = {"name": run.name}
     record |= {one: str(run.about.get(one) or "") for one in ("kind", "model")}
     record |= {one: found[one] for one in _STATUSES}
+    record["rows"] = _rows(run, found.total())
     return record | {"where": str(run.folder), "writer": str(run.holder or "")}
+
+
+def _rows(run: RecordedRun, recorded_rows: int) -> int | None:
+    """Return how many rows the run was begun with; None where it has been given others since."""
+    rows = run.about.get("rows")
+    return rows if isinstance(rows, int) and rows >= recorded_rows else None
 
 
 def _html_row(tag: str, cells: Iterable[str]) -> str:

@@ -24,7 +24,7 @@ ROWS = [Row("a", "ok", "yes", fields={"n": 1}, tokens=5), Row("b", "failed", rea
 
 
 def record(folder, run=ONE, vectors=None):
-    with Journal(folder, run, {"kind": "map", "model": "one"}) as journal:
+    with Journal(folder, run, {"kind": "map", "model": "one", "rows": 5}) as journal:
         journal.append(ROWS[:1], vectors)
         journal.append(ROWS[1:])
     return folder
@@ -51,16 +51,16 @@ def test_a_relative_checkpoint_is_found_from_another_folder(tmp_path, monkeypatc
 def test_the_list_shows_itself():
     record(recorded.place(ONE))
     listed = alcf.runs()
-    told = ["name", "kind", "model", "ok", "truncated", "failed", "writer"]
-    assert listed.frame.loc[0, told].tolist() == [ONE[:16], "map", "one", 1, 0, 1, ""]
+    told = ["name", "kind", "model", "rows", "ok", "truncated", "failed", "writer"]
+    assert listed.frame.loc[0, told].tolist() == [ONE[:16], "map", "one", 5, 1, 0, 1, ""]
     assert listed.frame.loc[0, "size"] == listed.size == listed[0].size
     head, row, summary = repr(listed).splitlines()
     assert head.split() == list(listed.frame.columns)
-    assert row.split()[:6] == [ONE[:16], "map", "one", "1", "0", "1"]
+    assert row.split()[:7] == [ONE[:16], "map", "one", "5", "1", "0", "1"]
     assert summary.startswith(f"1 recorded run, {listed.size} bytes in all")
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", listed._repr_html_())
-    assert cells[:6] == [ONE[:16], "map", "one", "1", "0", "1"]
-    assert cells[9].startswith("~/")
+    assert cells[:7] == [ONE[:16], "map", "one", "5", "1", "0", "1"]
+    assert cells[10].startswith("~/")
 
 
 def test_an_empty_list():
@@ -134,7 +134,11 @@ def test_a_run_that_did_not_change_is_not_read_again(monkeypatch):
     assert counted == []
     with Journal(recorded.place(ONE), ONE) as journal:
         journal.append([Row("c", "truncated")])
-    assert alcf.runs().frame.loc[0, ["ok", "truncated", "failed"]].tolist() == [1, 1, 1]
+    with Journal(recorded.place(ONE), ONE) as journal:
+        journal.append([Row(f"more{at}", "ok") for at in range(9)])
+    counts = ["ok", "truncated", "failed"]
+    assert alcf.runs().frame.loc[0, counts].tolist() == [10, 1, 1]
+    assert alcf.runs().frame["rows"].isna().all(), "it was begun with five"
     assert counted == [recorded.place(ONE)]
 
 
