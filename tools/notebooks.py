@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import multiprocessing
+import os
 import re
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -159,28 +162,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="compare, and change nothing")
     options = parser.parse_args(arguments)
     paths = options.notebooks or sorted((CHECKOUT / "notebooks").glob("*.ipynb"))
-    failures = 0
+    at_once = min(len(paths), os.cpu_count() or 1)
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(at_once, spawned) as pool:
+        reruns = [(path, pool.submit(at_home, path)) for path in (one.resolve() for one in paths)]
+        failed = [stored(path, rerun.result(), check=options.check) for path, rerun in reruns]
+    return int(any(failed))
+
+
+def at_home(path: Path) -> str | Exception:
+    """Rerun a notebook in a process and a home directory of its own; return its text or error."""
     with tempfile.TemporaryDirectory(prefix="alcf-jupyter-home-") as home:
         clean(Path(home))
-        for path in (path.resolve() for path in paths):
-            try:
-                new = rerun(path)
-            except (CellExecutionError, UnstableOutputError) as error:
-                print(f"{path.name}: failed\n{error}", file=sys.stderr)
-                failures += 1
-                continue
-            old = path.read_text(encoding="utf-8")
-            if not options.check:
-                path.write_text(new, encoding="utf-8")
-            print(f"{path.name}: {'unchanged' if old == new else 'differs'}")
-            failures += options.check and old != new
-            if options.check and old != new:
-                lines = difflib.unified_diff(
-                    old.splitlines(), new.splitlines(), "stored", "fresh", lineterm="", n=1
-                )
-                print("\n".join(list(lines)[:LONGEST_DIFF]))
-                print(f"To store the fresh outputs: make notebooks   ({path.name})")
-    return min(failures, 1)
+        try:
+            return rerun(path)
+        except (CellExecutionError, UnstableOutputError) as error:
+            return RuntimeError(str(error))  # nbclient's own does not travel between processes
+
+
+def stored(path: Path, new: str | Exception, *, check: bool) -> bool:
+    """Store a notebook, or only compare it; say what came of it, and tell whether it failed."""
+    if isinstance(new, Exception):
+        print(f"{path.name}: failed\n{new}", file=sys.stderr)
+        return True
+    old = path.read_text(encoding="utf-8")
+    print(f"{path.name}: {'unchanged' if old == new else 'differs'}")
+    if not check:
+        path.write_text(new, encoding="utf-8")
+        return False
+    if old != new:
+        lines = difflib.unified_diff(
+            old.splitlines(), new.splitlines(), "stored", "fresh", lineterm="", n=1
+        )
+        print("\n".join(list(lines)[:LONGEST_DIFF]))
+        print(f"To store the fresh outputs: make notebooks   ({path.name})")
+    return old != new
 
 
 if __name__ == "__main__":
