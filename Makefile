@@ -17,7 +17,7 @@ COMPILE := build/lock/bin/uv pip compile --quiet --upgrade --universal --python-
 	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint notebooks notebooks-check bench lock clean
+.PHONY: help demo test faults check lint notebooks notebooks-check bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ demo: $(INSTALLED) ## the tutorials in JupyterLab, no account needed (HEADLESS=1
 
 test: $(INSTALLED) ## run every test and notebook (TESTS=path narrows it); no Chromium, no browser tests
 	@$(PYTEST) $(TESTS)
+
+faults: $(INSTALLED) ## the faults of a column at the size of a release: hours; the figures go into docs/guarantees.md
+	@ALCF_JUPYTER_FAULTS=release $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadscope tests/faults
+	@$(BIN)/python -m tools.guarantees
 
 check: lint test notebooks-check ## everything a change must pass
 

@@ -7,6 +7,7 @@ For each it says the child's number, and then how the child ended.
 
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -94,11 +95,11 @@ def work(told):
     """Map a column, and write down what it came to."""
     import pandas as pd
 
-    columns.connect(columns.Address(told["url"]))
+    columns.connect(columns.Address(told["url"]), token=told.get("token", "the-token"))
     values = texts(told["rows"], told["kind"])
     frame = pd.DataFrame({"text": values}, index=[n // 2 for n in range(len(values))])
     death.point, death.left = told.get("point", ""), told.get("time", 1)
-    how = {"model": "m", "checkpoint": told["folder"], "timeout": 60}
+    how = {"model": "m", "checkpoint": told["folder"], "timeout": told.get("timeout", 60)}
     if told["kind"] == "embed":
         out = alcf.embed(frame["text"], **how)
         found = [list(map(float, one)) for one in out["embedding"]]
@@ -106,7 +107,12 @@ def work(told):
         out = alcf.map(frame, columns.TEMPLATE, concurrency=told["concurrency"], **how)
         found = out["reply"].tolist()
     death.point = ""
-    result = {"index": out.index.tolist(), "status": out["status"].tolist(), "found": found}
+    result = {
+        "index": out.index.tolist(),
+        "status": out["status"].tolist(),
+        "found": found,
+        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
     Path(told["result"]).write_text(json.dumps(result))
 
 

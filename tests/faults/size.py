@@ -31,6 +31,8 @@ class Size:
         How long the storm of 429s goes on.
     rows
         The longest column.
+    soak
+        Rows of the column that is mapped through faults, kills and expired tokens all at once.
     """
 
     schedules: int
@@ -39,10 +41,27 @@ class Size:
     steps: int
     storm_seconds: float
     rows: int
+    soak: int
 
 
 SIZE = (
-    Size(schedules=20_000, kills=1_000, interrupts=100, steps=5_000, storm_seconds=60, rows=150_000)
+    Size(
+        schedules=20_000,
+        kills=1_000,
+        interrupts=100,
+        steps=5_000,
+        storm_seconds=60,
+        rows=150_000,
+        soak=100_000,
+    )
     if RELEASE
-    else Size(schedules=1_000, kills=40, interrupts=2, steps=50, storm_seconds=8, rows=600)
+    else Size(
+        schedules=1_000,
+        kills=40,
+        interrupts=2,
+        steps=50,
+        storm_seconds=8,
+        rows=600,
+        soak=1_500,
+    )
 )

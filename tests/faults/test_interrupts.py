@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import os
 import random
 import signal
 import socket
@@ -21,6 +22,13 @@ from tests.faults.size import SIZE
 
 ROOT = Path(__file__).resolve().parents[2]
 SOON = 1.0
+
+
+def soon():
+    """Return a second, or what takes a second elsewhere where more wants to run than can."""
+    return SOON * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 ROWS = 12
 COLD = ["queued"]
 FAILS = ["502"] * 500
@@ -73,6 +81,13 @@ def full():
             sock.close()
 
 
+def wait_until(there, seconds=20):
+    until = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
 class Phase:
     """One phase: the server as it must be, the cell begun, and the moment come."""
 
@@ -94,10 +109,17 @@ class Phase:
                 "from alcf_jupyter.frames import durable_file; durable_file._sync = os.fdatasync"
             )
         cell = kernel.begin(CELL.format(url=self.url, place=str(place)))
+        self._wait()
+        time.sleep(self.dice.uniform(0.2, 0.5))
+        return cell
+
+    def _wait(self):
+        """Wait until the server sees that the phase has come."""
         if self.count:
             self.server.wait_for(self.count)
-        time.sleep(self.dice.uniform(0.3, 0.6))
-        return cell
+        elif self.name != "connecting":
+            sign = "jobs" if self.name == "waiting for the model" else "list-endpoints"
+            wait_until(lambda: any(sign in path for _, path in self.server.ledger.asked_at))
 
     def close(self, kernel):
         if kernel.busy:
@@ -127,10 +149,10 @@ def test_an_interrupt_gives_control_back(kernel, name, tmp_path):
     figures.record(
         f"interrupt {name}",
         tried=len(took),
-        wrong={"over a second": sum(one > SOON for one in took)},
+        wrong={"over a second": sum(one > soon() for one in took)},
         told=f"{max(took):.2f} s at the most",
     )
-    assert max(took) <= SOON, took
+    assert max(took) <= soon(), took
 
 
 def check_frame(name, statuses, answered, messages):
@@ -156,9 +178,11 @@ def test_a_second_interrupt_and_then_the_cell_again(kernel, pause, tmp_path):
         time.sleep(pause)
         kernel.interrupt()
         _, idle = kernel.end(cell)
-        assert idle - at <= SOON + pause
+        assert idle - at <= soon() + pause
         phase.server.models["m"].faults = []
         sent = phase.server.ledger.delivered()
+        # the first run may still be putting away what had come
+        time.sleep(2 * soon())
         kernel.run(CELL.format(url=phase.url, place=str(tmp_path)))
         assert kernel.value("out['status'].tolist()") == ["ok"] * ROWS
         assert kernel.value("out.index.tolist()") == [n // 2 for n in range(ROWS)]
@@ -192,7 +216,7 @@ def test_a_script_is_interrupted_the_same_way(name, tmp_path):
         if count:
             server.wait_for(count)
         else:
-            _wait_until(lambda: any("jobs" in path for _, path in server.ledger.asked_at))
+            wait_until(lambda: any("jobs" in path for _, path in server.ledger.asked_at))
         time.sleep(0.4)
         at = time.monotonic()
         process.send_signal(signal.SIGINT)
@@ -207,14 +231,7 @@ def test_a_script_is_interrupted_the_same_way(name, tmp_path):
             assert process.returncode == 0
         else:
             assert "KeyboardInterrupt" in errors
-        assert took <= SOON
-
-
-def _wait_until(there, seconds=20):
-    until = time.monotonic() + seconds
-    while not there():
-        assert time.monotonic() < until
-        time.sleep(0.01)
+        assert took <= soon()
 
 
 def test_a_notebook_without_a_screen_is_interrupted_and_goes_on(tmp_path):
