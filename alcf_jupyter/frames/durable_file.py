@@ -35,7 +35,7 @@ class DurableFile:
         if is_new:
             _sync_folder(path.parent)
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: bytes | memoryview) -> None:
         """Append in one write and one sync, or leave the file as it was.
 
         Raises

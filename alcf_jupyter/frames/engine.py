@@ -10,7 +10,6 @@ import asyncio
 import heapq
 import random
 import time
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,7 +27,7 @@ from alcf_jupyter.errors import (
 from alcf_jupyter.frames.verdict import Verdict, says_crowded, verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -209,7 +208,8 @@ class Engine:
     ended: str = ""
     paused_by: AlcfError | None = None
     _model: Model | None = None
-    _fresh: deque[Pack] = field(default_factory=deque)
+    _packs: Iterator[Pack] = field(default_factory=lambda: iter(()))
+    _fresh: Pack | None = None
     _again: list[tuple[float, int, Pack]] = field(default_factory=list)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -235,7 +235,9 @@ class Engine:
             What ends the whole run; what had landed by then was emitted.
         """
         self._main = asyncio.current_task()
-        self._fresh.extend(packs)
+        # one at a time: of a million rows the packs alone would take 200 MB
+        self._packs = iter(packs)
+        self._fresh = next(self._packs, None)
         try:
             if not self.ended and not replay.playing():
                 self._model = await self._first_ready()
@@ -298,7 +300,7 @@ class Engine:
             return None, float("inf")
         due = self._again[0][0] - now if self._again else float("inf")
         if self._fresh and due > 0:
-            pack, soon = self._fresh[0], 0.0
+            pack, soon = self._fresh, 0.0
         else:
             pack, soon = self._again[0][2], max(0.0, due)
         held = self._given - self.taken
@@ -309,7 +311,8 @@ class Engine:
         due = self._again and self._again[0][0] <= time.monotonic()
         if due or not self._fresh:
             return heapq.heappop(self._again)[2]
-        return self._fresh.popleft()
+        pack, self._fresh = self._fresh, next(self._packs, None)
+        return pack
 
     async def _wait(self, seconds: float) -> None:
         """Wait for news, at the most so long; notes that the time is over."""

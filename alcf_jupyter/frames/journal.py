@@ -238,7 +238,8 @@ class Journal:
         size = self._places * self._width * vector_file.ITEM
         if self._file.size != size:  # their lines could not be written: they come again
             self._file.cut(size)
-        self._file.append(b"".join([vector_file.raw(one) for one in self._vectors]))
+        pieces = [vector_file.raw(one) for one in self._vectors]
+        self._file.append(pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
     def _check(self, rows: Sequence[Row], vectors: NDArray[np.float32]) -> None:
         width = self._vectors[0].shape[1] if self._vectors else self._width

@@ -25,9 +25,9 @@ ITEM: Final = 4
 """Bytes of a number."""
 
 
-def raw(vectors: NDArray[np.float32]) -> bytes:
-    """Return vectors as they stand in the file."""
-    return np.ascontiguousarray(vectors, "<f4").tobytes()
+def raw(vectors: NDArray[np.float32]) -> memoryview:
+    """Return the bytes of vectors as they stand in the file, without a copy where possible."""
+    return memoryview(np.ascontiguousarray(vectors, "<f4").reshape(-1)).cast("B")
 
 
 def stamps(vectors: NDArray[np.float32], start: int) -> list[Vector]:
