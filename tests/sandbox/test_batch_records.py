@@ -32,6 +32,7 @@ def test_the_next_sandbox_knows_them_and_goes_on(start, tmp_path):
         done = submit(first, tmp_path, "done")
         assert finish(first, done) == "completed"
         result = first.get(f"/v1/batches/{done}/result").json()
+        first.control("POST", "/limits", {"batch_seconds": 1e6})
         left = submit(first, tmp_path, "left")
         with start("--no-rate-limit", root) as beside:
             assert beside.get(f"/v1/batches/{left}").json() == "pending", "worked on elsewhere"
