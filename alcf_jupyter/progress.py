@@ -18,6 +18,8 @@ _NUMBER = re.compile(r"\d+\w?")
 _QUIET_SECONDS: Final = 10.0
 """How long counts may change without a line of their own."""
 
+_ENDED: Final = ("stopped", "finished", "failed")
+
 FEW: Final = 100
 """Up to so many rows a run ends without a word, if there was none before."""
 
@@ -105,7 +107,7 @@ class StderrObserver:
 
     def status(self, words: str) -> None:
         """Write `words` if they differ from the last ones."""
-        state = " ".join(_NUMBER.sub("", words).split())
+        state = _without_clock(words)
         if state != self._last:
             self._last = state
             _write(f"{words}\n")
@@ -134,8 +136,9 @@ class LineObserver(StderrObserver):
         super().__init__()
         self._guard = threading.Lock()
         self._now: RunProgress | None = None
+        self._state = "running "  # that it runs is no news
         self._written_at = time.monotonic()
-        self._noted = self._closed = False
+        self._told = self._closed = False
 
     def status(self, words: str) -> None:
         """Write `words` if they differ from the last ones."""
@@ -144,22 +147,26 @@ class LineObserver(StderrObserver):
 
     def note(self, words: str) -> None:
         """Write a line."""
-        self._noted = True
+        self._told = True
         _write(f"{words}\n")
 
     def progress(self, now: RunProgress) -> None:
         """Write how far it is, if its state is new or the last line is a while ago."""
         with self._guard:
-            before, self._now = self._now, now
-            is_new = before is not None and (before.state, before.words) != (now.state, now.words)
-            if is_new or time.monotonic() - self._written_at > _QUIET_SECONDS:
+            self._now = now
+            if now.state in _ENDED:  # `close` tells that
+                return
+            before, self._state = self._state, f"{now.state} {_without_clock(now.words)}"
+            late = time.monotonic() - self._written_at > _QUIET_SECONDS
+            if self._state != before or late:
                 self._written_at = time.monotonic()
+                self._told = True
                 _write(f"{now}\n")
 
     def close(self, words: str = "") -> None:
         """Write how it ended."""
         with self._guard:
-            ended = words or ending(self._now, told=self._noted or bool(self._last))
+            ended = words or ending(self._now, told=self._told or bool(self._last))
             if ended and not self._closed:
                 _write(f"{ended}\n")
             self._closed = True
@@ -252,6 +259,10 @@ def ending(now: RunProgress | None, *, told: bool) -> str:
         Whether anything was told before that needs an end.
     """
     return counts(now) if now is not None and (told or now.rows > FEW) else ""
+
+
+def _without_clock(words: str) -> str:
+    return " ".join(_NUMBER.sub("", words).split())
 
 
 def _write(text: str) -> None:

@@ -61,6 +61,30 @@ def test_lines_for_new_states_but_not_for_every_count(capfd):
     ]
 
 
+def test_a_clock_in_the_words_is_no_new_state(capfd):
+    watcher = progress.observer()
+    for second in range(50):
+        watcher.progress(Now(rows=3, pending=3, state="waiting", words=f"Queued · {second}s"))
+    for ok in range(4):
+        watcher.progress(Now(rows=3, ok=ok, pending=3 - ok))
+    watcher.progress(Now(rows=3, ok=3, state="finished"))
+    watcher.close()
+    assert capfd.readouterr().err.splitlines() == [
+        "0 of 3, waiting Queued · 0s",
+        "0 of 3, running",
+        "3 rows: 3 ok",
+    ]
+
+
+def test_a_short_run_of_few_rows_says_nothing(capfd):
+    watcher = progress.observer()
+    for ok in range(4):
+        watcher.progress(Now(rows=3, ok=ok, pending=3 - ok))
+    watcher.progress(Now(rows=3, ok=3, state="finished"))
+    watcher.close()
+    assert capfd.readouterr().err == ""
+
+
 def test_counts_get_a_line_now_and_then(capfd, monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alcf_jupyter.errors import UsageError, nearest
+from alcf_jupyter.frames.whole_file import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +60,7 @@ def save_embeddings(emb: pd.DataFrame, path: str | Path) -> Path:
     mode = _mode(target)
     width = table.schema.field(_COLUMN).type.list_size
     rows = max(1, _GROUP_BYTES // (4 * max(1, width)))
-    with _told(path), _replacing(target, mode) as part:
+    with _told(path), replacing(target, mode) as part:
         # nor can vectors be made smaller
         packed = {name: "none" if name == _COLUMN else "snappy" for name in table.column_names}
         pq.write_table(table, part, row_group_size=rows, compression=packed, **_HOW)
@@ -271,29 +270,6 @@ def _told(path: Path) -> Iterator[None]:
             why=str(error).splitlines()[0][:200],
             do="Save the embeddings again:  alcf.save_embeddings(emb, …)",
         ) from None
-
-
-@contextlib.contextmanager
-def _replacing(target: Path, mode: int) -> Iterator[Path]:
-    """Give a private file beside `target` to write; it takes its place once it is on the disk."""
-    part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
-    handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        yield part
-        os.fsync(handle)
-        os.fchmod(handle, mode)
-        part.replace(target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    finally:
-        os.close(handle)
-    with contextlib.suppress(OSError):
-        folder = os.open(target.parent, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def _width(file: pq.ParquetFile, path: Path) -> int:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from alcf_jupyter.errors import UsageError
+from alcf_jupyter.frames.whole_file import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,15 +66,5 @@ class ResultFile:
 
 def write_parquet(frame: pd.DataFrame, path: Path) -> None:
     """Write a frame that only you can read, whole or not at all."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            frame.to_parquet(file)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        raise
+    with replacing(path) as part:
+        frame.to_parquet(part)
