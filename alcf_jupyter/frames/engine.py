@@ -365,6 +365,7 @@ class Engine:
             now = time.monotonic()
             self._succeeded_at = now
             self.served = answer.model or self.served
+            self.call.served, self.call.replayed = call.served, call.replayed
             usage = answer.usage
             told = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
             self.limits.tokens.add(now, told or pack.tokens, pack.tokens)
@@ -380,6 +381,7 @@ class Engine:
         asked = self.call
         made = Call(self.work.route, asked.model, asked.cluster, {}, deadline, asked.patient)
         made.served = self._model
+        made.wait = asked.wait  # one wait, whose states are those of all requests
         return made
 
     async def _body(self, pack: Pack) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from alcf_jupyter.errors import (
     JournalError,
     JournalHeldError,
     RefusedError,
+    ReplayError,
     TemplateError,
     UsageError,
 )
@@ -455,3 +456,25 @@ def test_a_run_that_is_broken_off_again_and_again_leaves_no_dead_connection(mode
     out = run(rows, concurrency=64, timeout=20)
     assert out["status"].eq("ok").all()
     assert set(model.prompts) == set(rows)
+
+
+def test_a_run_is_recorded_and_played_again(model, tmp_path):
+    path = tmp_path / "record.json"
+    alcf.replay("record", path)
+    try:
+        asked = run(["a", "b", None, "a"])
+        assert TOKEN not in path.read_text()
+        alcf.replay("only", path)
+        sent = len(model.bodies)
+        played = run(["a", "b", None, "a"])
+        assert len(model.bodies) == sent == 3
+        with pytest.raises(ReplayError, match="not recorded") as told:
+            run(["a", "new"])
+        assert told.value.result["status"].tolist()[1] == "pending"
+    finally:
+        alcf.replay("off")
+    same = ["reply", "status", "reason", "finish_reason", "tokens"]
+    pd.testing.assert_frame_equal(asked[same], played[same])
+    told, before = played.attrs["alcf"], asked.attrs["alcf"]
+    assert told["replayed"] is True
+    assert all(told[name] == before[name] for name in ("model", "cluster", "states", "rows"))
