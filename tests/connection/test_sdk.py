@@ -12,6 +12,7 @@ import pytest
 
 import alcf_jupyter as alcf
 from alcf_jupyter.connection import sdk
+from alcf_jupyter.errors import UnknownClusterError
 from tests.controlled import sandbox
 
 ASK = [{"role": "user", "content": "Ada is 36 years old, name: Ada"}]
@@ -355,3 +356,9 @@ def test_an_interrupt_gives_back_control_within_a_second(client, service, ask):
     assert time.monotonic() - began[0] < 1
     service.heal()
     assert ask(client)
+
+
+def test_a_plain_server_has_no_clusters():
+    alcf.connect("http://127.0.0.1:9/v1")
+    with pytest.raises(UnknownClusterError, match="has no clusters"):
+        alcf.openai("sophia")

@@ -294,6 +294,34 @@ def test_use_sets_the_defaults_and_an_alias(notebook):
     assert not notebook.run("%%alcf_embed\na text").failed
 
 
+@pytest.mark.parametrize(
+    ("line", "chat", "embed"),
+    [
+        ("--chat sandbox/code as c --embed sandbox/embed", "sandbox/code", "sandbox/embed"),
+        ("sandbox/json --embed sandbox/embed-cold as v", "sandbox/json", "sandbox/embed-cold"),
+        ("sandbox/embed --embed", "sandbox/json", "sandbox/embed"),
+        ("c", "sandbox/code", "sandbox/embed"),
+    ],
+)
+def test_use_takes_a_model_for_each_kind_of_cell(notebook, line, chat, embed):
+    notebook.run("import alcf_jupyter as alcf")
+    assert not notebook.run(f"%alcf use {line}").failed
+    assert notebook.value("alcf.defaults()") == f"{{'chat': '{chat}', 'embed': '{embed}'}}"
+
+
+def test_use_sets_nothing_when_one_of_two_is_unknown(notebook):
+    notebook.run("import alcf_jupyter as alcf")
+    before = notebook.value("alcf.defaults()")
+    for line in (
+        "--chat sandbox/echo --embed sandbox/embd",
+        "sandbox/echo sandbox/json",
+        "--embed",
+        "--chat sandbox/echo as 1x --embed sandbox/embed",
+    ):
+        assert notebook.run(f"%alcf use {line}").error
+    assert notebook.value("alcf.defaults()") == before
+
+
 def test_unload_restores_what_was_there():
     book = Notebook()
     with contextlib.closing(book):
