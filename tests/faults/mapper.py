@@ -87,8 +87,14 @@ from tests.faults import columns  # noqa: E402
 
 
 def texts(count, kind):
-    """The column of so many rows; every seventh is one of three that occur again and again."""
-    return [f"again {n % 3}" if n % 7 == 3 else f"{kind} {n} → 🙂" for n in range(count)]
+    """The column of so many rows; every seventh is one of three that occur again and again.
+
+    Those to embed are long, so that no request holds all of them.
+    """
+    tail = "x" * 300_000 if kind == "embed" else ""
+    return [
+        f"again {n % 3}{tail}" if n % 7 == 3 else f"{kind} {n} → 🙂{tail}" for n in range(count)
+    ]
 
 
 def work(told):

@@ -19,7 +19,6 @@ ENDS_THE_RUN = {
     "403",
     "404-cluster",
     "404-model",
-    "400-framework",
     "400-endpoint",
 }
 """What says that no other row would fare better."""
