@@ -28,7 +28,7 @@ _HOW: Final = {
     # vectors do not repeat, and their least and greatest number say nothing
     "use_dictionary": False,
     "write_statistics": False,
-    "write_batch_size": 1 << 20,
+    "write_batch_size": 1 << 18,
 }
 
 
