@@ -36,7 +36,8 @@
     └── AnswerError                 HTTP said success, but what came is no answer
         ├── StreamFailedError       an error in the middle of a stream
         ├── IncompleteError         the answer stopped before its end
-        └── InvalidAnswerError      the answer is whole, but not of the form that was asked for
+        ├── InvalidAnswerError      the answer is whole, but not of the form that was asked for
+        └── MixedUpError            answers to several questions, and which is whose is not told
 
     Interrupted(KeyboardInterrupt)  interrupted; nothing is left running
     └── AnswerInterrupted           while an answer arrived; what had come is in `.reply`
@@ -307,6 +308,10 @@ class IncompleteError(AnswerError):
 
 class InvalidAnswerError(AnswerError):
     """The answer is whole, but it is not of the form that was asked for."""
+
+
+class MixedUpError(AnswerError):
+    """What came for several texts is not one embedding each, numbered, of one length."""
 
 
 class Interrupted(KeyboardInterrupt):

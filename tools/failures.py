@@ -144,6 +144,9 @@ def _complete(prompt: str, seconds: float, _sandbox: Sandbox) -> Seen:
 def _embed(prompt: str, seconds: float, _sandbox: Sandbox) -> Seen:
     told = [prompt, f"{prompt} again"]
     frame = alcf.embed(told, observer=SilentObserver(), **_how("sandbox/embed", seconds))
+    for status, reason in zip(frame["status"], frame["reason"], strict=True):
+        if status != "ok":
+            return Seen(_error(f"status: {status}", reason or "The time was over.", _sandbox))
     return _vectors(alcf.matrix(frame), told)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alcf_jupyter.errors import AnswerError
+from alcf_jupyter.errors import AnswerError, MixedUpError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,7 +30,9 @@ def matrix(data: Sequence[Any]) -> NDArray[np.float32]:
     Raises
     ------
     AnswerError
-        One cannot be read, they differ in length, or a value is not finite.
+        One cannot be read, or a value is not finite.
+    MixedUpError
+        They differ in length.
     """
     try:
         if set(map(type, data)) == {str}:
@@ -42,7 +44,7 @@ def matrix(data: Sequence[Any]) -> NDArray[np.float32]:
     except (ValueError, TypeError, binascii.Error, OverflowError):
         raise AnswerError("An embedding could not be read.", do=_AGAIN) from None
     if len(widths) != 1 or 0 in widths:
-        raise AnswerError(
+        raise MixedUpError(
             f"The embeddings of one request differ in length: {sorted(widths)}.", do=_AGAIN
         )
     if not np.isfinite(flat).all():

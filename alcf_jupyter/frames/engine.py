@@ -21,6 +21,7 @@ from alcf_jupyter.errors import (
     DeadlineError,
     InvalidAnswerError,
     MaintenanceError,
+    MixedUpError,
     RateLimitError,
     ServiceTimeoutError,
 )
@@ -476,14 +477,16 @@ class Engine:
             pack.failing_since = now
         since = self._succeeded_at
         nobody = since is None or since < pack.failing_since
-        most = MOST_ATTEMPTS if len(pack.units) == 1 else _TOGETHER_ATTEMPTS
+        # what is mixed up would not be seen in halves: alone, a false embedding looks like any
+        divisible = len(pack.units) > 1 and not isinstance(error, MixedUpError)
+        most = _TOGETHER_ATTEMPTS if divisible else MOST_ATTEMPTS
         if pack.attempts < most or (away and nobody and since is not None):
             self._later(pack, now + self.limits.lane.retry_pause(pack.attempts))
             if not self.limits.lane.is_open:
                 self._say(f"{error.what} Trying again.")
         elif away and since is None:
             self._fatal = error  # it has never been there
-        elif len(pack.units) > 1:
+        elif divisible:
             self._halved(pack, _TOGETHER_ATTEMPTS - 1)
         else:
             self._give(self.work.failed(error, pack))

@@ -96,7 +96,7 @@ class Estimate:
         parts = [f"{self.rows:,} rows to send", f"about {self.prompt_tokens:,} tokens in"]
         if self.completion_tokens:
             parts.append(f"up to {self.completion_tokens:,} out")
-        if self.seconds:
+        if self.seconds and self.seconds > 1:
             parts.append(
                 f"at least {span(max(1.0, self.seconds))} at "
                 f"{self.requests / self.seconds:.3g} requests a second"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.connection import replay
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.session import client
-from alcf_jupyter.errors import UsageError
+from alcf_jupyter.errors import JournalHeldError, UsageError
 from alcf_jupyter.frames.engine import Engine, Limits
 from alcf_jupyter.frames.journal import Journal
 from alcf_jupyter.frames.lane import FIRST_WIDTH, MOST_WIDTH, Lane
-from alcf_jupyter.frames.run import Run
+from alcf_jupyter.frames.run import Run, is_stopping
 from alcf_jupyter.frames.send_rate import SendRate
 from alcf_jupyter.frames.token_window import TokenWindow
 from alcf_jupyter.service import limits
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 TIMEOUT = "24h"
 """For a whole run, the queue included; at the service's pace 150,000 rows take five hours."""
 
+_STOPPING_SECONDS = 10.0
+"""For so long the same run, begun again, waits for one that was stopped to put away what came."""
+
+_LOOK_SECONDS = 0.05
 _MOST_AT_ONCE = 128
 """Connections that are kept to one service."""
 
@@ -105,7 +110,15 @@ def _journal(
     from alcf_jupyter.frames.recorded import place
 
     about = {"kind": job.kind, "model": call.model, "cluster": call.cluster or "", "rows": job.rows}
-    return Journal(place(identity, checkpoint), identity, about, fresh=fresh)
+    folder = place(identity, checkpoint)
+    until = time.monotonic() + _STOPPING_SECONDS
+    while True:
+        try:
+            return Journal(folder, identity, about, fresh=fresh)
+        except JournalHeldError:
+            if not is_stopping(folder) or time.monotonic() > until:
+                raise
+            time.sleep(_LOOK_SECONDS)
 
 
 def _is_one_request(job: Job) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 import time
 from collections import Counter, deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -32,6 +34,15 @@ _NEWS_SECONDS = 0.25
 
 _RATE_SECONDS = 30.0
 _BEAT_SECONDS = 300.0
+
+
+_stopping: set[str] = set()
+"""Folders of this process's runs that were told to stop and have not ended."""
+
+
+def is_stopping(folder: object) -> bool:
+    """Tell whether a run of this process that is recorded there is about to end."""
+    return str(folder) in _stopping
 
 
 class Job(Work, Protocol):
@@ -133,7 +144,9 @@ class Run:
 
     def start(self) -> Run:
         """Begin; returns at once."""
-        threading.Thread(target=self._live, name="alcf_jupyter run", daemon=True).start()
+        # errors say how to type it where the user is: in a cell, or in Python
+        live = partial(contextvars.copy_context().run, self._live)
+        threading.Thread(target=live, name="alcf_jupyter run", daemon=True).start()
         return self
 
     def __repr__(self) -> str:
@@ -193,6 +206,8 @@ class Run:
 
     def stop(self) -> None:
         """End it: what is finished is recorded and stays, the rest is pending."""
+        if self.running:
+            _stopping.add(self.recorded_in)
         loop.current().call_soon_threadsafe(self._engine.stop)
 
     def wait(self, seconds: float | None = None) -> bool:
@@ -278,6 +293,7 @@ class Run:
             self._ended_at = time.monotonic()
             if self.error is not None:
                 self._add_result(self.error)
+            _stopping.discard(self.recorded_in)
             self._ended.set()
             self._tell(soon=True)
 

@@ -119,6 +119,10 @@ NEXT: dict[type[BaseException], str] = {
         "Look at what came, in the error's `reply.text`. Ask for less at once, say in the prompt "
         "what each field means, or take a larger model."
     ),
+    errors.MixedUpError: (
+        "Run it again; if it goes on, take another model, or fewer texts at once with "
+        "`per_request=`. Nothing of such an answer is taken."
+    ),
     errors.Interrupted: "Run the cell again.",
     errors.AnswerInterrupted: "Run the cell again. What had come is in the error's `reply`.",
 }

@@ -9,7 +9,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from alcf_jupyter.errors import AnswerError, IncompleteError, NotTheServiceError
+from alcf_jupyter.errors import (
+    AnswerError,
+    IncompleteError,
+    MixedUpError,
+    NotTheServiceError,
+)
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service.answer_stream import AnswerStream
 from alcf_jupyter.service.answers import FINISHED, Answer, Piece, Usage, Vectors, read_usage
@@ -126,9 +131,13 @@ def read_embeddings(value: Any, count: int) -> Vectors:
     except (TypeError, KeyError, AttributeError):
         by_index = {}
     if len(by_index) != len(rows) or not {type(index) for index in by_index} <= {int}:
-        raise _no_answer("its embeddings are not numbered one by one", value)
+        raise MixedUpError(
+            "The embeddings that came are not numbered one by one.",
+            why="None was taken, since it cannot be told which belongs to which.",
+            do=_AGAIN,
+        )
     if by_index.keys() != set(range(count)):
-        raise AnswerError(
+        raise MixedUpError(
             f"The service sent {len(rows)} embeddings for {count} texts.",
             why="None was taken, since it cannot be told which belongs to which.",
             do=_AGAIN,
