@@ -254,7 +254,7 @@ def main() -> None:
             print(f"answers take {LATENCY * 1e3:.0f} ms, {many} requests in flight:\n")
             with replaying(LATENCY) as origin:
                 ideal = many * BATCH / LATENCY
-                throughput(made, origin, 30 * many * BATCH, many, ideal, "v1")
+                throughput(made, origin, 60 * many * BATCH, many, ideal, "v1")
         if "quota" in given.parts:
             print(f"a quota of {QUOTA} requests a second:\n")
             with replaying(quota=QUOTA) as origin:

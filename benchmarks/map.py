@@ -210,7 +210,7 @@ def main() -> None:
             print(f"answers take {LATENCY * 1e3:.0f} ms, {IN_FLIGHT} requests in flight:\n")
             with replaying(LATENCY) as origin:
                 ideal = IN_FLIGHT / LATENCY
-                throughput(made, origin, 40 * IN_FLIGHT, ideal, "v1", TARGET_IDEAL)
+                throughput(made, origin, 60 * IN_FLIGHT, ideal, "v1", TARGET_IDEAL)
         if "quota" in given.parts:
             print(f"a quota of {QUOTA} requests a second:\n")
             with replaying(quota=QUOTA) as origin:

@@ -47,13 +47,16 @@ _DIGITS = 16
 
 # no total here: the deadline holds for it, and a model may be silent for minutes
 _TIMEOUTS = httpx.Timeout(None, connect=CONNECT_SECONDS).as_dict()
-_HEADERS = {
-    "Accept": "application/json, text/event-stream",
-    # a compressed answer can unfold to any size, and gzip does not pay here
-    "Accept-Encoding": "identity",
-    "User-Agent": f"alcf-jupyter/{__version__}",
-}
-_WITH_BODY = _HEADERS | {"Content-Type": "application/json"}
+# httpx copies its own kind fast, and looks at each word of any other
+_HEADERS = httpx.Headers(
+    {
+        "Accept": "application/json, text/event-stream",
+        # a compressed answer can unfold to any size, and gzip does not pay here
+        "Accept-Encoding": "identity",
+        "User-Agent": f"alcf-jupyter/{__version__}",
+    }
+)
+_WITH_BODY = httpx.Headers([*_HEADERS.raw, (b"Content-Type", b"application/json")])
 
 
 @dataclass(frozen=True, slots=True)
