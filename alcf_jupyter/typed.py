@@ -31,6 +31,8 @@ MAP = {name: CELL[name] for name in _SHARED} | {
     "concurrency": "--concurrency",
     "prefix": "--prefix",
     "background": "--bg",
+    "via": "--via",
+    "folder": "--folder",
 }
 """The options of ``%alcf map``."""
 

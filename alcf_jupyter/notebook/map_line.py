@@ -50,6 +50,8 @@ def _map(data: Any, template: str, chosen: Namespace, space: Mapping[str, Any]) 
         "on_error": chosen.on_error,
         "out": chosen.file,
         "prefix": chosen.prefix,
+        "via": chosen.via,
+        "folder": chosen.folder,
         "observer": SilentObserver() if chosen.quiet else None,
     }
     settings = {

@@ -90,6 +90,8 @@ def map_parser() -> Parser:
         "--timeout", metavar="DURATION", help="for the whole run, the queue included (24h)"
     )
     parser.option("--no-wait", action="store_true", help="fail at once when the model is not Live")
+    parser.option("--via", choices=["requests", "batch"], help="send it as a batch of the service")
+    parser.option("--folder", metavar="PATH", help="with --via batch: where the cluster reads it")
     parser.option("--bg", action="store_true", help="run while other cells run, with buttons")
     parser.option("--dry-run", action="store_true", help="say what it takes, and send nothing")
     parser.option("-q", "--quiet", action="store_true", help="no progress")

@@ -78,6 +78,12 @@ def test_in_the_background(notebook):
     assert notebook.value("behind.result(30)['status'].tolist()") == "['ok', 'ok', 'skipped']"
 
 
+def test_as_a_batch(notebook):
+    done = notebook.run('%alcf map df "Say {{title}}" -m sandbox/echo --via batch --bg -o sent')
+    assert not done.failed, done.messages
+    assert notebook.value("type(sent).__name__") == "'Batch'"
+
+
 def test_quiet(notebook):
     long = "pd.DataFrame({'title': ['x'] * 12})"
     done = notebook.run(f'_ = %alcf map {long} "{{{{title}}}}" -m sandbox/slow -q -n 5')
@@ -99,6 +105,7 @@ def test_quiet(notebook):
         ('%alcf map df "Say {{title}}" -P fresh=1 -m sandbox/echo', "an option of its own"),
         ('%alcf map df "Say {{title}}" -o 7x -m sandbox/echo', "-o takes the name"),
         ('%alcf map df "Say {{title}}" -m sandbox/echo --on-error stop', "keep"),
+        ('%alcf map df "Say {{title}}" -m sandbox/echo --via post', "requests or batch"),
         ('%alcf map df "Say {{title}} -m sandbox/echo', "not closed"),
         ("%alcf runs opne x", "%alcf runs open"),
         ("%alcf runs open", "takes NAME"),
