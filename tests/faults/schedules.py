@@ -43,6 +43,7 @@ KINDS = {
     "refusal": 4,
     "model": 1,
     "endless": 0.15,
+    "smuggled": 0.5,
 }
 WEATHER = (0.0, 0.05, 0.2, 0.5, 0.9)
 """The share of requests that something befalls."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.faults import figures
 from tests.faults.columns import run_all
 from tests.faults.faults import FAULTS
 from tests.faults.schedules import ENDS_THE_RUN, LASTING, Schedule
@@ -25,6 +26,12 @@ def test_each_fault_alone(kind):
     cases = dict(alone(kind))
     trials = run_all(cases.values(), at_once=64)
     told = {name: trial.wrong for name, trial in zip(cases, trials, strict=True) if trial.wrong}
+    figures.record(
+        f"each fault alone in {kind}",
+        tried=len(cases),
+        wrong={"not as it must be": len(told)},
+        told="",
+    )
     assert not told
     for name, trial in zip(cases, trials, strict=True):
         check(name, kind, trial)
