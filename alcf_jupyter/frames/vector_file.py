@@ -27,7 +27,7 @@ ITEM: Final = 4
 
 def raw(vectors: NDArray[np.float32]) -> memoryview:
     """Return the bytes of vectors as they stand in the file, without a copy where possible."""
-    return memoryview(np.ascontiguousarray(vectors, "<f4").reshape(-1)).cast("B")
+    return np.ascontiguousarray(vectors, "<f4").data.cast("B")
 
 
 def stamps(vectors: NDArray[np.float32], start: int) -> list[Vector]:
