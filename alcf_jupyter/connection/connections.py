@@ -107,14 +107,20 @@ class _Body(httpx.AsyncByteStream):
         self._stream = stream
         self._connections = connections
         self._carrier: httpx.AsyncHTTPTransport | None = carrier
+        self._whole = False
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._stream.__aiter__()
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._stream:
+            yield part
+        self._whole = True
 
     async def aclose(self) -> None:
         """End it; a second call does nothing."""
         carrier, self._carrier = self._carrier, None
         if carrier is None:
+            return
+        if not self._whole:
+            self._connections._give_up(carrier)  # noqa: SLF001 - this module's own
             return
         try:
             await self._stream.aclose()

@@ -113,10 +113,12 @@ class Work(Protocol):
     """How units become requests, and answers become rows."""
 
     route: str
-    answer_bytes: int
 
     def body(self, pack: Pack) -> dict[str, Any]:
         """Return the request of a pack; may take long, and runs in a thread where `slow`."""
+
+    def longest(self, pack: Pack) -> int:
+        """Return how many bytes an answer may have at the most."""
 
     @property
     def slow(self) -> bool:
@@ -396,7 +398,7 @@ class Engine:
             call,
             self._model,
             lambda value: self.work.read(value, pack),
-            limit=self.work.answer_bytes,
+            limit=self.work.longest(pack),
             turn=turn,
         )
 

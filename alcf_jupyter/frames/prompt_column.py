@@ -96,7 +96,6 @@ class PromptColumn:
 
     kind = "map"
     route = "chat/completions"
-    answer_bytes = MAX_ANSWER_BYTES
 
     def __init__(
         self,
@@ -156,6 +155,10 @@ class PromptColumn:
             messages.append({"role": "assistant", "content": said})
             messages.append({"role": "user", "content": complaint(reason)})
         return {"messages": messages, **self._asking.body}
+
+    def longest(self, _pack: Pack) -> int:
+        """Return how many bytes an answer may have at the most."""
+        return MAX_ANSWER_BYTES
 
     def read(self, value: Any, _pack: Pack) -> Answer:
         """Return the answer of a row; raises AnswerError where it is none."""

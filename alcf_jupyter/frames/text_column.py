@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from alcf_jupyter.connection.call import BYTES_PER_VECTOR
 from alcf_jupyter.connection.origin import origin, sha256
-from alcf_jupyter.connection.transport import MAX_ANSWER_BYTES
 from alcf_jupyter.connection.vectors import matrix as read_matrix
 from alcf_jupyter.errors import AlcfError, AnswerError, ServiceError, UsageError
 from alcf_jupyter.frames import tables
@@ -39,6 +38,9 @@ nine requests a second that is more than the models embed, and little is lost wi
 
 _PER_TEXT_BYTES = 8
 """Quotes, comma and room for escapes around a text in a request."""
+
+_AROUND_BYTES = 1_000_000
+"""What stands around the vectors of an answer, or in their place, is shorter than this."""
 
 _BYTES_PER_TOKEN = 4
 _STATUSES = ("ok", "failed", "skipped", "pending")
@@ -128,7 +130,6 @@ class TextColumn:
         self.rows = len(values)
         self.unsent = Counter(one.status for one in self._rows if isinstance(one, Unfit))
         self.keys = keys(self._texts, run_identity)
-        self.answer_bytes = MAX_ANSWER_BYTES + limits.MAX_INPUTS * BYTES_PER_VECTOR
 
     def _place(self, texts: Sequence[str | Unfit], units: dict[str, int]) -> None:
         """Give each text a unit, a new one where it has not been seen."""
@@ -166,6 +167,10 @@ class TextColumn:
     def body(self, pack: Pack) -> dict[str, Any]:
         """Return the request of several texts."""
         return {**self._embedding.body, "input": [self._texts[unit] for unit in pack.units]}
+
+    def longest(self, pack: Pack) -> int:
+        """Return how many bytes an answer may have at the most."""
+        return _AROUND_BYTES + len(pack.units) * BYTES_PER_VECTOR
 
     def read(self, value: Any, pack: Pack) -> dialect.Vectors:
         """Return the embeddings of a request, one for each text; raises AnswerError otherwise."""

@@ -88,6 +88,7 @@ def test_what_was_not_needed_for_a_while_is_closed(monkeypatch):
             for _ in range(4)
         ]
         for response in held:
+            assert [part async for part in response.stream]
             await response.aclose()
         assert len(kept._all) == 4
         await asyncio.sleep(0.3)
@@ -128,3 +129,44 @@ def test_a_connection_is_given_back_after_a_failure_or_a_cancellation():
 
     with serving(answer) as server:
         asyncio.run(story(server))
+
+
+@pytest.mark.parametrize("where", ["before it", "within its head", "within its body"])
+def test_an_answer_that_is_given_up_leaves_no_dead_connection(where):
+    """Cancelled a hundred times: httpx's pool loses some of them, and would wait for them."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n"
+
+    def answer(peer, request):
+        if request.path != "/hang":
+            peer.send(whole({"n": 1}))
+            return
+        if where != "before it":
+            peer.send(head if where == "within its head" else head + b"\r\n{")
+        silent.wait(20)
+
+    async def story(server):
+        kept = Connections(made, 16)
+        for _ in range(6):
+            gone = [asyncio.create_task(hang(kept, server)) for _ in range(16)]
+            await asyncio.sleep(0.05)
+            for task in gone:
+                task.cancel()
+            await asyncio.gather(*gone, return_exceptions=True)
+            async with asyncio.timeout(5):
+                await asyncio.gather(*(one(kept, server) for _ in range(16)))
+        await kept.aclose()
+
+    async def hang(kept, server):
+        response = await kept.handle_async_request(httpx.Request("GET", f"{server.url}/hang"))
+        try:
+            async for _ in response.stream:
+                pass
+        finally:
+            await response.aclose()
+
+    silent = threading.Event()
+    with serving(answer) as server:
+        try:
+            asyncio.run(story(server))
+        finally:
+            silent.set()
