@@ -167,4 +167,4 @@ def test_a_killed_run_goes_on_where_it_was(mapper, kind):
         wrong=wrong,
         told=f"at {len(points)} points",
     )
-    assert not +wrong
+    assert not +wrong, wrong

@@ -42,6 +42,7 @@ def test_a_long_column_through_everything():
     moments = sorted(dice.sample(range(rows // 20, rows), KILLS + EXPIRIES))
     expiring = set(dice.sample(moments, EXPIRIES))
     wrong, known, runs, killed = Counter(), Counter(), 0, 0
+    failed = []
     mapper = Mapper()
     with (
         FaultServer({"m": Served(faults, seed=SEED)}, token="token-0") as server,
@@ -73,17 +74,18 @@ def test_a_long_column_through_everything():
             known = recorded(place / "run")
             killed += how["killed"]
             if not how["killed"] and how["status"] == 0:
-                break
-        result = json.loads((place / "result").read_text())
+                result = json.loads((place / "result").read_text())
+                failed.append(result["status"].count("failed"))
+                # a row that met four failures in a row is told as failed, and sent by the next run
+                if not failed[-1]:
+                    break
         sent, befell = len(server.ledger.sent), server.ledger.faults()
     mapper.close()
-    wrong["lost"] = abs(len(result["found"]) - rows) + result["status"].count("pending")
+    wrong["lost"] = abs(len(result["found"]) - rows) + rows - result["status"].count("ok")
     wrong["wrong"] = sum(
-        found is not None and found != answers.reply(TEMPLATE.replace("{{text}}", text))
+        found != answers.reply(TEMPLATE.replace("{{text}}", text))
         for found, text in zip(result["found"], texts(rows, "map"), strict=True)
     )
-    # a row that met four failures in a row is told as failed, and sent by the next run
-    failed = result["status"].count("failed")
     wrong[f"over {MOST_MEGABYTES} MB"] = int(result["megabytes"] > MOST_MEGABYTES)
     figures.record(
         "soak",
@@ -91,12 +93,12 @@ def test_a_long_column_through_everything():
         seeds=str(SEED),
         wrong=wrong,
         told=f"{befell.total():,} faults, {killed} kills, {EXPIRIES} expired tokens, "
-        f"{sent:,} requests in {runs} runs, {failed} rows told as failed, "
-        f"{result['megabytes']:.0f} MB",
+        f"{sent:,} requests in {runs} runs, {sum(failed)} rows told as failed and then "
+        f"sent by the next run, {result['megabytes']:.0f} MB",
     )
     assert killed >= KILLS - 1
-    assert failed <= rows * 0.001
-    assert not +wrong
+    assert sum(failed) <= rows * 0.001
+    assert not +wrong, wrong
 
 
 def _strike(server, pid, moments, expiring):
