@@ -17,7 +17,7 @@ from alcf_jupyter.frames.estimate import Estimate, tokens_in
 from alcf_jupyter.frames.journal_lines import Row
 from alcf_jupyter.frames.row_keys import keys
 from alcf_jupyter.frames.tables import Unfit
-from alcf_jupyter.frames.verdict import is_lasting
+from alcf_jupyter.frames.verdict import is_lasting, reason
 from alcf_jupyter.service import dialect
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class PromptColumn:
             self.keys[pack.units[0]],
             "failed",
             said if isinstance(said, str) else None,
-            reason=" ".join(part for part in (error.what, error.why) if part),
+            reason=reason(error),
             attempts=pack.attempts,
         )
         return Landed(pack.units, [row], lasting=is_lasting(error))

@@ -13,14 +13,14 @@ import pyarrow as pa
 from alcf_jupyter.connection.call import BYTES_PER_VECTOR
 from alcf_jupyter.connection.origin import origin, sha256
 from alcf_jupyter.connection.vectors import matrix as read_matrix
-from alcf_jupyter.errors import AlcfError, AnswerError, ServiceError, UsageError
+from alcf_jupyter.errors import AlcfError, AnswerError, UsageError
 from alcf_jupyter.frames import tables
 from alcf_jupyter.frames.engine import Landed, Pack
 from alcf_jupyter.frames.estimate import Estimate
 from alcf_jupyter.frames.journal_lines import Row
 from alcf_jupyter.frames.row_keys import keys
 from alcf_jupyter.frames.tables import Unfit
-from alcf_jupyter.frames.verdict import is_lasting
+from alcf_jupyter.frames.verdict import is_lasting, reason
 from alcf_jupyter.service import dialect, limits
 
 if TYPE_CHECKING:
@@ -201,10 +201,8 @@ class TextColumn:
 
     def failed(self, error: AlcfError, pack: Pack) -> Landed:
         """Return what became of a text that is given up."""
-        # a refusal's first line is the same for all; what was wrong with this text stands below
-        reason = error.why if error.why and isinstance(error, ServiceError) else error.what
         rows = [
-            Row(self.keys[unit], "failed", reason=reason, attempts=pack.attempts)
+            Row(self.keys[unit], "failed", reason=reason(error), attempts=pack.attempts)
             for unit in pack.units
         ]
         return Landed(pack.units, rows, lasting=is_lasting(error))

@@ -16,6 +16,7 @@ from alcf_jupyter.errors import (
     RateLimitError,
     RefusedError,
     ServerFailureError,
+    ServiceError,
     ServiceTimeoutError,
     SignInError,
     StreamFailedError,
@@ -88,3 +89,12 @@ def says_crowded(error: AlcfError) -> bool:
     if isinstance(error, ServerFailureError):
         return error.status in _CROWDED_STATUS
     return isinstance(error, DeadlineError)
+
+
+def reason(error: AlcfError) -> str:
+    """Return why a row failed, in the words for its column of reasons."""
+    if isinstance(error, RefusedError) and error.why:
+        return error.why  # its first line is the same for all
+    if isinstance(error, (ServiceError, InvalidAnswerError)):
+        return " ".join(part for part in (error.what, error.why) if part)
+    return error.what
