@@ -10,7 +10,8 @@ LOCK := requirements/test.txt
 TESTS ?=
 WORKERS ?= auto
 # on two cores the workers' threads of linear algebra would only get in each other's way
-PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadscope \
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest \
+	-n $(WORKERS) --maxprocesses 4 --dist loadscope --no-loadscope-reorder \
 	--nbval --nbval-current-env --nbval-cell-timeout=60 --nbval-sanitize-with=notebooks/sanitize.cfg
 
 # hashes, no address of an index, and every Python from 3.11 on

@@ -17,3 +17,16 @@ def clean_environ(tmp_path_factory):
     yield os.environ
     os.environ.clear()
     os.environ.update(before)
+
+
+_LONG = ("tests/ui/", "tests/faults/", ".ipynb", "tests/notebook/")
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with what takes long, so that no worker is left with it alone at the end."""
+
+    def rank(item):
+        name = item.nodeid.partition("::")[0]
+        return next((n for n, long in enumerate(_LONG) if long in name), len(_LONG))
+
+    items.sort(key=rank)

@@ -81,6 +81,11 @@ def launch(
         raise UsageError(
             f"on_error={on_error!r} is neither 'keep' nor 'raise'.", do="Leave it out."
         )
+    if on_error == "raise" and job.unsent["failed"]:
+        raise UsageError(
+            f"{job.unsent['failed']:,} rows cannot be sent as they are; nothing was sent.",
+            do="Leave on_error out, and look at the column 'reason' of the result.",
+        )
     talk = client()
     scale = _scale(talk.profile)
     keeps = Limits(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import threading
 import time
@@ -433,4 +434,5 @@ class Run:
         if self._watchers:
             progress = self.progress
             for callback in list(self._watchers):
-                callback(progress)
+                with contextlib.suppress(Exception):  # who watches a run must not end it
+                    callback(progress)

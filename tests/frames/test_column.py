@@ -354,6 +354,9 @@ def test_the_same_refusal_of_the_first_rows_stops_the_run(model):
 
 def test_the_first_failed_row_may_end_it(model):
     model.answers = {"bad": gateway_error(400, "x", "too long")}
+    with pytest.raises(UsageError, match="1 rows cannot be sent"):
+        run(["a", ["no text"], "c"], on_error="raise")
+    assert model.bodies == []
     with pytest.raises(AlcfError, match="too long") as told:
         run(["a", "bad", "c"], on_error="raise", concurrency=1)
     assert told.value.result["status"].tolist()[:2] == ["ok", "failed"]
@@ -374,6 +377,7 @@ def test_a_run_in_the_background(model):
     background = run(texts, background=True, concurrency=4)
     seen = []
     background.watch(seen.append)
+    background.watch(lambda _: 1 / 0)
     while not background.progress.ok:
         background.wait(0.02)
     assert background.running
