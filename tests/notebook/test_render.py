@@ -254,6 +254,7 @@ def test_the_words_survive():
 @pytest.mark.parametrize("size", [4_000, 20_000])
 def test_entangled_text_takes_bounded_time(unit, size):
     text = unit * (size // len(unit))
+    Inspector(to_html("a first *use* imports what it needs, which is not what is measured"))
     before = time.process_time()
     Inspector(to_html("|a|b|\n|-|-|\n" + text if unit == "|a|b|\n" else text))
     assert time.process_time() - before < 1.5 * size / 10_000
