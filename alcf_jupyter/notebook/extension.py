@@ -10,6 +10,7 @@ from IPython.core.completer import context_matcher
 from alcf_jupyter import progress
 from alcf_jupyter.errors import SignInError
 from alcf_jupyter.frames import accessor
+from alcf_jupyter.notebook.panel import target
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
@@ -45,11 +46,13 @@ def load(shell: InteractiveShell) -> None:
     shell.events.register("post_run_cell", magics.forget_shown)
     shell.events.register("post_run_cell", offer_sign_in)
     shell.events.register("post_run_cell", extend_pandas)
+    shell.events.register("post_run_cell", note_use)
     for name in _ANSWERS:
         _formatter(shell).for_type_by_name(*name, magics.show_reply)
     _formatter(shell).for_type_by_name(*_RUN, partial(show_run, shell))
     progress.report_to(partial(observe, shell))
     shell.Completer.custom_matchers.append(matcher)
+    target.register(shell)
     _loaded[id(shell)] = (magics, before)
 
 
@@ -66,6 +69,8 @@ def unload(shell: InteractiveShell) -> None:
     shell.events.unregister("post_run_cell", magics.forget_shown)
     shell.events.unregister("post_run_cell", offer_sign_in)
     shell.events.unregister("post_run_cell", extend_pandas)
+    shell.events.unregister("post_run_cell", note_use)
+    target.unregister(shell)
     if matcher in shell.Completer.custom_matchers:
         shell.Completer.custom_matchers.remove(matcher)
     progress.report_to(None)
@@ -90,6 +95,11 @@ def matcher(context: CompletionContext) -> SimpleMatcherResult:
 def extend_pandas(*_: object) -> None:
     """Give tables and columns their ``.alcf``, once a cell has imported pandas."""
     accessor.register()
+
+
+def note_use(*_: object) -> None:
+    """Let the states in the panel be followed for as long as cells are run."""
+    target.touch()
 
 
 def observe(shell: InteractiveShell) -> RunObserver:

@@ -36,8 +36,8 @@ def table(models: Sequence[Model], more: int = 0) -> str:
     return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>{foot}"
 
 
-def details(model: Model, cluster: Cluster | None) -> str:
-    """Return all that is known of a model, as HTML."""
+def facts(model: Model, cluster: Cluster | None) -> dict[str, str]:
+    """Return all that is known of a model, each fact by its name; a server's words as they are."""
     cold = cluster is not None and cluster.starts_on_request and model.state is State.OFFLINE
     nodes = cluster.free_nodes if cluster else None
     first, last = COLD_START_MINUTES
@@ -54,11 +54,15 @@ def details(model: Model, cluster: Cluster | None) -> str:
         "Cold start": f"{first} to {last} minutes after a request" if cold else "",
         "About": model.description,
     }
+    return {name: value for name, value in told.items() if value}
+
+
+def details(model: Model, cluster: Cluster | None) -> str:
+    """Return all that is known of a model, as HTML."""
     rows = "".join(
         f'<tr><th style="text-align:left;padding-right:1em">{fact}</th>'
         f"<td>{escape_line(value)}</td></tr>"
-        for fact, value in told.items()
-        if value
+        for fact, value in facts(model, cluster).items()
     )
     head = f"<b>{escape_line(model.id)}</b>"
     return f'<div style="line-height:1.5">{head}<table>{rows}</table></div>'

@@ -1,0 +1,23 @@
+"""The runs of this process that somebody still holds, for whoever shows or steers them."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from alcf_jupyter.frames.run import Run
+
+_number = itertools.count(1)
+_runs: weakref.WeakValueDictionary[str, Run] = weakref.WeakValueDictionary()
+
+
+def add(run: Run) -> None:
+    """Remember a run for as long as it goes on or its frame is held."""
+    _runs[str(next(_number))] = run
+
+
+def known() -> dict[str, Run]:
+    """Return the runs by their key, the latest first."""
+    return dict(sorted(_runs.items(), key=lambda one: -int(one[0])))

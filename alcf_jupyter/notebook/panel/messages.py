@@ -1,0 +1,82 @@
+"""What comes from the JupyterLab extension, checked against `protocol.json`."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from alcf_jupyter.errors import AlcfError, UsageError
+from alcf_jupyter.plain import brief
+
+
+def protocol() -> int:
+    """Return the version of the protocol that is spoken here."""
+    number: int = _page()["x-protocol"]
+    return number
+
+
+def validator(name: str) -> Draft202012Validator:
+    """Return what checks a message against a definition of `protocol.json`, such as ``FromLab``."""
+    page = _page()
+    return Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": page["$defs"]})
+
+
+def read(data: object, name: str = "FromLab") -> dict[str, Any]:
+    """Return a message that is as the protocol says.
+
+    Parameters
+    ----------
+    data
+        What came.
+    name
+        The definition it has to fit.
+
+    Raises
+    ------
+    UsageError
+        It is no such message.
+    """
+    wrong = best_match(_validator(name).iter_errors(data))
+    if wrong is not None:
+        raise UsageError(
+            "A message of the JupyterLab extension cannot be read.",
+            why=brief(wrong.message, 160),
+            do="Reload the page; if it comes again:  %alcf doctor",
+        )
+    assert isinstance(data, dict)  # noqa: S101 - every definition is an object
+    return data
+
+
+def reply(to: object, said: str = "", error: AlcfError | None = None) -> dict[str, Any]:
+    """Return the answer to a message.
+
+    Parameters
+    ----------
+    to
+        Its id, if it has one.
+    said
+        What was done, in words.
+    error
+        Why it was not.
+    """
+    return {
+        "type": "reply",
+        "to": to if isinstance(to, int) and not isinstance(to, bool) else None,
+        "said": said,
+        "error": error and {"what": error.what, "why": error.why, "do": error.do},
+    }
+
+
+@cache
+def _page() -> dict[str, Any]:
+    file = resources.files(__package__) / "protocol.json"
+    page: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return page
+
+
+_validator = cache(validator)

@@ -1,0 +1,152 @@
+"""What the panel shows, part by part, as `protocol.json` has it; nothing here asks the service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from alcf_jupyter import progress
+from alcf_jupyter.connection import session
+from alcf_jupyter.frames import live_runs
+from alcf_jupyter.notebook import run_view
+from alcf_jupyter.notebook.text import one_line
+from alcf_jupyter.notebook.widgets import facts
+from alcf_jupyter.service.catalog import READINESS, State
+
+if TYPE_CHECKING:
+    from alcf_jupyter.connection.client import Client
+    from alcf_jupyter.frames.run import Run
+    from alcf_jupyter.notebook.panel.looks import Looks
+    from alcf_jupyter.service.catalog import Cluster, Model
+
+_MOST_RUNS: Final = 20
+_LONG: Final = 400
+
+
+def status(client: Client, looks: Looks) -> dict[str, Any]:
+    """Return where the notebook is connected to, as whom, and the models it uses."""
+    chosen = session.defaults()
+    return {
+        "type": "status",
+        "service": one_line(client.profile),
+        "account": _account(client, looks),
+        "chat": _chosen(client, chosen["chat"]),
+        "embed": _chosen(client, chosen["embed"]),
+    }
+
+
+def models(client: Client, looks: Looks) -> dict[str, Any]:
+    """Return every model with its state."""
+    known = client.known
+    clusters = {cluster.name: cluster for cluster in known.clusters}
+    return {
+        "type": "models",
+        "checked": client.checked_at,
+        "followed": looks.followed,
+        "note": looks.trouble("models"),
+        "warnings": [one_line(warning, _LONG) for warning in known.warnings],
+        "models": [_model(one, clusters.get(one.cluster)) for one in known.models],
+    }
+
+
+def runs() -> dict[str, Any]:
+    """Return the runs of this kernel, but for short ones that went by without a word."""
+    shown = [
+        _run(key, run)
+        for key, run in live_runs.known().items()
+        if run.progress.rows > progress.FEW or run.progress.state != "finished"
+    ]
+    return {"type": "runs", "runs": shown[:_MOST_RUNS]}
+
+
+def batches(looks: Looks) -> dict[str, Any]:
+    """Return the batches of this account as they were at the last look."""
+    return {
+        "type": "batches",
+        "checked": looks.at("batches"),
+        "note": looks.trouble("batches"),
+        "batches": looks.batches,
+    }
+
+
+def nothing(part: str, why: str) -> dict[str, Any]:
+    """Return a part of which nothing is known, and why."""
+    if part == "status":
+        account = {"state": "unknown", "words": "not asked yet", "until": None}
+        chosen = session.defaults()
+        return {
+            "type": part,
+            "service": why,
+            "account": account,
+            "chat": _unseen(chosen["chat"]),
+            "embed": _unseen(chosen["embed"]),
+        }
+    if part == "runs":
+        return {"type": part, "runs": []}
+    told: dict[str, Any] = {"type": part, "checked": None, "note": why, part: []}
+    return told | ({"followed": False, "warnings": []} if part == "models" else {})
+
+
+def starts(model: Model, cluster: Cluster | None) -> bool:
+    """Tell whether a request would start a model that is not running."""
+    ready = (State.LIVE, State.STARTING, State.QUEUED, State.UNKNOWN)
+    return cluster is not None and cluster.starts_on_request and model.state not in ready
+
+
+def _account(client: Client, looks: Looks) -> dict[str, Any]:
+    if not client.profile.is_gateway or client.profile.name == "sandbox":
+        return {"state": "none", "words": "needs no sign-in", "until": None}
+    if looks.refused:
+        return {"state": "signed out", "words": one_line(looks.refused, _LONG), "until": None}
+    token = client.credential.token
+    if token is None:
+        return {"state": "unknown", "words": "not asked yet", "until": None}
+    who = looks.who or client.signed_in_by
+    return {"state": "signed in", "words": one_line(who), "until": token.expires_at}
+
+
+def _chosen(client: Client, name: str | None) -> dict[str, str] | None:
+    if not name:
+        return None
+    wanted = session.current().aliases.get(name, name)
+    found = [one for one in client.known.models if one.id.casefold() == wanted.casefold()]
+    if not found:
+        return _unseen(wanted)
+    best = min(found, key=lambda one: READINESS[one.state])
+    return {"model": one_line(best.id), "cluster": one_line(best.cluster), "state": str(best.state)}
+
+
+def _unseen(name: str | None) -> dict[str, str] | None:
+    """Return a model of which only the name is known."""
+    if not name:
+        return None
+    return {"model": one_line(name), "cluster": "", "state": str(State.UNKNOWN)}
+
+
+def _model(model: Model, cluster: Cluster | None) -> dict[str, Any]:
+    return {
+        # whole: it is what `use` and `warm` are told again
+        "id": model.id,
+        "cluster": model.cluster,
+        "state": str(model.state),
+        "note": one_line(facts.queue_note(model)),
+        "starts": starts(model, cluster),
+        "can_chat": model.can_chat,
+        "can_embed": model.can_embed,
+        "facts": [
+            [name, one_line(text, _LONG)] for name, text in facts.facts(model, cluster).items()
+        ],
+    }
+
+
+def _run(key: str, run: Run) -> dict[str, Any]:
+    now = run.progress
+    waits = one_line(now.words)
+    return {
+        "key": key,
+        "title": run_view.title(run),
+        "state": now.state,
+        "words": " · ".join(part for part in (run_view.facts(now), waits) if part),
+        "rows": now.rows,
+        "done": now.rows - now.pending,
+        "failed": now.failed,
+    }
