@@ -7,7 +7,6 @@ without a trace.
 from __future__ import annotations
 
 import asyncio
-import heapq
 import random
 import time
 from dataclasses import dataclass, field
@@ -25,10 +24,11 @@ from alcf_jupyter.errors import (
     RateLimitError,
     ServiceTimeoutError,
 )
+from alcf_jupyter.frames.packs import PackQueue
 from alcf_jupyter.frames.verdict import Verdict, says_crowded, verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.pace import Turn
     from alcf_jupyter.frames.journal_lines import Row
     from alcf_jupyter.frames.lane import Lane
+    from alcf_jupyter.frames.packs import Pack
     from alcf_jupyter.frames.token_window import TokenWindow
     from alcf_jupyter.service.catalog import Model
     from alcf_jupyter.service.dialect import Answer, Usage, Vectors
@@ -59,29 +60,6 @@ _SAME_REFUSALS = 5
 _LEAST_SECONDS = 2.0
 _LAST_SECONDS = 1.0
 _MOST_TIMEOUTS = 2
-
-
-@dataclass(slots=True)
-class Pack:
-    """What goes into one request.
-
-    Attributes
-    ----------
-    units
-        The numbers of its units, which are a run's rows or different texts.
-    tokens
-        About how many tokens it takes.
-    attempts
-        How often it was sent and brought nothing.
-    complaint
-        What was wrong with the form of the last answer, and that answer.
-    """
-
-    units: Sequence[int]
-    tokens: int
-    attempts: int = 0
-    complaint: tuple[str, str] | None = None
-    failing_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +161,6 @@ class Engine:
         What is asked.
     limits
         What to keep to.
-    emit
-        Takes `Landed` and `Status`, in the loop's thread.
     service
         Who is asked, as it is recorded for a replay.
 
@@ -204,23 +180,20 @@ class Engine:
     call: Call
     work: Work
     limits: Limits
-    emit: Callable[[Landed | Status], None]
     service: str = ""
     taken: int = 0
     served: str = ""
     ended: str = ""
     paused_by: AlcfError | None = None
     _model: Model | None = None
-    _packs: Iterator[Pack] = field(default_factory=lambda: iter(()))
-    _fresh: Pack | None = None
-    _again: list[tuple[float, int, Pack]] = field(default_factory=list)
+    _emit: Callable[[Landed | Status], None] | None = None
+    _queue: PackQueue = field(default_factory=lambda: PackQueue(()))
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _going: asyncio.Event = field(default_factory=asyncio.Event)
     _trouble: _Trouble | None = None
     _fatal: AlcfError | None = None
     _main: asyncio.Task[None] | None = None
-    _number: int = 0
     _given: int = 0
     _succeeded_at: float | None = None
     _ready_at: float = float("-inf")
@@ -229,8 +202,15 @@ class Engine:
     def __post_init__(self) -> None:
         self._going.set()
 
-    async def run(self, packs: Iterable[Pack]) -> None:
+    async def run(self, packs: Iterable[Pack], emit: Callable[[Landed | Status], None]) -> None:
         """Send everything; returns when all has landed, or the time is over.
+
+        Parameters
+        ----------
+        packs
+            What to send.
+        emit
+            Takes what lands, and what is waited for, in the loop's thread.
 
         Raises
         ------
@@ -238,9 +218,7 @@ class Engine:
             What ends the whole run; what had landed by then was emitted.
         """
         self._main = asyncio.current_task()
-        # one at a time: of a million rows the packs alone would take 200 MB
-        self._packs = iter(packs)
-        self._fresh = next(self._packs, None)
+        self._queue, self._emit = PackQueue(packs), emit
         try:
             if not self.ended and not replay.playing():
                 self._model = await self._first_ready()
@@ -280,42 +258,31 @@ class Engine:
         self._news.set()
 
     def _left(self) -> bool:
-        return bool(self._fresh or self._again or self._tasks or self._trouble)
+        return bool(self._queue or self._tasks or self._trouble)
 
     async def _step(self) -> None:
         """Start one request, or wait for something to happen."""
         if self._trouble is not None and self._going.is_set():
             await self._until_live()
             return
-        pack, early = self._next()
-        if pack is not None and early <= 0:
+        early = self._early()
+        if early <= 0:
             turn = await self.caller.turn()
             if self._fatal is None and self._trouble is None and self._going.is_set():
-                self._start(self._taken_out(), turn)
+                self._start(self._queue.take(time.monotonic()), turn)
                 return
             turn.ends()
         await self._wait(early)
 
-    def _next(self) -> tuple[Pack | None, float]:
-        """Return the pack that goes next, and the seconds until it may."""
-        limits, now = self.limits, time.monotonic()
-        if not self._going.is_set() or not (self._fresh or self._again):
-            return None, float("inf")
-        due = self._again[0][0] - now if self._again else float("inf")
-        if self._fresh and due > 0:
-            pack, soon = self._fresh, 0.0
-        else:
-            pack, soon = self._again[0][2], max(0.0, due)
+    def _early(self) -> float:
+        """Return the seconds until the next request may go; infinite until there is news."""
+        if not self._going.is_set() or not self._queue:
+            return float("inf")
+        now = time.monotonic()
+        pack, soon = self._queue.next(now)
         held = self._given - self.taken
-        early = max(soon, limits.lane.early(now, held), limits.tokens.early(now, pack.tokens))
-        return pack, early
-
-    def _taken_out(self) -> Pack:
-        due = self._again and self._again[0][0] <= time.monotonic()
-        if due or not self._fresh:
-            return heapq.heappop(self._again)[2]
-        pack, self._fresh = self._fresh, next(self._packs, None)
-        return pack
+        lane, tokens = self.limits.lane, self.limits.tokens
+        return max(soon, lane.early(now, held), tokens.early(now, pack.tokens))
 
     async def _wait(self, seconds: float) -> None:
         """Wait for news, at the most so long; notes that the time is over."""
@@ -404,7 +371,7 @@ class Engine:
 
     def _give(self, landed: Landed) -> None:
         self._given += 1
-        self.emit(landed)
+        self._tell(landed)
 
     def _failed(self, pack: Pack, call: Call, error: AlcfError, left_at: float) -> None:
         """Decide what a failure means, and do it."""
@@ -412,12 +379,12 @@ class Engine:
         what = verdict(error)
         if what is Verdict.THROTTLED:
             lane.throttled(now, left_at)
-            self._later(pack, now)
+            self._queue.again(pack, now)
         elif what is Verdict.TOKENS:
             assert isinstance(error, RateLimitError)  # noqa: S101 - what the verdict says
             lane.out_of_tokens(now, tokens.refused(now, *error.used))
             self._say("The tokens of this minute are used up; waiting for the next.")
-            self._later(pack, now)
+            self._queue.again(pack, now)
         elif what is Verdict.FORM:
             lane.refused()
             self._succeeded_at = now
@@ -438,17 +405,6 @@ class Engine:
             lane.failed(now, left_at, crowded=says_crowded(error))
             self._may_pass(pack, error, away=what is Verdict.AWAY)
 
-    def _later(self, pack: Pack, due: float) -> None:
-        self._number += 1
-        heapq.heappush(self._again, (due, self._number, pack))
-
-    def _halved(self, pack: Pack, attempts: int = 0) -> None:
-        """Send the halves of a pack before anything else: what is at fault is found soon."""
-        for half in reversed(halves(pack)):
-            half.attempts = attempts
-            self._number += 1
-            heapq.heappush(self._again, (0.0, -self._number, half))
-
     def _misshapen(self, pack: Pack, error: AlcfError) -> None:
         """Ask once more for an answer in the form asked for."""
         pack.attempts += 1
@@ -456,12 +412,12 @@ class Engine:
             self._give(self.work.failed(error, pack))
             return
         pack.complaint = (error.why, str(error.reply or ""))
-        self._later(pack, time.monotonic())
+        self._queue.again(pack, time.monotonic())
 
     def _refused(self, pack: Pack, error: AlcfError) -> None:
         """Give the units at fault up: of several, halves are sent until one stands alone."""
         if len(pack.units) > 1:
-            self._halved(pack)
+            self._queue.divide(pack)
             return
         pack.attempts += 1
         self._give(self.work.failed(error, pack))
@@ -483,13 +439,13 @@ class Engine:
         divisible = len(pack.units) > 1 and not isinstance(error, MixedUpError)
         most = _TOGETHER_ATTEMPTS if divisible else MOST_ATTEMPTS
         if pack.attempts < most or (away and nobody and since is not None):
-            self._later(pack, now + self.limits.lane.retry_pause(pack.attempts))
+            self._queue.again(pack, now + self.limits.lane.retry_pause(pack.attempts))
             if not self.limits.lane.is_open:
                 self._say(f"{error.what} Trying again.")
         elif away and since is None:
             self._fatal = error  # it has never been there
         elif divisible:
-            self._halved(pack, _TOGETHER_ATTEMPTS - 1)
+            self._queue.divide(pack, _TOGETHER_ATTEMPTS - 1)
         else:
             self._give(self.work.failed(error, pack))
         last = max(since or now, self._ready_at)
@@ -499,19 +455,24 @@ class Engine:
     def _cold(self, pack: Pack, call: Call, error: AlcfError, left_at: float) -> None:
         new = self._succeeded_at is None and isinstance(error, MaintenanceError)
         if new or not self.limits.patient or not self.caller.is_gateway:
-            self._later(pack, time.monotonic())
+            self._queue.again(pack, time.monotonic())
             self._fatal = error
         elif left_at >= self._ready_at and self._trouble is None:
             self._trouble = _Trouble(error, call, pack)
             self.limits.lane.close()
         else:
-            self._later(pack, time.monotonic())
+            self._queue.again(pack, time.monotonic())
 
     def _signed_out(self, pack: Pack, error: AlcfError) -> None:
-        self._later(pack, time.monotonic())
-        if not self.limits.pausable:
+        self._queue.again(pack, time.monotonic())
+        if self.limits.pausable:
+            self._pause_for(error)
+        else:
             self._fatal = error
-        elif self.paused_by is None:
+
+    def _pause_for(self, error: AlcfError) -> None:
+        """Pause until the user has signed in and says so."""
+        if self.paused_by is None:
             self.paused_by = error
             self.pause()
             self._say(str(error))
@@ -547,16 +508,14 @@ class Engine:
         trouble, self._trouble = self._trouble, None
         assert trouble is not None and self._model is not None  # noqa: S101, PT018 - as called
         trouble.call.deadline = self.limits.deadline
-        self._later(trouble.pack, time.monotonic())
         try:
             model = await self._looked_up(trouble, self._model)
         except ServiceTimeoutError as error:
             self._too_slow(trouble.pack, error)
+            return
         except AlcfError as error:
             if verdict(error) is Verdict.SIGN_IN and self.limits.pausable:
-                self.paused_by = error
-                self.pause()
-                self._say(str(error))
+                self._pause_for(error)
             elif verdict(error) in (Verdict.AWAY, Verdict.AGAIN):
                 # the state cannot be had now: one request finds out
                 self.limits.lane.pause(time.monotonic(), self.limits.lane.retry_pause(1))
@@ -565,6 +524,7 @@ class Engine:
         else:
             self._model = await self._ready(model)
             self.limits.lane.close()
+        self._queue.again(trouble.pack, time.monotonic())
 
     async def _looked_up(self, trouble: _Trouble, model: Model) -> Model:
         """Return the model as it is now; raises ServiceTimeoutError where it runs after all."""
@@ -577,17 +537,17 @@ class Engine:
     def _too_slow(self, pack: Pack, error: ServiceTimeoutError) -> None:
         """Give up a request that a running model takes too long for: it would again."""
         pack.attempts += 1
-        if pack.attempts >= _MOST_TIMEOUTS:
-            self._again = [waiting for waiting in self._again if waiting[2] is not pack]
-            heapq.heapify(self._again)
+        if pack.attempts < _MOST_TIMEOUTS:
+            self._queue.again(pack, time.monotonic())
+        else:
             self._give(self.work.failed(error, pack))
 
     def _say(self, words: str) -> None:
-        self.emit(Status(words))
+        self._tell(Status(words))
 
     def _tell(self, event: object) -> None:
-        if isinstance(event, Status):
-            self.emit(event)
+        if self._emit is not None and isinstance(event, (Landed, Status)):
+            self._emit(event)
 
     async def _cancel(self) -> None:
         if self._fatal is not None and self._tasks:
@@ -597,11 +557,3 @@ class Engine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def halves(pack: Pack) -> tuple[Pack, Pack]:
-    """Return the two halves of a pack of several units, each as new."""
-    middle = len(pack.units) // 2
-    parts = (pack.units[:middle], pack.units[middle:])
-    first, last = (Pack(part, pack.tokens * len(part) // len(pack.units)) for part in parts)
-    return first, last

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from alcf_jupyter.connection import replay
 from alcf_jupyter.connection.deadline import Deadline
@@ -96,7 +96,7 @@ def launch(
         pausable=background,
         scale=scale,
     )
-    engine = Engine(talk.caller, call, job, keeps, _nowhere, talk.service)
+    engine = Engine(talk.caller, call, job, keeps, talk.service)
     journal = None
     if replay.active() is None and (checkpoint is not None or not _is_one_request(job)):
         journal = _journal(job, call, identity, checkpoint, fresh=fresh)
@@ -148,7 +148,3 @@ def _widths(concurrency: int | None) -> tuple[int, int]:
 def _scale(profile: Profile) -> float:
     """Return what a second of the service is here; a stand-in's clock runs as fast as its polls."""
     return profile.poll_seconds / limits.JOBS_CACHE_SECONDS if profile.is_gateway else 1.0
-
-
-def _nowhere(_event: Any) -> None:
-    raise AssertionError  # pragma: no cover - the run takes what the engine emits

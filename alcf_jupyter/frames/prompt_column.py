@@ -12,9 +12,10 @@ from alcf_jupyter.connection.origin import origin, sha256
 from alcf_jupyter.connection.transport import MAX_ANSWER_BYTES
 from alcf_jupyter.errors import AlcfError, InvalidAnswerError, UsageError
 from alcf_jupyter.frames import tables
-from alcf_jupyter.frames.engine import Landed, Pack
+from alcf_jupyter.frames.engine import Landed
 from alcf_jupyter.frames.estimate import Estimate, tokens_in
 from alcf_jupyter.frames.journal_lines import Row
+from alcf_jupyter.frames.packs import Pack
 from alcf_jupyter.frames.row_keys import keys
 from alcf_jupyter.frames.tables import Unfit
 from alcf_jupyter.frames.verdict import is_lasting, reason

@@ -9,13 +9,14 @@ import time
 from collections import Counter, deque
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from alcf_jupyter.connection import loop
 from alcf_jupyter.connection.call import Status
 from alcf_jupyter.errors import AlcfError, DeadlineError
+from alcf_jupyter.frames import live_runs
 from alcf_jupyter.frames.engine import Engine, Landed, Work
 from alcf_jupyter.frames.run_progress import Progress
 
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from alcf_jupyter.frames.engine import Pack
     from alcf_jupyter.frames.journal import Journal
     from alcf_jupyter.frames.journal_lines import Row
+    from alcf_jupyter.frames.packs import Pack
     from alcf_jupyter.frames.result_file import ResultFile
 
 _NEWS_SECONDS = 0.25
@@ -147,6 +148,7 @@ class Run:
         """Begin; returns at once."""
         # errors say how to type it where the user is: in a cell, or in Python
         live = partial(contextvars.copy_context().run, self._live)
+        live_runs.add(self)
         threading.Thread(target=live, name="alcf_jupyter run", daemon=True).start()
         return self
 
@@ -303,13 +305,12 @@ class Run:
         if not pending:
             return
 
-        def begin(emit: Callable[[Landed | Status], None]) -> Any:
-            self._engine.emit = emit
-            return self._engine.run(self._job.packs(pending))
-
-        for portion in loop.portions(begin):
-            self._take(portion)
-            self._tell()
+        begin = partial(self._engine.run, self._job.packs(pending))
+        # closed, so that an error of ours ends the requests, too
+        with contextlib.closing(loop.portions(begin)) as portions:
+            for portion in portions:
+                self._take(portion)
+                self._tell()
 
     def _take(self, portion: Sequence[Landed | Status]) -> None:
         """Record what has come, and count it then."""

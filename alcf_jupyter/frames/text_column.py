@@ -15,9 +15,10 @@ from alcf_jupyter.connection.origin import origin, sha256
 from alcf_jupyter.connection.vectors import matrix as read_matrix
 from alcf_jupyter.errors import AlcfError, AnswerError, UsageError
 from alcf_jupyter.frames import tables
-from alcf_jupyter.frames.engine import Landed, Pack
+from alcf_jupyter.frames.engine import Landed
 from alcf_jupyter.frames.estimate import Estimate
 from alcf_jupyter.frames.journal_lines import Row
+from alcf_jupyter.frames.packs import Pack
 from alcf_jupyter.frames.row_keys import keys
 from alcf_jupyter.frames.tables import Unfit
 from alcf_jupyter.frames.verdict import is_lasting, reason
