@@ -47,19 +47,11 @@ def finish(run: Run, watcher: RunObserver) -> pd.DataFrame:
         except KeyboardInterrupt:
             run.stop()
             run.wait(_STOPPING_SECONDS)
-            words = f"Interrupted. {_rest(run)}"
+            words = f"Interrupted. {run.kept}; run it again to go on."
         if run.error is not None:
-            watcher.close(counts(run.progress))
-            raise run.error
-        frame = run.so_far()
-        if not words and run.progress.state == "stopped":
-            words = f"The time is over. {_rest(run)}"
-        return frame
+            words = counts(run.progress)
+        elif not words and run.progress.state == "stopped":
+            words = f"The time is over. {run.kept}; run it again to go on."
+        return run.so_far() if run.running else run.result()
     finally:
         watcher.close(words)
-
-
-def _rest(run: Run) -> str:
-    kept = "are done and recorded" if run.recorded_in else "are done"
-    now = run.progress
-    return f"{now.done:,} of {now.rows:,} rows {kept}; run it again to go on."

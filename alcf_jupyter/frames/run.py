@@ -15,10 +15,11 @@ import numpy as np
 
 from alcf_jupyter.connection import loop
 from alcf_jupyter.connection.call import Status
-from alcf_jupyter.errors import AlcfError, DeadlineError
+from alcf_jupyter.errors import AlcfError, DeadlineError, JournalError
 from alcf_jupyter.frames import live_runs
 from alcf_jupyter.frames.engine import Engine, Landed, Work
 from alcf_jupyter.frames.run_progress import Progress
+from alcf_jupyter.plain import brief
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -171,6 +172,12 @@ class Run:
         return str(self._journal.folder) if self._journal else ""
 
     @property
+    def kept(self) -> str:
+        """How many rows have an answer, and whether those are recorded, in words."""
+        done = f"{self._answered:,} of {self._job.rows:,} rows are done"
+        return f"{done} and recorded" if self._journal else done
+
+    @property
     def progress(self) -> Progress:
         """How far it is."""
         rows, now = self._job.rows, time.monotonic()
@@ -211,7 +218,7 @@ class Run:
         """End it: what is finished is recorded and stays, the rest is pending."""
         if self.running:
             _stopping.add(self.recorded_in)
-        loop.current().call_soon_threadsafe(self._engine.stop)
+            loop.current().call_soon_threadsafe(self._engine.stop)
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until it has ended, at the most so long; tell whether it has."""
@@ -239,17 +246,18 @@ class Run:
                     f"The run has not ended: {self.progress}.",
                     do="It goes on; see how far:  run.progress",
                 )
-        if self.error is not None:
-            raise self.error
-        return self.so_far()
+        if self.error is None:
+            return self.so_far()
+        with contextlib.suppress(Exception):  # why it ended is more than what there is
+            self.error.result = self.so_far()
+        raise self.error
 
     def so_far(self) -> pd.DataFrame:
         """Return the frame as it is now; rows that have not come are pending."""
         if self._frame is not None:
             return self._frame
         ended = not self.running
-        progress = self.progress
-        outcome = Outcome(self._vectors, self._engine, progress, self._requests)
+        outcome = Outcome(self._vectors, self._engine, self.progress, self._requests)
         frame = self._job.frame(list(self._found), outcome)
         if ended:
             self._frame = frame
@@ -282,20 +290,21 @@ class Run:
 
     def _live(self) -> None:
         try:
-            self._send()
-            if self._written is not None:
-                self._written.write(self.so_far())
+            with self._journal or contextlib.nullcontext():
+                self._send()
+                if self._written is not None and not self._engine.ended:
+                    self._frame = self.so_far()
+                    self._written.write(self._frame)
         except AlcfError as error:
             self.error = error
+            if self._answered and not isinstance(error, JournalError):
+                error.why = f"{error.why} {self.kept}.".strip()
         except Exception as error:  # noqa: BLE001 - shown by result(), where the user looks
-            self.error = AlcfError(f"The run failed: {error!r}", do="Run it again; it goes on.")
+            failed = f"The run failed: {brief(repr(error))}"
+            self.error = AlcfError(failed, do="Run it again; it goes on.")
             self.error.__cause__ = error
         finally:
-            if self._journal is not None:
-                self._journal.close()
             self._ended_at = time.monotonic()
-            if self.error is not None:
-                self._add_result(self.error)
             _stopping.discard(self.recorded_in)
             self._ended.set()
             self._tell(soon=True)
@@ -393,16 +402,12 @@ class Run:
                         do='To go on past failed rows:  on_error="keep"',
                     )
 
-    def _add_result(self, error: AlcfError) -> None:
-        error.result = self.so_far()
-        now = self.progress
-        if now.done > now.skipped:
-            kept = "recorded" if self._journal else "in the error's .result"
-            done = f"{now.done:,} of {now.rows:,} rows are done and {kept}."
-            error.why = f"{error.why} {done}".strip()
-
     def _weight(self, unit: int) -> int:
         return self._job.weights[unit] if self._job.weights else 1
+
+    @property
+    def _answered(self) -> int:
+        return self._counts["ok"] + self._counts["truncated"]
 
     @property
     def _done(self) -> int:

@@ -1,0 +1,146 @@
+"""How a run ends: its errors, its frame and its file, whatever fails at the last moment."""
+
+import threading
+
+import pandas as pd
+import pytest
+
+import alcf_jupyter as alcf
+from alcf_jupyter.connection.call import Call
+from alcf_jupyter.connection.deadline import Deadline
+from alcf_jupyter.errors import AlcfError, JournalError, RefusedError
+from alcf_jupyter.frames.engine import Engine
+from alcf_jupyter.frames.journal import Journal
+from alcf_jupyter.frames.launch import launch
+from alcf_jupyter.frames.prompt_column import Asking, PromptColumn
+from alcf_jupyter.frames.prompts import prompts_of
+from alcf_jupyter.frames.result_file import ResultFile, write_parquet
+from alcf_jupyter.frames.row_keys import identity
+from alcf_jupyter.frames.run import Run
+from tests.connection.faultserver import gateway_error
+from tests.frames.test_column import model, run  # noqa: F401 - a fixture
+
+IDENTITY = identity(kind="map")
+
+
+class Counted(PromptColumn):
+    """A column that counts how often its frame is made."""
+
+    made = 0
+
+    def frame(self, found, outcome):
+        """Make the frame."""
+        self.made += 1
+        return super().frame(found, outcome)
+
+
+class Frameless(PromptColumn):
+    """A column whose frame cannot be made."""
+
+    def frame(self, _found, _outcome):
+        """Fail."""
+        raise MemoryError("no room for\nit " + "x" * 1000)
+
+
+class Unclosable(Journal):
+    """A record whose closing fails, as on a file system that has gone away."""
+
+    def close(self):
+        """Close it, and fail."""
+        super().close()
+        raise OSError(5, "Input/output error")
+
+
+def begun(kind, texts, **how):
+    asking = Asking("{{text}}", None, {}, None, "")
+    table = pd.DataFrame({"text": texts})
+    rows = prompts_of(table, "{{text}}", None)
+    job = kind(asking, rows, table.index, IDENTITY, alcf.client().profile)
+    call = Call("chat/completions", "m", None, {}, Deadline.after(20))
+    return job, launch(job, call, IDENTITY, background=True, **how)
+
+
+def test_a_frame_that_cannot_be_made_is_told_and_nothing_waits_for_ever(model, tmp_path):  # noqa: F811
+    out = tmp_path / "result.parquet"
+    _, one = begun(Frameless, ["a", "b"], written=ResultFile(out, write_parquet))
+    with pytest.raises(AlcfError, match="The run failed: MemoryError") as told:
+        one.result(10)
+    what, do = str(told.value).splitlines()
+    assert (len(what) < 350, do) == (True, "Run it again; it goes on.")
+    assert told.value.result is None
+    assert one.progress.state == "failed"
+    # what made it fail is not hidden by the frame that fails as well
+    model.answers = {"bad": gateway_error(400, "x", "too long")}
+    _, one = begun(Frameless, ["a", "bad"], on_error="raise", checkpoint=tmp_path / "run")
+    with pytest.raises(AlcfError, match="too long"):
+        one.result(10)
+
+
+@pytest.mark.usefixtures("model")
+def test_a_record_that_cannot_be_closed_ends_the_run(tmp_path):
+    job, first = begun(Counted, ["a", "b"])
+    first.result(10)
+    engine = first._engine
+    engine = Engine(engine.caller, engine.call, job, engine.limits)
+    one = Run(job, engine, Unclosable(tmp_path / "run", IDENTITY)).start()
+    with pytest.raises(AlcfError, match="Input/output error") as told:
+        one.result(10)
+    assert told.value.result["status"].tolist() == ["ok", "ok"]
+
+
+@pytest.mark.usefixtures("model")
+def test_the_last_frame_is_made_once(tmp_path):
+    job, one = begun(Counted, ["a", "b"], written=ResultFile(tmp_path / "x.parquet", write_parquet))
+    frame = one.result(10)
+    assert one.result() is one.so_far() is frame
+    assert job.made == 1
+
+
+@pytest.mark.parametrize("end", ["stopped", "time over"])
+def test_a_run_that_ends_early_leaves_the_file_as_it_was(model, tmp_path, end):  # noqa: F811
+    path = tmp_path / "result.parquet"
+    path.write_bytes(b"the whole result of an earlier run")
+    model.gate = threading.Event()
+    one = run(["first", "b"], out=path, background=True, timeout=1 if end == "time over" else 20)
+    while not one.progress.ok:
+        one.wait(0.02)
+    if end == "stopped":
+        one.stop()
+    assert one.result(10)["status"].tolist() == ["ok", "pending"]
+    assert path.read_bytes() == b"the whole result of an earlier run"
+    one.stop()
+    assert one.progress.state == "stopped"
+    model.gate.set()
+    done = run(["first", "b"], out=path, background=True)
+    assert done.result(10)["status"].eq("ok").all()
+    assert len(pd.read_parquet(path)) == 2
+    done.stop()
+    assert done.progress.state == "finished", "it had ended"
+
+
+def test_an_error_tells_how_many_rows_have_an_answer(model, tmp_path):  # noqa: F811
+    model.answers = {
+        "bad": gateway_error(400, "x", "too long"),
+        "away": gateway_error(401, "x", "not you"),
+    }
+    texts = ["a", None, "bad", "b", ["no text"], "away", "c"]
+    with pytest.raises(AlcfError) as told:
+        run(texts, concurrency=1, checkpoint=tmp_path / "run")
+    assert "2 of 7 rows are done and recorded." in told.value.why
+    assert told.value.result["status"].tolist().count("ok") == 2
+    with pytest.raises(RefusedError) as told:
+        run(["bad"] * 6, concurrency=1)
+    assert "rows are done" not in str(told.value), "none has an answer"
+
+
+def test_an_error_of_the_record_keeps_its_own_words(model, tmp_path):  # noqa: F811
+    model.gate = threading.Event()
+    one = run(["first", "b", "c"], background=True, checkpoint=tmp_path / "run")
+    while not one.progress.ok:
+        one.wait(0.02)
+    (tmp_path / "run" / "writer.lock").unlink()
+    model.gate.set()
+    with pytest.raises(JournalError) as told:
+        one.result(10)
+    assert "rows are done" not in str(told.value)
+    assert told.value.result["status"].tolist()[0] == "ok"
