@@ -1,0 +1,342 @@
+"""The kernel's side of the panel: a real kernel, and comms on subshells as JupyterLab has them."""
+
+import time
+
+import pytest
+
+from alcf_jupyter.errors import UsageError
+from alcf_jupyter.notebook.panel import messages
+from tests.controlled import sandbox
+from tests.notebook.panel_page import Kernel, Page
+
+SPEEDY = 4  # a cell that sleeps so long is not over when what is asked meanwhile has come
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    running = Kernel("alcf.connect('sandbox')")
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def page(kernel):
+    opened = Page(kernel)
+    yield opened
+    opened.close()
+    kernel.run("alcf.connect('sandbox')")
+
+
+def test_it_is_greeted_with_the_versions_in_the_kernel(page, kernel):
+    hello = page.told("hello")
+    assert hello["protocol"] == messages.protocol()
+    assert hello["package"] == kernel.run("print(alcf.__version__)").strip()
+    assert (
+        hello["environment"]["ipykernel"]
+        == kernel.run("import ipykernel; print(ipykernel.__version__)").strip()
+    )
+
+
+def test_what_the_browser_told_is_there_for_the_doctor(page, kernel):
+    page.told("hello")
+    code = "from alcf_jupyter.notebook.panel.frontend import reported; print(reported())"
+    assert kernel.run(code).strip() == "{'alcf-jupyter': '0.1.0', 'jupyterlab': '4.6.4'}"
+
+
+def test_nothing_is_told_before_it_is_on_the_screen(page, kernel):
+    page.told("hello")
+    kernel.run("alcf.use('sandbox/echo')")
+    kernel.take(1.2)
+    assert [message["type"] for message in page.all()] == ["hello"]
+
+
+def test_every_model_is_shown_with_its_state(page):
+    page.send("watch", parts=["models"])
+    live = page.model("sandbox/echo", state="Live")
+    cold = page.model("sandbox/cold", state="Offline")
+    assert (live["cluster"], live["starts"], cold["starts"]) == ("sophia", False, True)
+    assert ["State", "Offline"] in cold["facts"]
+
+
+def test_a_model_that_is_started_is_seen_to_become_live(page):
+    page.send("watch", parts=["models"])
+    page.model("sandbox/embed-cold", state="Offline")
+    said = page.ask("warm", model="sandbox/embed-cold", cluster="sophia")
+    assert said["error"] is None
+    assert "minutes" in said["said"]
+    # nothing more is asked from here on: the kernel tells by itself
+    page.model("sandbox/embed-cold", state="Starting")
+    page.model("sandbox/embed-cold", state="Live")
+    again = page.ask("warm", model="sandbox/embed-cold", cluster="sophia")
+    assert again["error"]["why"] == "It is Live."
+
+
+def test_the_model_that_is_chosen_is_the_next_cells(page, kernel):
+    page.send("watch", parts=["models", "status"])
+    page.model("sandbox/summary")
+    said = page.ask("use", kind="chat", model="sandbox/summary")
+    assert "%alcf use sandbox/summary" in said["said"]
+    status = page.told("status", lambda s: (s["chat"] or {}).get("model") == "sandbox/summary")
+    assert status["chat"] == {"model": "sandbox/summary", "cluster": "sophia", "state": "Live"}
+    assert kernel.run("print(alcf.chat('One. Two. Three.').model)").strip() == "sandbox/summary"
+    page.ask("use", kind="chat", model=None)
+    assert kernel.run("print(alcf.defaults()['chat'])").strip() == "None"
+
+
+def test_what_a_cell_chooses_is_shown(page, kernel):
+    page.send("watch", parts=["status"])
+    kernel.run("%alcf use sandbox/echo\n%alcf use --embed sandbox/embed")
+    status = page.told("status", lambda s: s["embed"] is not None)
+    assert (status["chat"]["model"], status["embed"]["model"]) == ("sandbox/echo", "sandbox/embed")
+    assert status["account"]["state"] == "none"
+    assert "local stand-in" in status["service"]
+
+
+def test_a_model_that_is_gone_cannot_be_chosen(page):
+    page.send("watch", parts=["models"])
+    page.model("sandbox/echo")
+    error = page.ask("use", kind="chat", model="sandbox/nothing")["error"]
+    assert error["what"].startswith("There is no model sandbox/nothing")
+    assert error["do"].endswith("%alcf models")
+
+
+def test_it_is_answered_while_a_cell_runs_and_the_cells_output_stays_its_own(page, kernel):
+    page.send("watch", parts=["models"])
+    page.model("sandbox/echo")
+    cell = kernel.start(f"import time; time.sleep({SPEEDY}); print('from the cell')")
+    began = time.monotonic()
+    page.ask("use", kind="chat", model="sandbox/echo", seconds=SPEEDY)
+    assert time.monotonic() - began < SPEEDY / 2
+    assert kernel.end(cell) == "from the cell\n"
+
+
+def test_what_a_running_cell_changes_is_told_and_does_not_take_the_panel_with_it(page, kernel):
+    page.send("watch", parts=["status", "models"])
+    page.model("sandbox/echo")
+    since = page.mark()
+    cell = kernel.start(
+        f"import time; alcf.use('sandbox/code'); time.sleep({SPEEDY}); print('later')"
+    )
+    began = time.monotonic()
+    page.told("status", lambda s: (s["chat"] or {}).get("model") == "sandbox/code", since=since)
+    page.ask("use", kind="chat", model="sandbox/json", seconds=SPEEDY)
+    assert time.monotonic() - began < SPEEDY - 1
+    assert kernel.end(cell) == "later\n"
+    assert kernel.run("print(alcf.defaults()['chat'])").strip() == "sandbox/json"
+
+
+def test_what_is_hidden_is_told_nothing(page, kernel):
+    page.send("watch", parts=["status"])
+    page.told("status")
+    page.send("watch", parts=[])
+    page.ask("use", kind="chat", model=None)  # what was sent before it has arrived now
+    before = len(page.all())
+    kernel.run("alcf.use('sandbox/markdown')")
+    kernel.take(1.5)
+    assert len(page.all()) == before
+
+
+def test_what_comes_back_on_the_screen_is_told_whole(page):
+    page.send("watch", parts=["status"])
+    page.told("status")
+    page.send("watch", parts=[])
+    page.ask("use", kind="chat", model=None)
+    since = page.mark()
+    page.send("watch", parts=["status"])
+    page.told("status", since=since)
+
+
+def test_what_does_not_change_is_told_once(page):
+    page.send("watch", parts=["status"])
+    page.told("status", lambda s: s["service"].startswith("the sandbox"))
+    before = len(page.all())
+    page.kernel.take(1.5)
+    assert len(page.all()) == before
+
+
+MALFORMED = [
+    None,
+    "watch",
+    [],
+    {},
+    {"type": "nothing"},
+    {"type": "use", "id": 3},
+    {"type": "use", "id": "3", "kind": "chat", "model": "m"},
+    {"type": "use", "id": 3, "kind": "chat", "model": "m" * 1000},
+    {"type": "watch", "parts": ["secrets"]},
+    {"type": "watch", "parts": ["runs"], "more": 1},
+    {"type": "steer", "id": 1, "run": "1", "action": "delete"},
+    {"type": "refresh", "id": True, "part": "models"},
+]
+
+
+def test_messages_that_are_none_are_refused_and_change_nothing(page):
+    page.told("hello")
+    for data in MALFORMED:
+        since = page.mark()
+        page.raw(data)
+        reply = page.told("reply", since=since)
+        assert reply["error"]["what"] == "A message of the JupyterLab extension cannot be read."
+        number = data.get("id") if isinstance(data, dict) else None
+        assert reply["to"] == (number if type(number) is int else None)
+    page.send("watch", parts=["runs"])
+    assert page.told("runs")["runs"] == []
+
+
+def test_a_page_of_another_protocol_is_greeted_and_left_alone(kernel):
+    other = Page(kernel, {"protocol": messages.protocol() + 1, "new": "field"})
+    other.told("hello")
+    other.send("watch", parts=["status"])
+    kernel.run("alcf.use('sandbox/echo')")
+    kernel.take(1.2)
+    assert [message["type"] for message in other.all()] == ["hello"]
+    other.close()
+
+
+@pytest.mark.parametrize("greeting", [None, "hello", {"frontend": {"a": 1}}, {"extension": 1}])
+def test_a_greeting_that_is_none_is_told_so(kernel, greeting):
+    other = Page(kernel, greeting)
+    assert other.told("reply")["error"]["do"].endswith("%alcf doctor")
+    other.close()
+
+
+def test_two_pages_are_told_the_same_and_one_may_go(kernel, page):
+    other = Page(kernel)
+    for one in (page, other):
+        one.send("watch", parts=["status"])
+        one.told("status")
+    kernel.run("alcf.use('sandbox/echo')")
+    for one in (page, other):
+        one.told("status", lambda s: (s["chat"] or {}).get("model") == "sandbox/echo")
+    other.close()
+    kernel.run("alcf.use('sandbox/code')")
+    page.told("status", lambda s: (s["chat"] or {}).get("model") == "sandbox/code")
+    assert not any((m.get("chat") or {}).get("model") == "sandbox/code" for m in other.all())
+
+
+def test_refresh_asks_the_service_again(page):
+    page.send("watch", parts=["models"])
+    first = page.told("models", lambda m: m["checked"] is not None)["checked"]
+    assert page.ask("refresh", part="models")["error"] is None
+    page.told("models", lambda m: m["checked"] is not None and m["checked"] > first)
+
+
+def test_the_service_is_left_alone_ten_minutes_after_the_last_use(page, kernel):
+    page.send("watch", parts=["models"])
+    page.told("models", lambda m: m["followed"] and m["checked"])
+    # the last use is put back, as nobody waits ten minutes for a test; by a thread, since a cell
+    # that is run is a use
+    late = "from alcf_jupyter.notebook.panel import target\nlooks = target._hub._looks\n"
+    late += "import threading, time\n"
+    late += "def past(): looks._used = time.monotonic() - 599.5\n"
+    kernel.run(late + "threading.Timer(0.5, past).start()")
+    ended = page.told("models", lambda m: not m["followed"])
+    since = page.mark()
+    kernel.take(2.5)
+    assert page.all()[-1] == ended
+    assert page.ask("refresh", part="models")["error"] is None
+    page.told("models", lambda m: m["followed"], since=since)
+
+
+COLUMN = """
+import pandas as pd
+frame = pd.DataFrame({"text": [f"row {n}" for n in range(400)]})
+run = alcf.map(frame, "Say {{text}}", model="sandbox/slow", concurrency=4, background=True)
+"""
+
+
+def test_a_run_is_shown_paused_resumed_and_stopped(page, kernel):
+    page.send("watch", parts=["runs"])
+    kernel.run(COLUMN)
+    message = page.told("runs", lambda m: m["runs"] and m["runs"][0]["state"] == "running")
+    shown = message["runs"][0]
+    assert shown["rows"] == 400
+    assert "sandbox/slow" in shown["title"]
+    for action, state in (("pause", "paused"), ("resume", "running"), ("stop", "stopped")):
+        since = page.mark()
+        assert page.ask("steer", run=shown["key"], action=action)["error"] is None
+        page.told("runs", lambda m, s=state: m["runs"][0]["state"] == s, since=since)
+    error = page.ask("steer", run=shown["key"], action="stop")["error"]
+    assert error["what"] == "This run has ended."
+    assert kernel.run("print(run.running, len(run.result()))").strip() == "False 400"
+    since = page.mark()
+    kernel.run("del run")
+    page.told("runs", lambda m: m["runs"] == [], since=since)
+
+
+def test_batches_are_shown_until_they_are_completed(page, kernel):
+    page.send("watch", parts=["batches"])
+    page.told("batches", lambda b: b["checked"] is not None)
+    kernel.run(
+        "import pandas as pd\n"
+        "frame = pd.DataFrame({'text': [f'row {n}' for n in range(30)]})\n"
+        "b = alcf.submit_batch(frame, 'Say {{text}}', model='sandbox/echo')"
+    )
+    page.ask("refresh", part="batches")
+    mine = page.told("batches", lambda b: b["batches"])["batches"][0]
+    assert mine["key"] == kernel.run("print(b.id)").strip()
+    done = page.told(
+        "batches", lambda b: any(one["state"] == "completed" for one in b["batches"]), seconds=60
+    )["batches"][0]
+    assert (done["rows"], done["done"], done["failed"]) == (30, 30, 0)
+    assert "sandbox/echo" in done["title"]
+
+
+def test_who_is_not_let_in_is_told_so(page, kernel):
+    with sandbox() as running:
+        kernel.run(f"alcf.connect({running.url!r}, token='wrong-token-of-a-test', poll_seconds=1)")
+        page.send("watch", parts=["status", "models"])
+        status = page.told("status", lambda s: s["account"]["state"] == "signed out")
+        assert status["account"]["words"]
+        assert page.told("models", lambda m: m["note"])["models"] == []
+        kernel.run(f"alcf.connect({running.url!r}, token={running.secret!r}, poll_seconds=1)")
+        page.told("status", lambda s: s["account"]["state"] == "signed in")
+        page.model("sandbox/echo", state="Live")
+        assert running.secret not in str(page.all())
+
+
+def test_a_service_that_hangs_holds_up_no_click(page, kernel):
+    with sandbox() as running:
+        kernel.run(f"alcf.connect({running.url!r}, token={running.secret!r}, poll_seconds=1)")
+        page.send("watch", parts=["models"])
+        page.model("sandbox/echo")
+        running.fail("upstream-timeout;seconds=20", match={"route": "/jobs"})
+        number = page.send("refresh", part="models")
+        assert page.ask("use", kind="chat", model="sandbox/echo", seconds=5)["error"] is None
+        assert not [m for m in page.all() if m["type"] == "reply" and m["to"] == number]
+
+
+def test_hostile_words_of_the_server_come_as_plain_text(kernel):
+    comment = "<img src=x onerror=alert(1)>\x1b[31m\u202e evil"
+    code = (
+        "from alcf_jupyter.notebook.panel import parts\n"
+        "from alcf_jupyter.service.catalog import Model, State\n"
+        f"m = Model(id='m', cluster='c', state=State.QUEUED, comment={comment!r})\n"
+        "print(parts._model(m, None)['note'])"
+    )
+    assert kernel.run(code).strip() == "<img src=x onerror=alert(1)> evil"
+
+
+def test_unloading_leaves_and_loading_lets_in_again(kernel):
+    page = Page(kernel)
+    page.send("watch", parts=["status"])
+    page.told("status")
+    kernel.run("%unload_ext alcf_jupyter")
+    since = page.mark()
+    refused = Page(kernel)
+    closed = kernel.wait(
+        lambda m: m["msg_type"] == "comm_close" and m["content"]["comm_id"] == refused.id,
+        since=since,
+    )
+    assert closed
+    kernel.run("%load_ext alcf_jupyter")
+    again = Page(kernel)
+    assert again.told("hello")
+    again.close()
+
+
+def test_every_definition_names_only_what_there_is():
+    with pytest.raises(UsageError, match="cannot be read"):
+        messages.read({"type": "hello"}, "Hello")
+    good = {"type": "hello", "protocol": 1, "extension": "1", "frontend": {}}
+    assert messages.read(good, "Hello") == good
