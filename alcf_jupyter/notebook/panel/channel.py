@@ -56,7 +56,15 @@ class Channel:
             self._send(message)
 
     def close(self) -> None:
-        """Send nothing any more."""
+        """Send nothing any more, and let the page know."""
+        with self._guard:
+            if not self._closed:
+                self._closed = True
+                self._watched = frozenset()
+                self._context.copy().run(self._comm.close)
+
+    def lost(self) -> None:
+        """Note that the page has closed its end."""
         with self._guard:
             self._closed = True
             self._watched = frozenset()

@@ -44,16 +44,19 @@ class Hub:
             self._channels.append(channel)
 
     def leave(self, channel: Channel) -> None:
-        """Forget a panel."""
-        channel.close()
+        """Forget a panel whose page has gone."""
+        channel.lost()
         with self._guard:
             self._channels = [one for one in self._channels if one is not channel]
         self._wake.set()
 
     def close(self) -> None:
-        """Forget them all."""
-        for channel in list(self._channels):
-            self.leave(channel)
+        """Close them all."""
+        with self._guard:
+            channels, self._channels = self._channels, []
+        for channel in channels:
+            channel.close()
+        self._wake.set()
 
     def touch(self) -> None:
         """Note that the notebook is in use."""
