@@ -97,6 +97,7 @@ class PromptColumn:
 
     kind = "map"
     route = "chat/completions"
+    width: int | None = None
 
     def __init__(
         self,

@@ -62,6 +62,9 @@ class Job(Work, Protocol):
     unsent: Counter[str]
     """Rows that need nothing sent, by status."""
 
+    width: int | None
+    """How long the vectors are that have come so far."""
+
     def packs(self, units: Sequence[int]) -> Iterable[Pack]:
         """Cut units into requests."""
 
@@ -378,6 +381,7 @@ class Run:
         if self._journal is None:
             return
         content = self._journal.content
+        self._job.width = content.vectors.shape[1] or None
         places: list[tuple[int, int]] = []
         for unit, key in enumerate(self._job.keys):
             row = content.rows.get(key)

@@ -119,7 +119,7 @@ class TextColumn:
         self._embedding = embedding
         self._index = index
         self._profile = profile
-        self._width: int | None = None
+        self.width: int | None = None
         self._rows: list[int | Unfit] = []
         """Of each value: its unit, or why it has none."""
         self._sizes: list[int] = []
@@ -186,12 +186,12 @@ class TextColumn:
             An embedding cannot be read, or its length is not that of the others.
         """
         vectors = read_matrix(answer.data)
-        self._width = self._width or vectors.shape[1]
-        if vectors.shape[1] != self._width:
+        self.width = self.width or vectors.shape[1]
+        if vectors.shape[1] != self.width:
             raise AnswerError(
-                f"The embeddings changed their length from {self._width} to {vectors.shape[1]} "
-                "in one run.",
-                do="Run it again.",
+                f"The embeddings changed their length from {self.width} to {vectors.shape[1]} "
+                "in one run; fresh=True begins anew.",
+                do="Run it again:  add fresh=True",
             )
         alone = answer.usage.prompt_tokens if len(pack.units) == 1 else None
         rows = [

@@ -336,6 +336,20 @@ def test_a_length_that_changes_between_requests(model):
     check(frame, ["a", "b", "c"])
 
 
+def test_a_length_that_changes_between_runs(model, tmp_path):
+    alcf.embed(["a", "b"], checkpoint=tmp_path / "run")
+    model.change = lambda answer: (
+        answer | {"data": [row | {"embedding": [1.0, 2.0]} for row in answer["data"]]}
+    )
+    for texts, statuses in ((["a", "c"], ["ok", "failed"]), (["d"], ["failed"])):
+        frame = alcf.embed(texts, checkpoint=tmp_path / "run")
+        assert frame["status"].tolist() == statuses
+        assert "changed their length from 4 to 2" in frame["reason"].iloc[-1]
+        check(frame, texts)
+    anew = alcf.embed(["a", "c"], checkpoint=tmp_path / "run", fresh=True)
+    assert anew["embedding"].map(list).tolist() == [[1.0, 2.0]] * 2
+
+
 def test_a_text_that_is_refused_is_found_and_left_out(model):
     texts = [f"text {i}" for i in range(40)]
     model.poison = {"text 7", "text 31"}
