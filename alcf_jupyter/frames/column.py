@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from alcf_jupyter import progress
 from alcf_jupyter.connection.call import Call
+from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.session import choose, client
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames import tables
 from alcf_jupyter.frames.batch_submit import submit_batch
 from alcf_jupyter.frames.estimate import Estimate, say
 from alcf_jupyter.frames.foreground import finish
-from alcf_jupyter.frames.launch import TIMEOUT, deadline, launch
+from alcf_jupyter.frames.launch import TIMEOUT, launch
 from alcf_jupyter.frames.prompt_column import Asking, PromptColumn
 from alcf_jupyter.frames.prompts import prompts_of
 from alcf_jupyter.frames.result_file import ResultFile, write_parquet
@@ -154,7 +155,12 @@ def map(  # noqa: A001, PLR0913 - the public name; all that can be said, each by
     )
     rows = prompts_of(table, template, images)
     call = Call(
-        "chat/completions", choose(model, "chat"), cluster, asking.body, deadline(timeout), wait
+        "chat/completions",
+        choose(model, "chat"),
+        cluster,
+        asking.body,
+        Deadline.after(timeout),
+        wait,
     )
     run_identity = identity(
         kind="map", service=talk.service, model=call.model, cluster=cluster, **asking.facts
@@ -191,7 +197,7 @@ def rehearse(
     settings = {} if max_tokens is None else {"max_tokens": max_tokens}
     asking = Asking(template, _system(system), settings, None, "")
     job = PromptColumn(asking, prompts_of(table, template, None), table.index, "", client().profile)
-    call = Call("chat/completions", choose(model, "chat"), cluster, {}, deadline(TIMEOUT))
+    call = Call("chat/completions", choose(model, "chat"), cluster, {}, Deadline.after(TIMEOUT))
     client().models().find(call.model, cluster)
     return job.estimate(range(len(job.keys)), call)
 

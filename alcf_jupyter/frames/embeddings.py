@@ -10,12 +10,13 @@ import pyarrow as pa
 
 from alcf_jupyter import progress
 from alcf_jupyter.connection.call import Call
+from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.session import choose, client
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames.embedding_file import save_embeddings
 from alcf_jupyter.frames.estimate import Estimate, say
 from alcf_jupyter.frames.foreground import finish
-from alcf_jupyter.frames.launch import TIMEOUT, deadline, launch
+from alcf_jupyter.frames.launch import TIMEOUT, launch
 from alcf_jupyter.frames.result_file import ResultFile
 from alcf_jupyter.frames.row_keys import identity
 from alcf_jupyter.frames.text_column import Embedding, TextColumn
@@ -112,7 +113,7 @@ def embed(  # type: ignore[misc]  # noqa: PLR0913 - all that can be said, each b
     values, index = _values(texts)
     written = ResultFile(out, save_embeddings) if out is not None else None
     call = Call(
-        "embeddings", choose(model, "embed"), cluster, embedding.body, deadline(timeout), wait
+        "embeddings", choose(model, "embed"), cluster, embedding.body, Deadline.after(timeout), wait
     )
     run_identity = identity(
         kind="embed",
@@ -144,7 +145,7 @@ def rehearse(texts: Any, model: str | None, cluster: str | None) -> Estimate:
     """Return what `embed` will take; see `estimate`."""
     values, index = _values(texts)
     job = TextColumn(Embedding(), values, index, "", client().profile)
-    call = Call("embeddings", choose(model, "embed"), cluster, {}, deadline(TIMEOUT))
+    call = Call("embeddings", choose(model, "embed"), cluster, {}, Deadline.after(TIMEOUT))
     client().models().find(call.model, cluster)
     return job.estimate(range(len(job.keys)), call)
 

@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING
 
 from alcf_jupyter.connection import replay
-from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.session import client
 from alcf_jupyter.errors import JournalHeldError, UsageError
 from alcf_jupyter.frames.engine import Engine, Limits
@@ -102,11 +101,6 @@ def launch(
         journal = _journal(job, call, identity, checkpoint, fresh=fresh)
     name = identity[:16]
     return Run(job, engine, journal, name=name, on_error=on_error, written=written).start()
-
-
-def deadline(timeout: str | float) -> Deadline:
-    """Return the deadline of a run."""
-    return Deadline.after(timeout)
 
 
 def _journal(

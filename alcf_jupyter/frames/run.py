@@ -81,7 +81,7 @@ class Outcome:
     vectors
         (units, d); None where there are none. Rows of units without a vector are undefined.
     engine
-        What was asked, and how it went; None where nothing had to be sent.
+        What was asked, and how it went.
     progress
         The counts.
     requests
