@@ -8,6 +8,7 @@ a display is finished in its own cell, no ``clear_output``, no Output widget in 
 from __future__ import annotations
 
 import functools
+import os
 import tempfile
 from pathlib import Path
 
@@ -51,12 +52,18 @@ def execute_with_history(self, cell_input, allow_stdin=None):
     )
 
 
-def kernel_without_ports(**options):
-    """Reach the kernel by files: a port may be taken before the kernel it was chosen for has it."""
-    private = tempfile.mkdtemp(dir=Path.home())  # which conftest.py made for this run
-    return KernelManager(transport="ipc", connection_file=f"{private}/kernel.json", **options)
+def kernel_at_home(**options):
+    """Make a kernel with a home of its own, so that a tutorial sees no runs or batches of others.
+
+    It is reached by files: a port may be taken before the kernel it was chosen for has it.
+    """
+    home = tempfile.mkdtemp(dir=Path.home())  # which conftest.py made for this run
+    manager = KernelManager(transport="ipc", connection_file=f"{home}/kernel.json", **options)
+    private = dict.fromkeys(("HOME", "USERPROFILE"), home) | {"IPYTHONDIR": f"{home}/.ipython"}
+    manager.start_kernel = functools.partial(manager.start_kernel, env=os.environ | private)
+    return manager
 
 
-nbval.kernel.KernelManager = kernel_without_ports
+nbval.kernel.KernelManager = kernel_at_home
 IPyNbFile.get_kernel_message = fold_updates(IPyNbFile.get_kernel_message)
 RunningKernel.execute_cell_input = execute_with_history
