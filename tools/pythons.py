@@ -1,0 +1,103 @@
+"""Run the quick tests on the other Pythons that are supported, as far as they are on this machine.
+
+``python -m tools.pythons`` takes the versions from pyproject.toml; ``python -m tools.pythons 3.13``
+names them. It installs each into build/py3.X, and says plainly what was not tested.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+# what is logic alone; no browser and no notebook
+TESTS = (
+    "tests/test_public_names.py",
+    "tests/test_loading.py",
+    *(f"tests/{folder}" for folder in ("service", "prompt", "sandbox", "connection")),
+)
+_CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
+_IMPORT = """
+import importlib, pkgutil, alcf_jupyter
+for module in pkgutil.walk_packages(alcf_jupyter.__path__, "alcf_jupyter."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+"""
+_COMPLETE = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
+
+
+def supported() -> list[str]:
+    """Return the versions that the package says it supports, like ``3.12``."""
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
+    found = (_CLASSIFIER.fullmatch(line) for line in project["classifiers"])
+    return [match[1] for match in found if match]
+
+
+def find(version: str) -> Path | None:
+    """Return a program of this version that can make environments, or None.
+
+    Parameters
+    ----------
+    version
+        Like ``3.12``; any release of it will do.
+    """
+    return next((program for program in _candidates(version) if _is(program, version)), None)
+
+
+def _candidates(version: str) -> Iterator[Path]:
+    on_path = shutil.which(f"python{version}")
+    if on_path:
+        yield Path(on_path)
+    # pyenv's program on PATH answers only for the versions that are switched on
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from sorted(root.glob(f"versions/{version}.*/bin/python"), reverse=True)
+
+
+def _is(program: Path, version: str) -> bool:
+    try:
+        told = subprocess.run(  # noqa: S603 (a Python found by its name)
+            [program, "-c", _COMPLETE], capture_output=True, text=True, timeout=60, check=False
+        )
+    except OSError:
+        return False
+    return told.stdout.strip() == version
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Test on each version; return 0 when no test failed, and say what was not tested."""
+    parser = argparse.ArgumentParser(prog="python -m tools.pythons", description=__doc__)
+    parser.add_argument("versions", nargs="*", help="default: the supported ones but this")
+    this = "{}.{}".format(*sys.version_info)
+    versions = parser.parse_args(arguments).versions or [v for v in supported() if v != this]
+    return int(any([_failed(version) for version in versions]))  # noqa: C419 (all are tested)
+
+
+def _failed(version: str) -> bool:
+    program = find(version)
+    if program is None:
+        print(f"NOT TESTED on Python {version}: there is none on this machine", flush=True)
+        return False
+    folder = f"build/py{version}"
+    print(f"Python {version}:", flush=True)
+    install = ["make", "--silent", f"{folder}/.installed", f"PYTHON={program}"]
+    python = f"{folder}/bin/python"
+    imports = [python, "-c", _IMPORT]
+    tests = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", *TESTS]
+    return any(
+        subprocess.run(command, cwd=CHECKOUT, check=False).returncode  # noqa: S603
+        for command in (install, imports, tests)
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
