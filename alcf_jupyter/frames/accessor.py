@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     import pandas as pd
 
-    from alcf_jupyter.frames.estimate import Estimate
+    from alcf_jupyter.frames.cost import Estimate
     from alcf_jupyter.frames.run import Run
 
 NAME: Final = "alcf"

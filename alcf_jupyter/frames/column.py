@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from alcf_jupyter import progress
 from alcf_jupyter.connection.call import Call
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.session import choose, client
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames import tables
 from alcf_jupyter.frames.batch_submit import submit_batch
-from alcf_jupyter.frames.estimate import Estimate, say
-from alcf_jupyter.frames.foreground import finish
-from alcf_jupyter.frames.launch import TIMEOUT, launch
+from alcf_jupyter.frames.foreground import carry_out
+from alcf_jupyter.frames.launch import TIMEOUT
 from alcf_jupyter.frames.prompt_column import Asking, PromptColumn
 from alcf_jupyter.frames.prompts import prompts_of
 from alcf_jupyter.frames.result_file import ResultFile, write_parquet
 from alcf_jupyter.frames.row_keys import identity
 from alcf_jupyter.prompt.parameters import CHAT_PARAMETERS, given
+from alcf_jupyter.prompt.schema import of as schema_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.frames.batch_campaign import Batch
     from alcf_jupyter.frames.run import Run
-    from alcf_jupyter.prompt.schema import Schema
+    from alcf_jupyter.progress import RunObserver
 
 
 @overload
@@ -58,7 +57,7 @@ def map(  # noqa: A001, PLR0913 - the public name; all that can be said, each by
     via: str = "requests",
     folder: str | Path | None = None,
     background: bool = False,
-    observer: progress.RunObserver | None = None,
+    observer: RunObserver | None = None,
     **params: Any,
 ) -> pd.DataFrame | Run | Batch:
     """Ask a model about every row of a table, and return its answers as columns.
@@ -148,9 +147,9 @@ def map(  # noqa: A001, PLR0913 - the public name; all that can be said, each by
     talk = client()
     asking = Asking(
         template=template,
-        system=_system(system),
+        system=system,
         settings=given(params, CHAT_PARAMETERS, gateway=talk.profile.is_gateway, kind="a chat"),
-        schema=_schema(schema),
+        schema=None if schema is None else schema_of(schema),
         prefix=prefix,
     )
     rows = prompts_of(table, template, images)
@@ -166,40 +165,18 @@ def map(  # noqa: A001, PLR0913 - the public name; all that can be said, each by
         kind="map", service=talk.service, model=call.model, cluster=cluster, **asking.facts
     )
     job = PromptColumn(asking, rows, table.index, run_identity, talk.profile)
-    run = launch(
+    return carry_out(
         job,
         call,
         run_identity,
+        background=background,
+        observer=observer,
         checkpoint=checkpoint,
         fresh=fresh,
         concurrency=concurrency,
         on_error=on_error,
-        background=background,
         written=written,
     )
-    if background:
-        return run
-    watcher = observer or progress.observer()
-    say(watcher, run, lambda: job.estimate(run.pending, call))
-    return finish(run, watcher)
-
-
-def rehearse(
-    data: Any,
-    template: str,
-    model: str | None,
-    cluster: str | None,
-    system: str | None,
-    max_tokens: int | None,
-) -> Estimate:
-    """Return what `map` will take; see `estimate`."""
-    table = tables.as_frame(data)
-    settings = {} if max_tokens is None else {"max_tokens": max_tokens}
-    asking = Asking(template, _system(system), settings, None, "")
-    job = PromptColumn(asking, prompts_of(table, template, None), table.index, "", client().profile)
-    call = Call("chat/completions", choose(model, "chat"), cluster, {}, Deadline.after(TIMEOUT))
-    client().models().find(call.model, cluster)
-    return job.estimate(range(len(job.keys)), call)
 
 
 def refuse_in_batches(via: str, **given_options: Any) -> None:
@@ -224,20 +201,3 @@ def results_of(batch: Batch, written: ResultFile | None) -> pd.DataFrame:
     if written is not None:
         written.write(frame)
     return frame
-
-
-def _schema(given_schema: Any) -> Schema | None:
-    if given_schema is None:
-        return None
-    from alcf_jupyter.prompt.schema import of
-
-    return of(given_schema)
-
-
-def _system(system: Any) -> str | None:
-    if system is not None and not isinstance(system, str):
-        raise UsageError(
-            f"A system prompt is a text, not {type(system).__name__}; nothing was sent.",
-            do="Leave system out.",
-        )
-    return system

@@ -8,15 +8,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from alcf_jupyter import progress
 from alcf_jupyter.connection.call import Call
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.session import choose, client
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames.embedding_file import save_embeddings
-from alcf_jupyter.frames.estimate import Estimate, say
-from alcf_jupyter.frames.foreground import finish
-from alcf_jupyter.frames.launch import TIMEOUT, launch
+from alcf_jupyter.frames.foreground import carry_out
+from alcf_jupyter.frames.launch import TIMEOUT
 from alcf_jupyter.frames.result_file import ResultFile
 from alcf_jupyter.frames.row_keys import identity
 from alcf_jupyter.frames.text_column import Embedding, TextColumn
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from alcf_jupyter.frames.run import Run
+    from alcf_jupyter.progress import RunObserver
 
 
 @overload
@@ -52,7 +51,7 @@ def embed(  # type: ignore[misc]  # noqa: PLR0913 - all that can be said, each b
     timeout: str | float = TIMEOUT,
     wait: bool = True,
     background: bool = False,
-    observer: progress.RunObserver | None = None,
+    observer: RunObserver | None = None,
 ) -> pd.DataFrame | Run:
     """Return the embedding of each text.
 
@@ -110,7 +109,6 @@ def embed(  # type: ignore[misc]  # noqa: PLR0913 - all that can be said, each b
     """
     talk = client()
     embedding = Embedding(dimensions, normalize, per_request)
-    values, index = _values(texts)
     written = ResultFile(out, save_embeddings) if out is not None else None
     call = Call(
         "embeddings", choose(model, "embed"), cluster, embedding.body, Deadline.after(timeout), wait
@@ -122,35 +120,29 @@ def embed(  # type: ignore[misc]  # noqa: PLR0913 - all that can be said, each b
         cluster=cluster,
         dimensions=dimensions,
     )
-    job = TextColumn(embedding, values, index, run_identity, talk.profile)
-    run = launch(
+    job = TextColumn(embedding, *values_of(texts), run_identity, talk.profile)
+    return carry_out(
         job,
         call,
         run_identity,
+        background=background,
+        observer=observer,
         checkpoint=checkpoint,
         fresh=fresh,
         concurrency=concurrency,
         on_error=on_error,
-        background=background,
         written=written,
     )
-    if background:
-        return run
-    watcher = observer or progress.observer()
-    say(watcher, run, lambda: job.estimate(run.pending, call))
-    return finish(run, watcher)
 
 
-def rehearse(texts: Any, model: str | None, cluster: str | None) -> Estimate:
-    """Return what `embed` will take; see `estimate`."""
-    values, index = _values(texts)
-    job = TextColumn(Embedding(), values, index, "", client().profile)
-    call = Call("embeddings", choose(model, "embed"), cluster, {}, Deadline.after(TIMEOUT))
-    client().models().find(call.model, cluster)
-    return job.estimate(range(len(job.keys)), call)
+def values_of(texts: Iterable[Any]) -> tuple[list[Any], pd.Index[Any] | None]:
+    """Return what stands in a column, and its index, where it has one.
 
-
-def _values(texts: Iterable[Any]) -> tuple[list[Any], pd.Index[Any] | None]:
+    Raises
+    ------
+    UsageError
+        It is no column.
+    """
     if isinstance(texts, (str, bytes)):
         raise UsageError(
             "embed takes several texts, and this is one string.", do="Type:  alcf.embed(['…'])"

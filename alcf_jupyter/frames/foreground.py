@@ -1,34 +1,52 @@
-"""Waiting for a run where the user waits, too: its progress is shown, and an interrupt ends it."""
+"""A run from its beginning to its frame: shown, waited for, and ended by an interrupt."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from alcf_jupyter.progress import counts
+from alcf_jupyter import progress
+from alcf_jupyter.frames.launch import launch
+from alcf_jupyter.frames.recorded import expired
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from alcf_jupyter.frames.run import Run
+    from alcf_jupyter.connection.call import Call
+    from alcf_jupyter.frames.run import Job, Run
     from alcf_jupyter.progress import RunObserver
+
+SAID_FROM_ROWS = 100
+"""A run of more rows than this says what it will take before it starts."""
 
 _STOPPING_SECONDS = 0.7
 """How long an interrupted run has to put away what has come."""
 
 
-def finish(run: Run, watcher: RunObserver) -> pd.DataFrame:
-    """Wait for a run in the foreground and return its frame; an interrupt ends the run.
+def carry_out(
+    job: Job,
+    call: Call,
+    identity: str,
+    *,
+    background: bool,
+    observer: RunObserver | None,
+    **how: Any,
+) -> pd.DataFrame | Run:
+    """Begin a run, and unless it is in the background wait for it; an interrupt ends the run.
 
     Parameters
     ----------
-    run
-        Under way.
-    watcher
-        As `progress.observer` gave it; closed here.
+    job, call, identity
+        As for `launch`.
+    background
+        Return the run at once.
+    observer
+        Told how far it is, and before a large run what it will take.
+    **how
+        The other options of `launch`.
 
     Returns
     -------
-    pandas.DataFrame
+    pandas.DataFrame or Run
         After an interrupt, or when the time is over: what there is so far, the rest pending.
 
     Raises
@@ -38,6 +56,18 @@ def finish(run: Run, watcher: RunObserver) -> pd.DataFrame:
     KeyboardInterrupt
         A second interrupt, before what had arrived was put away.
     """
+    run = launch(job, call, identity, background=background, **how)
+    if background:
+        return run
+    watcher = observer or progress.observer()
+    if run.recorded_in and (gone := expired()):
+        watcher.note(gone)
+    if run.progress.pending > SAID_FROM_ROWS:
+        watcher.note(str(job.estimate(run.pending, call)))
+    return _awaited(run, watcher)
+
+
+def _awaited(run: Run, watcher: RunObserver) -> pd.DataFrame:
     words = ""
     try:
         try:
@@ -49,7 +79,7 @@ def finish(run: Run, watcher: RunObserver) -> pd.DataFrame:
             run.wait(_STOPPING_SECONDS)
             words = f"Interrupted. {run.kept}; run it again to go on."
         if run.error is not None:
-            words = counts(run.progress)
+            words = progress.counts(run.progress)
         elif not words and run.progress.state == "stopped":
             words = f"The time is over. {run.kept}; run it again to go on."
         return run.so_far() if run.running else run.result()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -11,15 +11,16 @@ import pandas as pd
 from alcf_jupyter.connection.origin import origin, sha256
 from alcf_jupyter.connection.transport import MAX_ANSWER_BYTES
 from alcf_jupyter.errors import AlcfError, InvalidAnswerError, UsageError
-from alcf_jupyter.frames import tables
+from alcf_jupyter.frames import answer_form
+from alcf_jupyter.frames.cost import Estimate
 from alcf_jupyter.frames.engine import Landed
-from alcf_jupyter.frames.estimate import Estimate, tokens_in
 from alcf_jupyter.frames.journal_lines import Row
 from alcf_jupyter.frames.packs import Pack
 from alcf_jupyter.frames.row_keys import keys
-from alcf_jupyter.frames.tables import Unfit
+from alcf_jupyter.frames.tables import Unfit, series
 from alcf_jupyter.frames.verdict import is_lasting, reason
 from alcf_jupyter.service import dialect
+from alcf_jupyter.service.limits import tokens_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,18 +36,38 @@ BOOKKEEPING = ("status", "reason", "finish_reason", "attempts", "tokens", "secon
 """The columns beside the answer."""
 
 _CUT = frozenset({"length", "max_tokens"})
-_DTYPES = {"string": "str", "integer": "Int64", "number": "Float64", "boolean": "boolean"}
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What all rows have in common."""
+    """What all rows have in common.
+
+    Raises
+    ------
+    UsageError
+        The system prompt is none, or a column would be called as one of every result.
+    """
 
     template: str
-    system: str | None
-    settings: dict[str, Any]
-    schema: Schema | None
-    prefix: str
+    system: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    schema: Schema | None = None
+    prefix: str = ""
+
+    def __post_init__(self) -> None:
+        if self.system is not None and not isinstance(self.system, str):
+            raise UsageError(
+                f"A system prompt is a text, not {type(self.system).__name__}; nothing was sent.",
+                do="Leave system out.",
+            )
+        named = answer_form.dtypes(self.schema) if self.schema else ()
+        clash = [name for name in named if self.prefix + name in BOOKKEEPING]
+        if clash:
+            raise UsageError(
+                f"A field of the schema is called {clash[0]!r}, as a column of every result.",
+                why="Nothing was sent.",
+                do="Put something before the fields' names:  prefix='answer_'",
+            )
 
     @property
     def body(self) -> dict[str, Any]:
@@ -62,19 +83,6 @@ class Asking:
             "system": self.system,
             "parameters": self.settings,
             "schema": self.schema.schema if self.schema else None,
-        }
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """The columns of an answer, with the dtype of each."""
-        if self.schema is None:
-            return {"reply": "str"}
-        told = self.schema.schema.get("properties")
-        if not isinstance(told, dict) or not told:
-            return {"data": "object"}
-        kinds = [one.get("type") if isinstance(one, dict) else "" for one in told.values()]
-        return {
-            name: _DTYPES.get(str(kind), "object") for name, kind in zip(told, kinds, strict=True)
         }
 
 
@@ -123,7 +131,6 @@ class PromptColumn:
         else:
             marks = [rows.marks[at] for at in self._places]
             self.keys = keys(zip(self._prompts, marks, strict=True), run_identity)
-        _check_names(asking)
 
     def estimate(self, units: Sequence[int], call: Call) -> Estimate:
         """Return what units will take."""
@@ -178,7 +185,7 @@ class PromptColumn:
         status, reason = _status(answer)
         fields, reply = None, answer.text
         if self._asking.schema is not None and status == "ok":
-            fields, reply = _in_form(self._asking.schema, answer.text), None
+            fields, reply = answer_form.fields(self._asking.schema, answer.text), None
         row = Row(
             self.keys[pack.units[0]],
             status,
@@ -212,12 +219,12 @@ class PromptColumn:
             rows[place] = row
         done = [row if isinstance(row, Row) else None for row in rows]
         columns = self._answers(done) | {
-            "status": _series([row.status if row else "pending" for row in rows], "str"),
-            "reason": _series([row.reason if row else "" for row in rows], "str"),
-            "finish_reason": _series([row.finish_reason if row else "" for row in done], "str"),
-            "attempts": _series([row.attempts if row else 0 for row in done], "int64"),
-            "tokens": _series([row.tokens if row else None for row in done], "Int64"),
-            "seconds": _series([row.seconds if row else None for row in done], "Float64"),
+            "status": series([row.status if row else "pending" for row in rows], "str"),
+            "reason": series([row.reason if row else "" for row in rows], "str"),
+            "finish_reason": series([row.finish_reason if row else "" for row in done], "str"),
+            "attempts": series([row.attempts if row else 0 for row in done], "int64"),
+            "tokens": series([row.tokens if row else None for row in done], "Int64"),
+            "seconds": series([row.seconds if row else None for row in done], "Float64"),
         }
         frame = pd.DataFrame(columns)
         frame.index = self._index
@@ -225,18 +232,12 @@ class PromptColumn:
         return frame
 
     def _answers(self, rows: Sequence[Row | None]) -> dict[str, pd.Series[Any]]:
-        prefix, fields = self._asking.prefix, self._asking.fields
         if self._asking.schema is None:
-            return {f"{prefix}reply": _series([row.reply if row else None for row in rows], "str")}
-        data = [row.fields if row else None for row in rows]
-        if list(fields) == ["data"] and not self._asking.schema.schema.get("properties"):
-            return {f"{prefix}data": _series(data, "object")}
-        return {
-            prefix + name: _series(
-                [one.get(name) if isinstance(one, dict) else None for one in data], dtype
-            )
-            for name, dtype in fields.items()
-        }
+            found = {"reply": series([row.reply if row else None for row in rows], "str")}
+        else:
+            told = [row.fields if row else None for row in rows]
+            found = answer_form.columns(self._asking.schema, told)
+        return {self._asking.prefix + name: column for name, column in found.items()}
 
     def _origin(self, rows: Sequence[Row | None], outcome: Outcome) -> dict[str, Any]:
         engine, now = outcome.engine, outcome.progress
@@ -252,12 +253,9 @@ class PromptColumn:
             usage=dialect.Usage(now.prompt_tokens, now.completion_tokens),
             complete=now.ok + now.skipped == now.rows,
             requests=outcome.requests,
-            rows={name: getattr(now, name) for name in _STATUSES},
+            rows=now.by_status,
             reused=now.reused,
         )
-
-
-_STATUSES = ("ok", "truncated", "failed", "skipped", "pending")
 
 
 def _status(answer: Answer) -> tuple[Any, str]:
@@ -268,35 +266,3 @@ def _status(answer: Answer) -> tuple[Any, str]:
     if not answer.text:
         return "failed", f"no answer came (finish reason {answer.finish_reason})"
     return "failed", f"stopped before its end (finish reason {answer.finish_reason})"
-
-
-def _in_form(schema: Schema, text: str) -> Any:
-    from pydantic import TypeAdapter
-
-    from alcf_jupyter.prompt.schema import invalid
-
-    try:
-        # a pydantic model's instance as the JSON it stands for
-        return TypeAdapter(Any).dump_python(schema.read(text), mode="json")
-    except ValueError as error:
-        raise invalid(error, text, text, do="Look at the row's reply.") from None
-
-
-def _check_names(asking: Asking) -> None:
-    clash = [asking.prefix + one for one in asking.fields if asking.prefix + one in BOOKKEEPING]
-    if clash:
-        raise UsageError(
-            f"A field of the schema is called {clash[0]!r}, as a column of every result.",
-            why="Nothing was sent.",
-            do="Put something before the fields' names:  prefix='answer_'",
-        )
-
-
-def _series(values: list[Any], dtype: str) -> pd.Series[Any]:
-    if dtype == "str":
-        return pd.Series(tables.whole(values), dtype="str")
-    if dtype == "object":
-        made = pd.Series([None] * len(values), dtype=object)
-        made[:] = values
-        return made
-    return pd.Series(values, dtype=pd.api.types.pandas_dtype(dtype))

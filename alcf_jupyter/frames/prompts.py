@@ -32,7 +32,7 @@ class Prompted:
     marks: list[str] = field(default_factory=list)
 
 
-def prompts_of(table: pd.DataFrame, template: str, images: Any) -> Prompted:
+def prompts_of(table: pd.DataFrame, template: str, images: Any = None) -> Prompted:
     """Return what each row asks."""
     made = parse(template, list(table.columns))
     cells = {name: tables.texts(tables.column(table, name), formats=True) for name in made.columns}

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from alcf_jupyter.connection.call import Call
+    from alcf_jupyter.frames.cost import Estimate
     from alcf_jupyter.frames.journal import Journal
     from alcf_jupyter.frames.journal_lines import Row
     from alcf_jupyter.frames.packs import Pack
@@ -67,6 +69,9 @@ class Job(Work, Protocol):
 
     def packs(self, units: Sequence[int]) -> Iterable[Pack]:
         """Cut units into requests."""
+
+    def estimate(self, units: Sequence[int], call: Call) -> Estimate:
+        """Return what units will take."""
 
     def frame(self, found: Sequence[Row | None], outcome: Outcome) -> pd.DataFrame:
         """Return the result; a unit that is None is pending."""

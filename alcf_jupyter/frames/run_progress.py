@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from alcf_jupyter.connection.deadline import words as span
 
+STATUSES = ("ok", "truncated", "failed", "skipped", "pending")
+"""What can have become of a row."""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -47,6 +50,11 @@ class Progress:
     left_seconds: float | None
     state: str
     words: str
+
+    @property
+    def by_status(self) -> dict[str, int]:
+        """The counts by status."""
+        return {name: getattr(self, name) for name in STATUSES}
 
     @property
     def done(self) -> int:

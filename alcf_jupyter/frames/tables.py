@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from alcf_jupyter.errors import UsageError
@@ -122,6 +124,18 @@ def size(text: str) -> int | Unfit:
     if found > limits.SAFE_BODY_BYTES:
         return Unfit("failed", f"{found:,} bytes are more than a request holds")
     return found
+
+
+def series(values: list[Any], dtype: str) -> pd.Series[Any]:
+    """Return values as a column; what a dtype of numbers cannot hold makes it one of objects."""
+    if dtype == "str":
+        return pd.Series(whole(values), dtype="str")
+    if dtype != "object":
+        with contextlib.suppress(OverflowError, TypeError), np.errstate(invalid="ignore"):
+            return pd.Series(values, dtype=pd.api.types.pandas_dtype(dtype))
+    made = pd.Series([None] * len(values), dtype=object)
+    made[:] = values
+    return made
 
 
 def whole(texts: Sequence[str | None]) -> list[str | None]:

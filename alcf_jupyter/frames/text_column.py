@@ -15,8 +15,8 @@ from alcf_jupyter.connection.origin import origin, sha256
 from alcf_jupyter.connection.vectors import matrix as read_matrix
 from alcf_jupyter.errors import AlcfError, AnswerError, UsageError
 from alcf_jupyter.frames import tables
+from alcf_jupyter.frames.cost import Estimate
 from alcf_jupyter.frames.engine import Landed
-from alcf_jupyter.frames.estimate import Estimate
 from alcf_jupyter.frames.journal_lines import Row
 from alcf_jupyter.frames.packs import Pack
 from alcf_jupyter.frames.row_keys import keys
@@ -42,9 +42,6 @@ _PER_TEXT_BYTES = 8
 
 _AROUND_BYTES = 1_000_000
 """What stands around the vectors of an answer, or in their place, is shorter than this."""
-
-_BYTES_PER_TOKEN = 4
-_STATUSES = ("ok", "failed", "skipped", "pending")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +148,7 @@ class TextColumn:
 
     def estimate(self, units: Sequence[int], call: Call) -> Estimate:
         """Return what units will take."""
-        sizes = [-(-self._sizes[unit] // _BYTES_PER_TOKEN) for unit in units]
+        sizes = [-(-self._sizes[unit] // limits.BYTES_PER_TOKEN) for unit in units]
         packs = sum(1 for _ in self.packs(units))
         return Estimate.of(sizes, call, requests=packs, most_tokens=0)
 
@@ -162,7 +159,7 @@ class TextColumn:
         for span in limits.pack(weights, most, PACK_BYTES):
             inside = units[span.start : span.stop]
             whole = inside[-1] - inside[0] == len(inside) - 1
-            tokens = sum(weights[span.start : span.stop]) // _BYTES_PER_TOKEN
+            tokens = sum(weights[span.start : span.stop]) // limits.BYTES_PER_TOKEN
             yield Pack(range(inside[0], inside[-1] + 1) if whole else inside, tokens)
 
     def body(self, pack: Pack) -> dict[str, Any]:
@@ -270,7 +267,7 @@ class TextColumn:
             dimensions=0 if vectors is None else int(vectors.shape[1]),
             normalized=self._embedding.normalize,
             requests=outcome.requests,
-            rows={name: getattr(now, name) for name in _STATUSES},
+            rows=now.by_status,
             reused=now.reused,
         )
 

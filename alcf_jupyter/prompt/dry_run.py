@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import pprint
 import shlex
 from dataclasses import dataclass
@@ -15,13 +14,13 @@ from alcf_jupyter.connection.session import client
 from alcf_jupyter.errors import NoConnectionError, ServiceError, SignInError, UsageError
 from alcf_jupyter.plain import brief
 from alcf_jupyter.prompt import request as requests
+from alcf_jupyter.service.limits import tokens_in
 
 if TYPE_CHECKING:
     from alcf_jupyter.connection.call import Call
     from alcf_jupyter.connection.client import Client
 
 TOKEN = "YOUR_TOKEN"  # noqa: S105 - what stands in a token's place
-_BYTES_PER_TOKEN = 4
 _SHOWN_DATA = 24
 
 
@@ -124,7 +123,7 @@ def dry_run(prompt: str, *, route: Literal["chat", "complete"] = "chat", **optio
     return DryRun(
         f"{origin}{path}/{call.route}",
         {"model": model, **call.body},
-        math.ceil(len(text.encode("utf-8", "replace")) / _BYTES_PER_TOKEN),
+        tokens_in(text),
     )
 
 

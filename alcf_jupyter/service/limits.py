@@ -35,6 +35,9 @@ TOKENS_PER_MINUTE_MODEL = 100_000
 JOBS_CACHE_SECONDS = 60.0
 """The gateway answers ``/jobs`` from a cache this old; asking more often tells nothing new."""
 
+BYTES_PER_TOKEN = 4
+"""About, of an English text."""
+
 BLOCKING_SECONDS = 300.0
 """How long the gateway waits for a model before it answers 408."""
 
@@ -43,6 +46,11 @@ COLD_START_MINUTES = (10, 15)
 
 WARM_UP_WINDOW_SECONDS = 600.0
 """For so long after a first request the gateway refuses others to a model that is loading."""
+
+
+def tokens_in(text: str) -> int:
+    """Return about how many tokens a text has, by its length."""
+    return -(-len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN)
 
 
 def check_body(size: int, limit: int = MAX_BODY_BYTES) -> None:

@@ -228,6 +228,39 @@ def test_the_fields_of_a_form_become_columns(model):
     assert model.bodies[0]["response_format"]["type"] == "json_schema"
 
 
+FORMS = [
+    ("n int", [{"n": 1}, {"n": 10**30}, {"n": 2**63}], {"n": [1, 10**30, 2**63]}),
+    ("n int", [{"n": 1}, {"n": 1e30}], {"n": [1, 1e30]}),
+    ("x float", [{"x": 10**400}, {"x": 1}], {"x": [10**400, 1]}),
+    ({"type": "array", "items": {"type": "integer"}}, [[1, 2], []], {"data": [[1, 2], []]}),
+    (
+        {"properties": {"data": {"type": "string"}}},
+        [{"data": "x"}, {"data": "y"}],
+        {"data": ["x", "y"]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("form", "answers", "columns"), FORMS, ids=str)
+def test_whatever_a_form_lets_through_has_its_place(model, tmp_path, form, answers, columns):
+    texts = [f"row {n}" for n in range(len(answers))]
+    model.answers = {text: chat(json.dumps(one)) for text, one in zip(texts, answers, strict=True)}
+    for _ in range(2):  # the second time from the record
+        out = run(texts, schema=form, checkpoint=tmp_path / "run")
+        assert out["status"].eq("ok").all()
+        assert list(out.columns) == [*columns, *COLUMNS[1:]]
+        for name, values in columns.items():
+            assert [None if one is pd.NA else one for one in out[name].tolist()] == values
+    assert len(model.bodies) == len(texts)
+
+
+def test_an_answer_without_fields_where_a_form_has_some(model):
+    model.server.script.infer = lambda peer, _request: peer.send(chat("[1]"))
+    out = run(["a"], schema={"properties": {"data": {"type": "string"}}})
+    assert out["status"].tolist() == ["failed"]
+    assert "not an object" in out["reason"][0]
+
+
 def test_an_answer_of_another_form_is_asked_for_once_more(model):
     asked = []
 

@@ -1,0 +1,111 @@
+"""What a run over many rows will take: requests, tokens and time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from alcf_jupyter.connection.deadline import words as span
+from alcf_jupyter.connection.session import client
+from alcf_jupyter.service import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from alcf_jupyter.connection.call import Call
+
+_BATCH_SECONDS = 1800.0
+"""What takes longer than this is better sent as a batch, where the model takes batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run will take, about.
+
+    Attributes
+    ----------
+    rows
+        How many are sent: no missing ones, and none that is recorded already.
+    requests
+        How many requests that makes.
+    prompt_tokens
+        Tokens in, by the length of the texts.
+    completion_tokens
+        Tokens out at the most; None where nothing limits them.
+    seconds
+        At the service's pace of requests, and no faster; None where no limit is known.
+    token_seconds
+        At the gateway's default of tokens a minute, which may not be the deployed one; None where
+        no limit is known.
+    as_batch
+        Whether it is better sent as a batch.
+    """
+
+    rows: int
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int | None
+    seconds: float | None
+    token_seconds: float | None
+    as_batch: bool
+
+    @classmethod
+    def of(
+        cls, sizes: Sequence[int], call: Call, *, requests: int, most_tokens: int | None
+    ) -> Estimate:
+        """Return the estimate for prompts of these sizes in tokens, on the current service.
+
+        Parameters
+        ----------
+        sizes
+            Of each row that is sent.
+        call
+            The model, and the cluster.
+        requests
+            How many they make.
+        most_tokens
+            Tokens of an answer at the most; None for no limit, 0 for none.
+        """
+        profile = client().profile
+        tokens = sum(sizes)
+        out = None if most_tokens is None else most_tokens * len(sizes)
+        rate = profile.requests_per_second
+        seconds = requests / rate if rate else None
+        by_tokens = None
+        if profile.is_gateway:
+            by_tokens = 60.0 * (tokens + (out or 0)) / limits.TOKENS_PER_MINUTE_USER
+        slow = (seconds or 0.0) > _BATCH_SECONDS
+        return cls(
+            len(sizes), requests, tokens, out, seconds, by_tokens, slow and _takes_batches(call)
+        )
+
+    def __str__(self) -> str:
+        parts = [f"{self.rows:,} rows to send", f"about {self.prompt_tokens:,} tokens in"]
+        if self.completion_tokens:
+            parts.append(f"up to {self.completion_tokens:,} out")
+        if self.seconds and self.seconds > 1:
+            parts.append(
+                f"at least {span(max(1.0, self.seconds))} at "
+                f"{self.requests / self.seconds:.3g} requests a second"
+            )
+        if self.token_seconds is not None and self.token_seconds > max(60.0, self.seconds or 0.0):
+            parts.append(
+                f"{span(self.token_seconds)} if {limits.TOKENS_PER_MINUTE_USER:,} tokens a minute "
+                "are granted"
+            )
+        if self.as_batch:
+            parts.append('better as a batch:  via="batch"')
+        return " · ".join(parts)
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 - IPython's
+        printer.text(str(self))
+
+
+def _takes_batches(call: Call) -> bool:
+    known = client().known
+    found = [
+        one
+        for one in known.models
+        if one.id.casefold() == call.model.casefold() and call.cluster in (None, one.cluster)
+    ]
+    return any(one.can_batch for one in found)
