@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from alcf_jupyter.frames.column import map  # noqa: A004
     from alcf_jupyter.frames.duplicates import near_duplicates
     from alcf_jupyter.frames.embedding_file import load_embeddings, save_embeddings
-    from alcf_jupyter.frames.embeddings import embed, matrix
+    from alcf_jupyter.frames.embeddings import embed
     from alcf_jupyter.frames.estimate import estimate
     from alcf_jupyter.frames.groups import group
+    from alcf_jupyter.frames.matrix import matrix
     from alcf_jupyter.frames.models import models
     from alcf_jupyter.frames.neighbors import neighbors
     from alcf_jupyter.frames.projection import project
@@ -121,7 +122,7 @@ _HOMES = {
     "login": "notebook.sign_in",
     "logout": "connection.account",
     "map": "frames.column",
-    "matrix": "frames.embeddings",
+    "matrix": "frames.matrix",
     "models": "frames.models",
     "near_duplicates": "frames.duplicates",
     "neighbors": "frames.neighbors",

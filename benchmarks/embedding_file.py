@@ -41,7 +41,7 @@ def made(rows: int, width: int) -> object:
 def write(case: str, frame: object, path: Path) -> float:
     """Return the seconds of writing."""
     from alcf_jupyter.frames.embedding_file import save_embeddings
-    from alcf_jupyter.frames.embeddings import matrix
+    from alcf_jupyter.frames.matrix import matrix
 
     if case == "lists":
         frame = frame.assign(embedding=[row.tolist() for row in matrix(frame)])
@@ -63,7 +63,7 @@ def read(case: str, path: Path, rows: int, width: int) -> float:
     import pandas as pd
 
     from alcf_jupyter.frames.embedding_file import load_embeddings
-    from alcf_jupyter.frames.embeddings import matrix
+    from alcf_jupyter.frames.matrix import matrix
 
     began = time.perf_counter()
     if case == "ours":

@@ -10,7 +10,8 @@ import pandas as pd
 
 from alcf_jupyter.connection.session import choose, client
 from alcf_jupyter.errors import UsageError
-from alcf_jupyter.frames.embeddings import embed, matrix
+from alcf_jupyter.frames.embeddings import embed
+from alcf_jupyter.frames.matrix import matrix
 from alcf_jupyter.plain import brief
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from alcf_jupyter.errors import UsageError
-from alcf_jupyter.frames.embeddings import matrix
+from alcf_jupyter.frames.matrix import matrix
 from alcf_jupyter.frames.points import points
 from tests.frames.embedded import Told, frame, lines
 
