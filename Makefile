@@ -21,8 +21,8 @@ COMPILE := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11
 	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults check lint notebooks notebooks-check test-pythons openai2 audit bench \
-	lock clean
+.PHONY: help demo test faults check lint notebooks notebooks-check test-pythons openai2 audit \
+	release bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ openai2: build/openai2/.installed ## alcf.openai with the other major of the SDK
 audit: build/audit/.installed ## known vulnerabilities of the locked packages
 	@build/audit/bin/python -m tools.audit
 
+release: build/release/.installed ## build what would be published, and try it on every Python that is here
+	@build/release/bin/python -m tools.release
+
 bench: $(INSTALLED) ## measure, each figure beside its peer and its limit
 	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
@@ -67,6 +70,7 @@ lock: $(UV) ## resolve the dependencies again, for every supported Python
 	@$(COMPILE) --no-emit-package alcf-jupyter --output-file requirements/openai2.txt \
 		pyproject.toml requirements/openai2.in
 	@echo pip-audit | $(COMPILE) --output-file requirements/audit.txt -
+	@printf 'build\ntwine\n' | $(COMPILE) --output-file requirements/release.txt -
 	@echo uv | $(COMPILE) --output-file requirements/uv.txt -
 
 clean: ## remove the environment and everything built
