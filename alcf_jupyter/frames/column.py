@@ -127,8 +127,17 @@ def map(  # noqa: A001, PLR0913 - the public name; all that can be said, each by
     table = tables.as_frame(data)
     written = ResultFile(out, write_parquet) if out is not None else None
     if via != "requests" or folder is not None:
-        refuse_in_batches(
-            via, images=images, checkpoint=checkpoint, concurrency=concurrency, prefix=prefix
+        _check_for_batches(
+            via,
+            {
+                "images=": images is not None,
+                "checkpoint=": checkpoint is not None,
+                "concurrency=": concurrency is not None,
+                "on_error=": on_error != "keep",
+                "prefix=": prefix != "",
+                "wait=": not wait,
+                "out= in the background": background and out is not None,
+            },
         )
         batch = submit_batch(
             table,
@@ -143,7 +152,7 @@ def map(  # noqa: A001, PLR0913 - the public name; all that can be said, each by
         )
         if background:
             return batch.wait(background=True)
-        return results_of(batch.wait(timeout, observer=observer), written)
+        return _results_of(batch.wait(timeout, observer=observer), written)
     talk = client()
     asking = Asking(
         template=template,
@@ -179,8 +188,8 @@ def map(  # noqa: A001, PLR0913 - the public name; all that can be said, each by
     )
 
 
-def refuse_in_batches(via: str, **given_options: Any) -> None:
-    """Raise where a way to send is none, or an option is not for batches."""
+def _check_for_batches(via: str, is_given: dict[str, bool]) -> None:
+    """Raise where a way to send is none, or an option is given that is not for batches."""
     if via != "batch":
         raise UsageError(
             f"via={via!r} is no way to send a table; nothing was sent."
@@ -188,15 +197,15 @@ def refuse_in_batches(via: str, **given_options: Any) -> None:
             else "folder= is for batches; nothing was sent.",
             do='Leave it out, or:  via="batch"',
         )
-    for name, value in given_options.items():
-        if value:
-            raise UsageError(
-                f"{name}= is not for batches; nothing was submitted.", do=f"Leave {name} out."
-            )
+    strange = next((option for option, is_used in is_given.items() if is_used), None)
+    if strange is not None:
+        raise UsageError(
+            f"{strange} is not for batches; nothing was submitted.",
+            do=f"Leave {strange.partition('=')[0]} out.",
+        )
 
 
-def results_of(batch: Batch, written: ResultFile | None) -> pd.DataFrame:
-    """Return the results of a batch that has ended, in a file as well where one is named."""
+def _results_of(batch: Batch, written: ResultFile | None) -> pd.DataFrame:
     frame = batch.results()
     if written is not None:
         written.write(frame)

@@ -43,7 +43,11 @@ def test_a_table_goes_through_a_batch_once(box, tmp_path):
         {"via": "batch", "prefix": "a_"},
         {"via": "batch", "concurrency": 4},
         {"via": "batch", "checkpoint": "x"},
+        {"via": "batch", "images": pd.Series([b"", b"", b""])},
+        {"via": "batch", "on_error": "raise"},
+        {"via": "batch", "wait": False},
         {"via": "batch", "out": "x.csv"},
+        {"via": "batch", "out": "x.parquet", "background": True},
     ],
     ids=str,
 )
