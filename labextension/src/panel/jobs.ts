@@ -1,0 +1,154 @@
+/** Runs over columns, and batches: each with how far it is. */
+import { button, el, Keyed, set, setText } from '../dom';
+import type { Batch, Batches, Run, Runs, Steer } from '../messages';
+import { clock } from '../words';
+import type { Actions } from './actions';
+
+type Job = Run | Batch;
+
+interface Row {
+  title: HTMLElement;
+  state: HTMLElement;
+  bar: HTMLProgressElement;
+  words: HTMLElement;
+  buttons: Map<Steer['action'], HTMLButtonElement>;
+}
+
+/** Which buttons a run has in each state. */
+const STEERS: Record<Run['state'], readonly Steer['action'][]> = {
+  waiting: ['pause', 'stop'],
+  running: ['pause', 'stop'],
+  paused: ['resume', 'stop'],
+  stopped: [],
+  finished: [],
+  failed: []
+};
+
+/** A section of jobs that opens and closes; what is closed is not watched. */
+abstract class Jobs {
+  constructor(
+    protected readonly actions: Actions,
+    private readonly name: string
+  ) {
+    this.node.addEventListener('toggle', () => actions.arranged());
+    setText(this.head, name);
+  }
+
+  /** Whether what it holds is on the screen. */
+  get open(): boolean {
+    return this.node.open;
+  }
+
+  protected draw(jobs: readonly Job[] | undefined, empty: string): void {
+    this.node.hidden = jobs === undefined;
+    setText(this.head, jobs?.length ? `${this.name} ${jobs.length}` : this.name);
+    this.rows.show(jobs ?? []);
+    this.empty.hidden = !!jobs?.length;
+    setText(this.empty, empty);
+  }
+
+  /** Which buttons a job has. */
+  protected abstract steers(job: Job): readonly Steer['action'][];
+
+  private make(job: Job): HTMLElement {
+    const row: Row = {
+      title: el('span', { class: 'alcf-name' }),
+      state: el('span', { class: 'alcf-state' }),
+      bar: el('progress'),
+      words: el('p', { class: 'alcf-words' }),
+      buttons: new Map(
+        (['pause', 'resume', 'stop'] as const).map(action => {
+          const label = action.charAt(0).toUpperCase() + action.slice(1);
+          return [action, button(label, '', () => this.actions.steer(job.key, action))];
+        })
+      )
+    };
+    const node = el(
+      'li',
+      { class: 'alcf-job' },
+      el('div', { class: 'alcf-line' }, row.title, row.state),
+      row.bar,
+      row.words,
+      el('div', { class: 'alcf-buttons' }, ...row.buttons.values())
+    );
+    this.parts.set(node, row);
+    return node;
+  }
+
+  private fill(node: HTMLElement, job: Job): void {
+    const row = this.parts.get(node);
+    if (row === undefined) {
+      return;
+    }
+    setText(row.title, job.title);
+    set(row.title, 'title', job.title);
+    setText(row.state, job.state);
+    row.bar.hidden = job.rows === 0;
+    row.bar.max = Math.max(job.rows, 1);
+    row.bar.value = Math.min(job.done, job.rows);
+    set(row.bar, 'aria-label', `${job.title}: ${job.done} of ${job.rows} rows`);
+    setText(row.words, job.words);
+    const steers = this.steers(job);
+    for (const [action, shown] of row.buttons) {
+      shown.hidden = !steers.includes(action);
+      set(shown, 'aria-label', `${shown.textContent}: ${job.title}`);
+    }
+  }
+
+  private readonly parts = new WeakMap<HTMLElement, Row>();
+  private readonly head = el('summary');
+  private readonly list = el('ul', { class: 'alcf-jobs' });
+  private readonly empty = el('p', { class: 'alcf-none' });
+  protected readonly foot = el('div', { class: 'alcf-checked' });
+  readonly node = el('details', { class: 'alcf-section' }, this.head, this.list, this.empty);
+  private readonly rows = new Keyed<Job, HTMLElement>(
+    this.list,
+    ({ key }) => key,
+    job => this.make(job),
+    (node, job) => this.fill(node, job)
+  );
+}
+
+export class RunsView extends Jobs {
+  constructor(actions: Actions) {
+    super(actions, 'Runs');
+    this.node.open = true;
+  }
+
+  show(runs: Runs | undefined): void {
+    this.draw(runs?.runs ?? [], 'No column is being worked on.');
+  }
+
+  protected override steers(job: Job): readonly Steer['action'][] {
+    return STEERS[job.state as Run['state']];
+  }
+}
+
+export class BatchesView extends Jobs {
+  constructor(actions: Actions) {
+    super(actions, 'Batches');
+    this.node.append(this.note, this.foot);
+    this.foot.append(
+      this.checked,
+      button('Refresh', 'Look at the batches again', () => actions.refresh('batches'))
+    );
+  }
+
+  show(batches: Batches | undefined): void {
+    const { checked = null, note = '' } = batches ?? {};
+    this.draw(batches?.batches ?? [], checked === null ? '' : 'No batches.');
+    setText(this.note, note);
+    this.note.hidden = note === '';
+    setText(
+      this.checked,
+      checked === null ? 'Looking them up …' : `Last checked ${clock(checked)}.`
+    );
+  }
+
+  protected override steers(): readonly Steer['action'][] {
+    return [];
+  }
+
+  private readonly note = el('p', { class: 'alcf-note' });
+  private readonly checked = el('span');
+}
