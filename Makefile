@@ -21,7 +21,7 @@ COMPILE := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11
 	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults check lint notebooks notebooks-check test-pythons openai2 audit \
+.PHONY: help demo test faults check lint notebooks notebooks-check docs test-pythons openai2 audit \
 	release bench lock clean
 
 help: ## show this list
@@ -37,7 +37,7 @@ faults: $(INSTALLED) ## the faults of a column at the size of a release: hours; 
 	@ALCF_JUPYTER_FAULTS=release $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope tests/faults
 	@$(BIN)/python -m tools.guarantees
 
-check: lint test notebooks-check ## everything a change must pass
+check: lint test notebooks-check docs audit ## everything a change must pass
 
 lint: $(INSTALLED) ## ruff and mypy
 	@$(BIN)/ruff check
@@ -49,6 +49,9 @@ notebooks: $(INSTALLED) ## run the tutorials again and store their outputs
 
 notebooks-check: $(INSTALLED) ## compare the stored outputs with a fresh run
 	@$(BIN)/python -m tools.notebooks --check
+
+docs: $(INSTALLED) ## build the site from the stored outputs, into build/site; no network
+	@$(BIN)/python -m tools.site
 
 test-pythons: $(INSTALLED) ## run the quick tests on the other Pythons that are supported and here
 	@$(BIN)/python -m tools.pythons
