@@ -1,4 +1,4 @@
-"""Build the site from docs/ and the stored tutorials, and look that it loads nothing from elsewhere.
+"""Build the site from docs/ and the stored tutorials, and look that it loads nothing from afar.
 
 ``python -m tools.site`` builds into build/site. It needs no network, runs no notebook, and fails
 for a warning.

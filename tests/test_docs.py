@@ -1,0 +1,128 @@
+"""What users of the service are told stands in the pages, and what the pages name exists."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import alcf_jupyter as alcf
+from alcf_jupyter.service.catalog import State
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted(ROOT.glob("docs/*.md"))
+PROSE = [*PAGES, *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"))]
+TUTORIALS = sorted(ROOT.glob("notebooks/*.ipynb"))
+
+# a fact of the service, the page that must tell it, and how that can be seen
+FACTS = {
+    "Live is ready": ("models", r"\| Live \| hot, ready"),
+    "Starting has a node and loads": ("models", r"\| Starting \| a node was acquired.*loaded"),
+    "Queued waits for resources": ("models", r"\| Queued \| waits for resources"),
+    "Offline is queued on request": ("models", r"\| Offline \|.*queued when a request comes"),
+    "the filters of the web interface": ("models", r"Live, Starting, Queued, Offline, All"),
+    "B is batch": ("models", r"\| B \| batch"),
+    "T is tool calling": ("models", r"\| T \| tool calling"),
+    "R is reasoning": ("models", r"\| R \| reasoning"),
+    "H is always hot": ("models", r"\| H \| always hot"),
+    "not all capabilities can be asked for": ("models", r"service does not tell all of it"),
+    "a token lives two days": ("sign-in", r"token lives 48 hours"),
+    "a token refreshes by itself": ("sign-in", r"refreshed by itself"),
+    "a policy forces a new login": ("sign-in", r"Every 30 days a policy.*older pages say 7 days"),
+    "how to log out and in again": ("sign-in", r"app\.globus\.org/logout>, then `%alcf login --fo"),
+    "how long a cold start takes": ("models", r"cold start on Sophia takes 10 to 15 minutes"),
+    "how long a model stays": ("models", r"up to 24 hours.*unloaded after 2 hours"),
+    "which nodes are hot": ("models", r"Half of Sophia's ten nodes"),
+    "how long a batch may be": ("batches", r"up to 150,000"),
+    "a batch needs an allocation": ("models", r"a batch needs an active allocation"),
+    "where a batch's files are": ("batches", r"/eagle/argonne_tpc.*open to everybody"),
+    "which models take batches": ("models", r"Only models marked B take"),
+    "who cancels a batch": ("batches", r"cannot cancel a batch.*support"),
+    "guide: Connection Timeout": ("errors", r"\| Connection Timeout \|.*queued.*/jobs"),
+    "guide: Permission Denied": ("errors", r"\| Permission Denied \|.*logout.*--force"),
+    "guide: Batch Permission Error": ("errors", r"\| Batch Permission Error \|.*cannot read"),
+    "guide: IdentityMismatchError": ("errors", r"\| IdentityMismatchError \|.*tokens file"),
+}
+
+# people's addresses: ALCF's and Globus's, this machine's, and two conventions of changelogs
+HOSTS = re.compile(
+    r"(?:[\w-]+\.)*(?:alcf\.anl\.gov|globus\.org)|127\.0\.0\.1|host|example\.org"
+    r"|keepachangelog\.com|semver\.org"
+)
+
+
+def on_one_line(page):
+    return " ".join((ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8").split())
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_what_users_are_told_stands_in_the_pages(fact):
+    page, pattern = FACTS[fact]
+    assert re.search(pattern, on_one_line(page)), f"docs/{page}.md no longer says: {fact}"
+
+
+def test_the_page_of_models_has_every_state():
+    text = on_one_line("models")
+    assert all(f"| {state} |" in text for state in State)
+
+
+def test_the_reference_has_every_public_name_and_no_other():
+    text = (ROOT / "docs" / "functions.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\.\. auto\w+:: (\w+)$", text, re.MULTILINE)
+    assert len(told) == len(set(told))
+    elsewhere = {"Run", "Batch"}  # what map and submit_batch return
+    assert set(told) - elsewhere == set(alcf.__all__) - {"__version__"}
+
+
+def code_of(text):
+    """Return the `alcf.name` that a page uses."""
+    return set(re.findall(r"\balcf\.([a-z]\w*)", text))
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: path.name)
+def test_functions_that_a_page_names_exist(path):
+    text = re.sub(r"[\w/.]*\balcf\.anl\.gov\S*", "", path.read_text(encoding="utf-8"))
+    for name in code_of(text):
+        assert hasattr(alcf, name), f"{path.name}: alcf.{name}"
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: path.name)
+def test_files_that_a_page_links_to_exist(path):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.name)
+def test_files_that_a_tutorial_links_to_exist(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            for target in re.findall(r"\]\(([^)#:]+)\)", cell.source):
+                assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", [*PROSE, *TUTORIALS], ids=lambda path: path.name)
+def test_addresses_are_those_of_the_service(path):
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        text = "\n".join(c.source for c in nbformat.reads(text, as_version=4).cells)
+    for host in re.findall(r"https?://([^\s/:\"'`)>…]+)", text):
+        assert HOSTS.fullmatch(host), f"{path.name}: {host}"
+
+
+def test_the_picture_names_every_layer():
+    picture = (ROOT / "docs" / "images" / "architecture.svg").read_text(encoding="utf-8")
+    names = set(re.findall(r'class="name"[^>]*>([^<]+)<', picture))
+    layers = {p.name for p in (ROOT / "alcf_jupyter").iterdir() if (p / "__init__.py").exists()}
+    assert layers - {"cli"} <= names
+    assert "prefers-color-scheme: dark" in picture
+
+
+def test_contributing_is_short_and_maps_every_folder():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 60
+    layers = {p.name for p in (ROOT / "alcf_jupyter").iterdir() if (p / "__init__.py").exists()}
+    assert all(f"`{layer}/`" in text for layer in layers)
+    targets = set(re.findall(r"^([a-z0-9-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"`make ([a-z0-9-]+)", text))
+    assert named <= targets
