@@ -5,8 +5,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 
 import alcf_jupyter as alcf
+from alcf_jupyter.notebook import methods
 from alcf_jupyter.service.catalog import State
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -126,3 +128,23 @@ def test_contributing_is_short_and_maps_every_folder():
     targets = set(re.findall(r"^([a-z0-9-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"`make ([a-z0-9-]+)", text))
     assert named <= targets
+
+
+def test_the_citation_is_of_this_version():
+    told = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert told["version"] == alcf.__version__
+    assert told["title"] == "alcf_jupyter"
+    (service,) = told["references"]
+    assert service["doi"] in methods.BIBTEX
+    names = [author["family-names"] for author in service["authors"]]
+    assert len(names) == methods.BIBTEX.count(" and ") + 1
+
+
+@pytest.mark.parametrize("name", ["bug", "dialect", "idea"])
+def test_issue_templates_can_be_read(name):
+    path = ROOT / ".github" / "ISSUE_TEMPLATE" / f"{name}.yml"
+    form = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert {"name", "description", "body"} <= set(form)
+    for field in form["body"]:
+        assert field["type"] in {"markdown", "textarea", "input", "dropdown"}
+        assert "label" in field["attributes"] or field["type"] == "markdown"
