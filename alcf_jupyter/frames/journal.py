@@ -161,6 +161,26 @@ class Journal:
         self.content.rows.update((row.key, row) for row in self.unwritten)
         self.unwritten = []
 
+    def describe(self, **facts: str) -> None:
+        """Record facts of the run for later ones, such as what answered; known ones cost nothing.
+
+        Parameters
+        ----------
+        **facts
+            What is added to the header's `about`. Neither prompts nor paths.
+
+        Raises
+        ------
+        NotWrittenError
+            No room, or no right to.
+        """
+        header = replace(self._header, about={**self._header.about, **facts})
+        if header != self._header:
+            self._lock.check()
+            with self._told():
+                self._lines.append(lines.line(header, self._seed))
+            self._header = header
+
     def beat(self) -> None:
         """Show other machines that this writer lives; needed once in `writer_lock.STALE` seconds.
 

@@ -170,6 +170,8 @@ def _replay(file: BinaryIO, path: Path, identity: str | None) -> Content:
         if isinstance(value, Row):
             content.rows.pop(value.key, None)  # the last line is the last in order, too
             content.rows[value.key] = value
+        elif isinstance(value, Header) and value.identity == found:
+            content.header = value  # the last one says the most
         elif value is None:
             content.damaged.append((content.size, raw))
         content.size += len(raw)

@@ -76,6 +76,8 @@ class Row(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):  # JSON ha
 class Header(msgspec.Struct, omit_defaults=True, frozen=True):
     """What a record is of: its identity, when it was begun, and words for people.
 
+    A record begins with one; where more became known later, another stands further down.
+
     Parameters
     ----------
     identity

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from alcf_jupyter.errors import JournalHeldError, UsageError
 from alcf_jupyter.frames.engine import Engine, Limits
 from alcf_jupyter.frames.journal import Journal
 from alcf_jupyter.frames.lane import FIRST_WIDTH, MOST_WIDTH, Lane
+from alcf_jupyter.frames.recorded import place
 from alcf_jupyter.frames.run import Run, is_stopping
 from alcf_jupyter.frames.send_rate import SendRate
 from alcf_jupyter.frames.token_window import TokenWindow
@@ -96,18 +98,20 @@ def launch(
         scale=scale,
     )
     engine = Engine(talk.caller, call, job, keeps, talk.service)
-    journal = None
-    if replay.active() is None and (checkpoint is not None or not _is_one_request(job)):
-        journal = _journal(job, call, identity, checkpoint, fresh=fresh)
     name = identity[:16]
-    return Run(job, engine, journal, name=name, on_error=on_error, written=written).start()
+    with contextlib.ExitStack() as unless_begun:
+        journal = None
+        if replay.active() is None and (checkpoint is not None or not _is_one_request(job)):
+            journal = _journal(job, call, identity, checkpoint, fresh=fresh)
+            unless_begun.enter_context(journal)
+        run = Run(job, engine, journal, name=name, on_error=on_error, written=written).start()
+        unless_begun.pop_all()
+    return run
 
 
 def _journal(
     job: Job, call: Call, identity: str, checkpoint: str | Path | None, *, fresh: bool
 ) -> Journal:
-    from alcf_jupyter.frames.recorded import place
-
     about = {"kind": job.kind, "model": call.model, "cluster": call.cluster or "", "rows": job.rows}
     folder = place(identity, checkpoint)
     until = time.monotonic() + _STOPPING_SECONDS

@@ -20,6 +20,7 @@ from alcf_jupyter.frames import live_runs
 from alcf_jupyter.frames.engine import Engine, Landed, Work
 from alcf_jupyter.frames.run_progress import Progress
 from alcf_jupyter.plain import brief
+from alcf_jupyter.service.catalog import Model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -358,6 +359,10 @@ class Run:
             vectors = [one.vectors for one in placed if one.vectors is not None]
             rows = [row for one in placed for row in one.rows]
             self._journal.append(rows, np.concatenate(vectors) if len(vectors) > 1 else vectors[0])
+        served = self._engine.call.served
+        if landed and served is not None:
+            name = self._engine.served or served.id
+            self._journal.describe(served=name, served_on=served.cluster)
         now = time.monotonic()
         if now - self._beat_at > _BEAT_SECONDS:
             self._beat_at = now
@@ -401,6 +406,10 @@ class Run:
             units, at = np.array(places).T
             self._vectors = np.empty((len(self._found), content.vectors.shape[1]), np.float32)
             self._vectors[units] = content.vectors[at]
+        about = content.header.about if content.header else {}
+        if self._reused and about.get("served"):  # until something new is answered
+            name, cluster = (str(about.get(one) or "") for one in ("served", "served_on"))
+            self._engine.served, self._engine.call.served = name, Model(id=name, cluster=cluster)
 
     def _raise_first(self, landed: Sequence[Landed]) -> None:
         for one in landed:

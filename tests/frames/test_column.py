@@ -35,7 +35,8 @@ def chat(text, finish="stop"):
     message = {"role": "assistant", "content": text}
     usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
     choice = {"index": 0, "message": message, "finish_reason": finish}
-    return whole({"id": "x", "object": "chat.completion", "choices": [choice], "usage": usage})
+    told = {"id": "x", "object": "chat.completion", "model": "served"}
+    return whole({**told, "choices": [choice], "usage": usage})
 
 
 class Model:
@@ -342,6 +343,10 @@ def test_a_run_goes_on_where_it_was(model, tmp_path):
     assert out.index.tolist() == [3, 2, 1, 0]
     assert sorted(model.prompts) == list("abcd")
     assert out.attrs["alcf"]["reused"] == 2
+    origins = [out.attrs["alcf"], run(table, checkpoint=tmp_path / "run").attrs["alcf"]]
+    for told in origins:  # the second has sent nothing
+        assert (told["cluster"], told["model_served"]) == ("sophia", "served")
+    assert (origins[1]["reused"], origins[1]["requests"]) == (4, 0)
     assert len(run(table, checkpoint=tmp_path / "run", fresh=True)) == 4
     assert len(model.prompts) == 8
     for other in ({"template": "{{text}}!"}, {"temperature": 1}, {"system": "x"}, {"model": "n"}):

@@ -208,6 +208,28 @@ def test_a_full_disk_loses_nothing(tmp_path, limit, width):
                     assert (content.vectors[place] == matrix(20, width, number)[at]).all()
 
 
+def test_what_becomes_known_of_a_run_stays_with_it(tmp_path):
+    about = {"kind": "map", "model": "m"}
+    with Journal(tmp_path / "run", RUN, about) as journal:
+        journal.append(ROWS[:1])
+        for _ in range(2):
+            journal.describe(served="x", served_on="sophia")
+        journal.append(ROWS[1:2])
+    size = (tmp_path / "run" / LINES).stat().st_size
+    with Journal(tmp_path / "run", RUN, {"kind": "another"}) as journal:
+        told = about | {"served": "x", "served_on": "sophia"}
+        assert journal.content.header.about == told
+        assert list(journal.content.rows) == [row.key for row in ROWS[:2]]
+        journal.describe(served="x")
+        assert (tmp_path / "run" / LINES).stat().st_size == size, "nothing new"
+        journal.save(tmp_path / "copy")
+    assert read(tmp_path / "copy", RUN).header.about == told
+    # a header of another run, put in by hand, says nothing
+    with (tmp_path / "run" / LINES).open("ab") as file:
+        file.write(line(Header("0" * 32, 1.0, {"model": "y"}, 1), 0))
+    assert read(tmp_path / "run", RUN).header.about == told
+
+
 def test_a_disk_without_any_room_is_told_when_a_record_is_opened(tmp_path):
     with small_disk(tmp_path):
         with contextlib.suppress(OSError):

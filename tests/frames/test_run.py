@@ -88,6 +88,26 @@ def test_a_record_that_cannot_be_closed_ends_the_run(tmp_path):
     assert told.value.result["status"].tolist() == ["ok", "ok"]
 
 
+class Weightless(PromptColumn):
+    """A column whose recorded rows cannot be counted."""
+
+    def __init__(self, *how):
+        super().__init__(*how)
+        self.weights = [None, None]
+
+
+@pytest.mark.usefixtures("model")
+def test_a_run_that_cannot_be_begun_lets_go_of_its_record(tmp_path):
+    for kind in (Counted, Weightless, Counted):
+        try:
+            _, one = begun(kind, ["a", "b"], checkpoint=tmp_path / "run")
+        except TypeError:
+            assert kind is Weightless
+        else:
+            assert kind is Counted
+            assert one.result(10)["status"].eq("ok").all()
+
+
 @pytest.mark.usefixtures("model")
 def test_the_last_frame_is_made_once(tmp_path):
     job, one = begun(Counted, ["a", "b"], written=ResultFile(tmp_path / "x.parquet", write_parquet))
