@@ -23,6 +23,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
+    # WebGL without a graphics card
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
     # Whatever is not loopback has no address: a request is seen, and leads nowhere.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
@@ -48,12 +51,12 @@ def executable() -> str | None:
 
 
 @contextlib.contextmanager
-def chromium(*flags: str) -> Iterator[Browser]:
-    """Start Chromium, with more flags if need be, and stop it."""
+def chromium() -> Iterator[Browser]:
+    """Start Chromium, and stop it."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable(), args=[*FLAGS, *flags])
+        browser = playwright.chromium.launch(executable_path=executable(), args=FLAGS)
         try:
             yield browser
         finally:
@@ -75,6 +78,11 @@ class Record:
     def quiet(self) -> bool:
         """Whether nothing left the machine and nothing popped up."""
         return not (self.outside or self.dialogs or self.popups)
+
+    def clear(self) -> None:
+        """Forget what was done so far."""
+        for kept in (self.outside, self.dialogs, self.popups, self.errors):
+            kept.clear()
 
 
 def watch(context: BrowserContext) -> Record:

@@ -1,5 +1,8 @@
 """Fixtures of the browser tests: ``lab``, ``record``, ``notebook`` and ``pictures``.
 
+Loading JupyterLab costs more than most tests do: they share one page, in which each opens a
+notebook of its own. A test that failed, or that closed the page, leaves a fresh one to the next.
+
 Where Chromium is missing the tests are skipped and say so; with ``ALCF_JUPYTER_REQUIRE_BROWSER=1``
 they fail instead. Pictures go into ``ALCF_JUPYTER_PICTURES`` if that is set.
 """
@@ -29,32 +32,40 @@ def lab(tmp_path_factory):
 
 
 # Not for the session: the loop that Playwright keeps running would stop others from using asyncio.
-@pytest.fixture(scope="module")
-def chromium(lab):  # noqa: ARG001 (skipped with it)
-    """Start Chromium, one for the tests of a module."""
+@pytest.fixture(scope="package")
+def profile(lab):  # noqa: ARG001 (skipped with it)
+    """Start Chromium, with one profile for all tests, and record what it does."""
     with browser.chromium() as running:
-        yield running
+        context = running.new_context()
+        context.set_default_timeout(30_000)
+        yield context, browser.watch(context)
+        context.close()
 
 
 @pytest.fixture
-def context(chromium):
-    """Make a fresh browser profile."""
-    fresh = chromium.new_context(viewport={"width": 1280, "height": 900})
-    fresh.set_default_timeout(30_000)
-    yield fresh
-    fresh.close()
+def context(profile, request):
+    """Give the profile; afterwards the page that all share is left in it, or none."""
+    shared, _ = profile
+    failed = request.session.testsfailed
+    yield shared
+    spoiled = request.session.testsfailed > failed
+    for page in shared.pages[0 if spoiled else 1 :]:
+        page.close()
 
 
 @pytest.fixture
-def record(context):
+def record(profile):
     """Record what leaves the machine and what pops up."""
-    return browser.watch(context)
+    _, kept = profile
+    kept.clear()
+    return kept
 
 
 @pytest.fixture
 def notebook(context, record, lab):  # noqa: ARG001 (recorded from the start)
     """Give a page that a notebook can be opened in."""
-    opened = NotebookPage(context.new_page(), lab)
+    page = context.pages[0] if context.pages else context.new_page()
+    opened = NotebookPage(page, lab)
     yield opened
     opened.close()
 

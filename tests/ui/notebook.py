@@ -20,7 +20,9 @@ _READY = """path => {
     && panel.sessionContext.session?.kernel?.status === 'idle'
     && panel.content.widgets.length > 0;
 }"""
-_names = itertools.count(1)
+_VIEW = {"width": 1280, "height": 900}
+# tests share a page: what one left in it is never taken for another's
+_names, _runs = itertools.count(1), itertools.count(1)
 
 
 class NotebookPage:
@@ -37,7 +39,6 @@ class NotebookPage:
     def __init__(self, page: Page, server: Server) -> None:
         self.page = page
         self._server = server
-        self._runs = itertools.count(1)
         self.path = ""
 
     def open(self, cells: list[str | dict], name: str = "", timeout: float = 60) -> None:
@@ -54,21 +55,34 @@ class NotebookPage:
         """
         self.path = name or f"test-{next(_names)}.ipynb"
         self._server.write(self.path, cells)
-        self.reopen(timeout)
+        self.page.set_viewport_size(_VIEW)
+        if not self.page.evaluate("!!window.jupyterapp"):
+            self.reopen(timeout)
+            return
+        command = "path => void window.jupyterapp.commands.execute('docmanager:open', {path})"
+        self.page.evaluate(command, self.path)
+        self._ready(timeout)
 
     def close(self) -> None:
-        """Stop the kernel."""
+        """Close the notebook and stop its kernel; the page stays as it was found."""
+        if not self.page.is_closed() and self.page.evaluate("!!window.jupyterapp"):
+            self.theme("light")
+            # not by a command, which would ask whether to save
+            self.page.evaluate(f"{_PANEL}?.dispose()")
         self._server.close(self.path)
 
     def reopen(self, timeout: float = 60) -> None:
         """Load the page again from the file."""
         address = f"{self._server.url}/lab/tree/{self.path}?reset&token={self._server.token}"
         self.page.goto(address, wait_until="domcontentloaded")
+        self._ready(timeout)
+
+    def _ready(self, timeout: float) -> None:
         self.page.wait_for_function(_READY, arg=self.path, timeout=timeout * 1000)
 
     def start(self, index: int) -> int:
         """Start a cell without waiting for it; return a number for `wait`."""
-        run = next(self._runs)
+        run = next(_runs)
         # Without void, evaluate would wait for the cell, with no time limit.
         self.page.evaluate(
             f"""([index, run]) => {{
@@ -127,12 +141,14 @@ class NotebookPage:
         self.page.wait_for_function(clean, timeout=timeout * 1000)
 
     def theme(self, name: str) -> None:
-        """Switch to the ``light`` or the ``dark`` theme."""
+        """Switch to the ``light`` or the ``dark`` theme, if it is not there."""
+        light = "true" if name == "light" else "false"
+        if self.page.evaluate("document.body.dataset.jpThemeLight") == light:
+            return
         self.page.evaluate(
             "theme => void window.jupyterapp.commands.execute('apputils:change-theme', {theme})",
             "JupyterLab Dark" if name == "dark" else "JupyterLab Light",
         )
-        light = "true" if name == "light" else "false"
         script = "light => document.body.dataset.jpThemeLight === light"
         self.page.wait_for_function(script, arg=light, timeout=20_000)
 

@@ -32,22 +32,20 @@ COLUMNS = "text embedding status reason tokens side number x y"
 
 
 @pytest.fixture(scope="module")
-def page(lab):
-    """One page for all tests, in a Chromium whose WebGL needs no graphics card."""
-    with browser.chromium("--use-angle=swiftshader", "--enable-unsafe-swiftshader") as running:
-        context = running.new_context(viewport={"width": 1500, "height": 1000})
-        context.set_default_timeout(30_000)
-        record = browser.watch(context)
-        opened = NotebookPage(context.new_page(), lab)
-        opened.open([SET_UP, CLOUDS, SELECTED, "view.selection"])
-        for index in (0, 1):
-            opened.run(index)
-        opened.output(1).locator("canvas").first.wait_for()
-        opened.output(1).get_by_text("Drag a lasso").wait_for()
-        opened.settle(1)
-        yield opened, record
-        opened.close()
-        context.close()
+def page(profile, lab):
+    """One notebook for all tests."""
+    context, record = profile
+    record.clear()
+    opened = NotebookPage(context.pages[0] if context.pages else context.new_page(), lab)
+    opened.open([SET_UP, CLOUDS, SELECTED, "view.selection"])
+    opened.page.set_viewport_size({"width": 1500, "height": 1000})
+    for index in (0, 1):
+        opened.run(index)
+    opened.output(1).locator("canvas").first.wait_for()
+    opened.output(1).get_by_text("Drag a lasso").wait_for()
+    opened.settle(1)
+    yield opened, record
+    opened.close()
 
 
 @pytest.fixture

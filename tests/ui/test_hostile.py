@@ -144,3 +144,4 @@ def test_the_canary_would_be_seen(notebook, record):
     assert scripts_run(notebook.page) == 1
     assert set(record.outside) == {"https://evil.invalid/a.png"}
     assert notebook.output().evaluate(FOREIGN)
+    notebook.page.close()  # the canary ran in it
