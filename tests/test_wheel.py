@@ -1,15 +1,26 @@
-"""The wheel holds the package, its types and its tutorials, and works without the checkout."""
+"""The wheel holds the package, types, tutorials and the JupyterLab extension; it works alone."""
 
+import json
 import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from alcf_jupyter._version import __version__
+
 ROOT = Path(__file__).resolve().parents[1]
+EXTENSION = ".data/data/share/jupyter/labextensions/alcf-jupyter/"
+SDIST = """
+import sys
+sys.path.insert(0, "labextension")
+import build_backend
+print(build_backend.build_sdist(sys.argv[1]))
+"""
 
 
 def run(*command, cwd):
@@ -50,9 +61,37 @@ def test_the_tutorials_and_what_they_read_are_in_it(names):
     assert "alcf_jupyter/notebooks/01_first_prompt.ipynb" in shipped
 
 
+def test_the_jupyterlab_extension_is_in_it_as_it_was_built(wheel, names):
+    [root] = {name.partition(EXTENSION)[0] + EXTENSION for name in names if EXTENSION in name}
+    assert root.startswith("alcf_jupyter-")
+    built = ROOT / "alcf_jupyter" / "labextension"
+    shipped = {name.removeprefix(root) for name in names if name.startswith(root)}
+    assert shipped == {
+        path.relative_to(built).as_posix() for path in built.rglob("*") if path.is_file()
+    }
+    with zipfile.ZipFile(wheel) as archive:
+        package = json.loads(archive.read(f"{root}package.json"))
+    assert package["version"] == __version__
+    # what JupyterLab loads first is there
+    assert package["jupyterlab"]["_build"]["load"] in shipped
+
+
 def test_nothing_else_is_in_it(names):
     assert {name.split("/")[0].split("-")[0] for name in names} == {"alcf_jupyter"}
+    data = [name for name in names if ".data/" in name]
+    assert [name for name in data if EXTENSION not in name] == []
     assert [name for name in names if "test" in name or "__pycache__" in name] == []
+    assert [name for name in names if name.startswith("alcf_jupyter/labextension")] == []
+
+
+def test_a_source_distribution_needs_no_node(tmp_path):
+    done = run(sys.executable, "-c", SDIST, tmp_path, cwd=ROOT)
+    with tarfile.open(tmp_path / done.split()[-1]) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    built = ROOT / "alcf_jupyter" / "labextension"
+    assert {path.relative_to(ROOT).as_posix() for path in built.rglob("*.js*")} <= names
+    assert {"labextension/package-lock.json", "labextension/build_backend.py"} <= names
+    assert [name for name in names if "node_modules" in name or "generated" in name] == []
 
 
 def test_it_works_alone(wheel, tmp_path):
