@@ -117,13 +117,15 @@ def tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
-def rerun(path: Path, *, timeout: float = 120) -> str:
-    """Run the notebook at `path` in its folder and return the text to store.
+def rerun(path: Path, *, inside: Path | None = None, timeout: float = 120) -> str:
+    """Run the notebook at `path` and return the text to store.
 
     Parameters
     ----------
     path
         The notebook; it is not changed.
+    inside
+        The folder to run it in; its own unless given.
     timeout
         Seconds that one cell may take.
 
@@ -146,7 +148,7 @@ def rerun(path: Path, *, timeout: float = 120) -> str:
             record_timing=False,
             store_widget_state=False,
             coalesce_streams=True,
-            resources={"metadata": {"path": str(path.parent)}},
+            resources={"metadata": {"path": str(inside or path.parent)}},
         ).execute()
     text: str = nbformat.writes(tidy(notebook)) + "\n"
     for folder in (str(CHECKOUT), str(path.parent), sys.prefix, str(Path.home())):
