@@ -11,7 +11,7 @@ from alcf_jupyter.plain import brief
 from alcf_jupyter.prompt import reply as replies
 from alcf_jupyter.prompt import tools as toolbox
 from alcf_jupyter.prompt.request import Request, sendable
-from alcf_jupyter.typed import typed
+from alcf_jupyter.typed import named, typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -68,27 +68,33 @@ def _with_place(reply: Reply, request: Request) -> Reply:
 def _with_tools(request: Request, reply: Reply, send: Send) -> Steps:
     runs: list[ToolRun] = []
     talk = list(request.call.body["messages"])
-    for _ in range(toolbox.MOST_ROUNDS):
-        calls = reply.asked_for
-        if not calls:
-            return replace(
-                reply,
-                tool_calls=tuple(runs),
-                provenance={**reply.provenance, "tool_calls": [run.call for run in runs]},
-            )
+    rounds = 0
+    # a call in an answer that was cut off may lack the end of its arguments
+    while reply.complete and (calls := reply.asked_for):
+        if rounds == toolbox.MOST_ROUNDS:
+            raise _endless(reply, runs)
+        rounds += 1
         yield Status(f"calls {', '.join(_names(calls))}")
         done = toolbox.run_all(request.tools, calls)
         runs += [run for _, run in done]
-        talk += toolbox.messages(calls, done)
+        talk += toolbox.messages(done)
         following = yield from send(_again(request.call, talk, choose_freely=True))
         reply = replies.joined(reply, following)
+    return replace(
+        reply,
+        tool_calls=tuple(runs),
+        provenance={**reply.provenance, "tool_calls": [run.call for run in runs]},
+    )
+
+
+def _endless(reply: Reply, runs: list[ToolRun]) -> AnswerError:
     error = AnswerError(
         f"The model asked for tools {toolbox.MOST_ROUNDS} times without answering.",
         why=f"Its last call:  {runs[-1].call}",
         do="Say in the prompt when to stop, or look at what the tools return.",
     )
     error.reply = replace(reply, complete=False, tool_calls=tuple(runs))
-    raise error
+    return error
 
 
 def _names(calls: list[dict[str, Any]]) -> list[str]:
@@ -121,7 +127,10 @@ def _in_form(request: Request, reply: Reply, send: Send) -> Steps:
             following = yield from send(_again(request.call, talk))
             reply = replies.joined(reply, following)
     raise invalid(
-        reason, reply.text, reply, do="Ask for less at once, or take another model with -m."
+        reason,
+        reply.text,
+        reply,
+        do=f"Ask for less at once, or take another model with {named('model')}.",
     )
 
 

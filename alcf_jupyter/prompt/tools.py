@@ -150,7 +150,7 @@ def run_all(tools: dict[str, Tool], calls: list[dict[str, Any]]) -> list[tuple[s
     return done
 
 
-def messages(calls: list[dict[str, Any]], done: list[tuple[str, ToolRun]]) -> list[dict[str, Any]]:
+def messages(done: list[tuple[str, ToolRun]]) -> list[dict[str, Any]]:
     """Return the messages that tell a model what came of its calls, as the gateway takes them."""
     asked = [
         {
@@ -158,7 +158,7 @@ def messages(calls: list[dict[str, Any]], done: list[tuple[str, ToolRun]]) -> li
             "type": "function",
             "function": {"name": run.name, "arguments": run.arguments},
         }
-        for number, run in done[: len(calls)]
+        for number, run in done
     ]
     told = [{"role": "tool", "tool_call_id": number, "content": run.result} for number, run in done]
     return [{"role": "assistant", "content": "", "tool_calls": asked}, *told]

@@ -89,6 +89,24 @@ def test_rounds_have_a_cap():
     assert len(raised.value.reply.tool_calls) == tools.MOST_ROUNDS
 
 
+def test_the_answer_after_the_last_round_is_taken():
+    asks = [wants("density", '{"material": "Fe"}')] * tools.MOST_ROUNDS
+    with model(*asks, "done"):
+        reply = alcf.chat("go", model="m", tools=[density])
+    assert reply.text == "done"
+    assert len(reply.tool_calls) == tools.MOST_ROUNDS
+
+
+def test_no_tool_is_called_by_an_answer_that_was_cut_off():
+    cut = wants("density", '{"material": "Fe"}')
+    cut["choices"][0]["finish_reason"] = "length"
+    with model(cut) as served:
+        reply = alcf.chat("go", model="m", tools=[density])
+    assert (reply.complete, reply.finish_reason) == (False, "length")
+    assert reply.tool_calls == ()
+    assert len(served.asked) == 1
+
+
 def test_tools_and_a_schema_together():
     with model(wants("density", '{"material": "Fe"}'), '{"d": 3}'):
         assert alcf.chat("go", model="m", tools=[density], schema="d int").data == {"d": 3}
