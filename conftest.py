@@ -5,14 +5,18 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from tools.environment import clean
 
 if TYPE_CHECKING:
-    import pytest
+    from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["tests.signing"]
+
+_BROWSER = "tests/ui/"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -20,3 +24,15 @@ def pytest_configure(config: pytest.Config) -> None:
     home = Path(tempfile.mkdtemp(prefix="alcf-jupyter-tests-"))
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
     clean(home)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """Give all browser tests to one worker: a second JupyterLab costs more than it gains."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneBrowser(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _BROWSER if nodeid.startswith(_BROWSER) else super()._split_scope(nodeid)
+
+    return OneBrowser(config, log) if config.getvalue("dist") == "loadscope" else None
