@@ -67,7 +67,7 @@ def install(*, user: bool = False) -> list[str]:
             else "For yourself alone:  alcf-jupyter install-labextension --user",
         ) from None
     told = [f"Installed the JupyterLab extension {version} in {target}"]
-    if before is not None:
+    if before not in (None, version):
         told.append(f"It replaces {before}.")
     return [*told, "A page of JupyterLab that is open wants a reload."]
 
