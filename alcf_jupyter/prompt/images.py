@@ -203,9 +203,14 @@ def _fitted(image: Image, budget: int) -> Picture:
     """Write an image as PNG, or as JPEG, or smaller, until it fits."""
     from PIL import ImageOps
 
-    before = image.size
     image = ImageOps.exif_transpose(image)
-    if image.mode not in ("L", "RGB", "RGBA", "P", "1"):
+    before = image.size
+    if image.mode == "F" or image.mode.startswith("I"):
+        import numpy as np
+
+        # measured values; Pillow would cut them off at 0 and 255
+        image = _from_array(np.asarray(image))
+    elif image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
         image = image.convert("RGB")
     # of a large photograph the PNG would only be thrown away
     png = _written(image, "PNG") if image.width * image.height <= 4_000_000 else b""
@@ -229,7 +234,7 @@ def _flat(image: Image) -> Image:
     """Return an image without transparency, on white as on a page."""
     from PIL import Image
 
-    if image.mode not in ("RGBA", "P"):
+    if image.mode not in ("RGBA", "LA", "P"):
         return image.convert("RGB")
     page = Image.new("RGBA", image.size, "white")
     page.alpha_composite(image.convert("RGBA"))

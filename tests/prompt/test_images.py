@@ -59,13 +59,22 @@ def test_many_images_share_the_room():
     assert all(one.remark for one in found)
 
 
-def test_transparency_lies_on_white_and_orientation_is_applied():
-    see_through = Image.fromarray(noise(900, 900, 4))
-    see_through.putalpha(0)
-    (picture,) = images.pictures([see_through])
-    assert opened(picture).convert("RGB").getpixel((5, 5)) == (255, 255, 255) or (
-        picture.kind == "png"
-    )
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_transparency_is_kept_or_lies_on_white(mode):
+    large = Image.fromarray(noise(1300, 1300, 4)).convert(mode)
+    large.putalpha(0)
+    (picture,) = images.pictures([large])
+    assert picture.kind == "jpeg"
+    assert opened(picture).convert("RGB").getpixel((5, 5)) == (255, 255, 255)
+    (picture,) = images.pictures([large.crop((0, 0, 9, 9))])
+    assert opened(picture).convert("RGBA").getpixel((5, 5))[3] == 0
+
+
+def test_orientation_is_applied_and_is_no_change_of_size():
+    flat = Image.new("RGB", (2600, 2000), "red")
+    flat.getexif()[0x0112] = 6
+    (picture,) = images.pictures([flat])
+    assert (opened(picture).size, picture.remark) == ((2000, 2600), "image sent as JPEG")
     turned = io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -88,6 +97,17 @@ def test_transparency_lies_on_white_and_orientation_is_applied():
 def test_measured_values_are_spread_over_the_greys(array, low, high):
     (picture,) = images.pictures([array])
     assert opened(picture).getextrema() == (low, high)
+
+
+@pytest.mark.parametrize("kind", ["uint16", "int32", "float32"])
+def test_a_measured_image_is_spread_over_the_greys_as_its_array_is(kind):
+    values = np.linspace(0, 60_000, 256).reshape(16, 16).astype(kind)
+    file = io.BytesIO()
+    Image.fromarray(values).save(file, "TIFF")
+    for given in (Image.fromarray(values), file.getvalue()):
+        (picture,) = images.pictures([given])
+        assert picture == images.pictures([values])[0]
+        assert len(opened(picture).getcolors()) == 256
 
 
 @pytest.mark.parametrize(
