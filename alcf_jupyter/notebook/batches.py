@@ -31,9 +31,9 @@ def batches(line: str) -> Any:
     batch = frames.batch(words[0])
     shell = get_ipython()
     if shell is not None and surface(shell) is Surface.NOTEBOOK:
-        from alcf_jupyter.notebook.widgets.batches import BatchPanel
+        from alcf_jupyter.notebook.widgets.batches import panel
 
-        return BatchPanel(batch)
+        return panel(batch)
     from alcf_jupyter.notebook.batch_view import BatchView
 
     return BatchView(batch)

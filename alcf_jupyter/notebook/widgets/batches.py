@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
 from alcf_jupyter.errors import AlcfError
 from alcf_jupyter.notebook import batch_view
 from alcf_jupyter.notebook.text import escape_line
+from alcf_jupyter.notebook.widgets.clicks import at_once
+from alcf_jupyter.notebook.widgets.shadow import Shadowed
 
 if TYPE_CHECKING:
     from alcf_jupyter.frames.batch_campaign import Batch
@@ -20,7 +22,7 @@ _LOOK_SECONDS = 0.5
 """How often the panel looks what is known; the service is asked at its own pace."""
 
 
-class BatchPanel(widgets.VBox):  # type: ignore[misc]
+class BatchPanel(Shadowed):
     """Follows a campaign until it has ended, or until the panel is closed.
 
     Parameters
@@ -56,15 +58,6 @@ class BatchPanel(widgets.VBox):  # type: ignore[misc]
     def __repr__(self) -> str:
         return f"<{self._title}>"
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        """Add what is seen where widgets are not: how far it was."""
-        bundle: dict[str, Any] = super()._repr_mimebundle_(**options) or {}
-        return {**bundle, "text/plain": repr(self), "text/html": self.shadow()}
-
-    def shadow(self) -> str:
-        """Return what the panel shows, as plain HTML."""
-        return str(self._shown.value)
-
     def close(self) -> None:
         """Take the panel away; the batches go on."""
         self._ended.set()
@@ -98,3 +91,8 @@ class BatchPanel(widgets.VBox):  # type: ignore[misc]
 
     def _say(self, words: str) -> None:
         self._told.value = f'<div role="status">{escape_line(words, 400)}</div>'
+
+
+def panel(batch: Batch) -> BatchPanel:
+    """Return a panel whose button works while a cell runs, too."""
+    return at_once().run(BatchPanel, batch)

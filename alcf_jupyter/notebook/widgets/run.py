@@ -14,6 +14,7 @@ from IPython.display import display
 from alcf_jupyter.notebook import run_view
 from alcf_jupyter.notebook.text import escape_line
 from alcf_jupyter.notebook.widgets.clicks import at_once
+from alcf_jupyter.notebook.widgets.shadow import Shadowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _panels: WeakKeyDictionary[Run, RunPanel] = WeakKeyDictionary()
 
 
-class RunPanel(widgets.VBox):  # type: ignore[misc]
+class RunPanel(Shadowed):
     """Follows a run until it ends, or until the panel is closed.
 
     Parameters
@@ -62,16 +63,6 @@ class RunPanel(widgets.VBox):  # type: ignore[misc]
 
     def __repr__(self) -> str:
         return f"<{self._title}>"
-
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        """Add what is seen where widgets are not: how far it was."""
-        bundle: dict[str, Any] = super()._repr_mimebundle_(**options) or {}
-        return {**bundle, "text/plain": repr(self), "text/html": self.shadow()}
-
-    def shadow(self) -> str:
-        """Return what the panel shows, as plain HTML."""
-        shown = [part.value for part in self.children if isinstance(part, widgets.HTML)]
-        return "".join(f"<div>{html}</div>" for html in shown)
 
     def close(self) -> None:
         """Take the panel away; the run goes on."""

@@ -12,6 +12,7 @@ from alcf_jupyter.connection import account
 from alcf_jupyter.errors import AlcfError
 from alcf_jupyter.notebook.sign_in import link_line
 from alcf_jupyter.notebook.text import escape_line
+from alcf_jupyter.notebook.widgets.shadow import Shadowed
 
 if TYPE_CHECKING:
     from alcf_jupyter.connection.client import Client
@@ -24,7 +25,7 @@ _HELP = "If no field appears below, type:  %alcf login --text"
 _shown: SignInPanel | None = None
 
 
-class SignInPanel(widgets.VBox):  # type: ignore[misc]
+class SignInPanel(Shadowed):
     """Signs in with Globus.
 
     Parameters
@@ -75,13 +76,8 @@ class SignInPanel(widgets.VBox):  # type: ignore[misc]
     def __repr__(self) -> str:
         return f"<{_DONE}>" if self._flow.done else f"<{_TITLE}: {self._flow.url}>"
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        """Add what is seen where widgets are not: the same link, or that it is done."""
-        bundle: dict[str, Any] = super()._repr_mimebundle_(**options) or {}
-        return {**bundle, "text/plain": repr(self), "text/html": self.shadow()}
-
     def shadow(self) -> str:
-        """Return what the panel shows, as plain HTML."""
+        """Return the same link, or that it is done."""
         return f"<p>{_DONE}</p>" if self._flow.done else _instructions(self._flow)
 
     def retire(self) -> None:
