@@ -30,12 +30,12 @@ def models(line: str) -> Any:
     asked = {"state": chosen.state, "cluster": chosen.cluster, "can": chosen.can}
     if not chosen.table and _surface() is Surface.NOTEBOOK:
         from alcf_jupyter.connection.session import client
-        from alcf_jupyter.notebook.widgets.picker import ModelPicker
+        from alcf_jupyter.notebook.widgets.picker import picker
         from alcf_jupyter.service.selection import select
 
         talk = client()
         select(talk.models(), **asked)  # names a state, cluster or skill that there is not
-        return ModelPicker(talk, **asked)
+        return picker(talk, **asked)
     from alcf_jupyter.frames.models import models as table
 
     return table(**asked)[["state", "model", "cluster", "context", "comment"]]

@@ -226,9 +226,9 @@ def test_the_service_is_left_alone_ten_minutes_after_the_last_use(page, kernel):
     page.told("models", lambda m: m["followed"] and m["checked"])
     # the last use is put back, as nobody waits ten minutes for a test; by a thread, since a cell
     # that is run is a use
-    late = "from alcf_jupyter.notebook.panel import target\nlooks = target._hub._looks\n"
+    late = "from alcf_jupyter.notebook.panel import target\nlook = target._hub._looks.models\n"
     late += "import threading, time\n"
-    late += "def past(): looks._used = time.monotonic() - 599.5\n"
+    late += "def past(): look._used = time.monotonic() - 599.5\n"
     kernel.run(late + "threading.Timer(0.5, past).start()")
     ended = page.told("models", lambda m: not m["followed"])
     since = page.mark()
@@ -282,6 +282,33 @@ def test_batches_are_shown_until_they_are_completed(page, kernel):
     assert "sandbox/echo" in done["title"]
 
 
+def test_batches_are_looked_up_again_when_they_come_back_on_the_screen(page):
+    page.send("watch", parts=["batches"])
+    first = page.told("batches", lambda b: b["checked"] is not None)["checked"]
+    page.kernel.take(0.6)  # the sandbox's batches change no faster
+    page.send("watch", parts=[])
+    page.send("watch", parts=["batches"])
+    page.told("batches", lambda b: b["checked"] is not None and b["checked"] > first)
+
+
+def test_a_look_at_batches_submits_none_that_waits(page, kernel):
+    """A campaign of two parts, the first of which runs, and the second waits for the quota."""
+    kernel.run(
+        "import pandas as pd\n"
+        "from alcf_jupyter.frames import batch_submission\n"
+        "submitted = []\n"
+        "kept = batch_submission._submit_all\n"
+        "frame = pd.DataFrame({'text': [f'row {n}' for n in range(30)]})\n"
+        "b = alcf.submit_batch(frame, 'Do {{text}}', model='sandbox/echo')\n"
+        "batch_submission._submit_all = lambda *given: submitted.append(given)"
+    )
+    page.send("watch", parts=["batches"])
+    key = kernel.run("print(b.id)").strip()
+    page.ask("refresh", part="batches")
+    page.told("batches", lambda b: any(one["key"] == key and one["rows"] for one in b["batches"]))
+    assert kernel.run("batch_submission._submit_all = kept; print(len(submitted))").strip() == "0"
+
+
 def test_who_is_not_let_in_is_told_so(page, kernel):
     with sandbox() as running:
         kernel.run(f"alcf.connect({running.url!r}, token='wrong-token-of-a-test', poll_seconds=1)")
@@ -295,6 +322,19 @@ def test_who_is_not_let_in_is_told_so(page, kernel):
         assert running.secret not in str(page.all())
 
 
+def test_who_signs_in_is_told_so_before_the_next_look_is_due(page, kernel):
+    with sandbox() as running:
+        kernel.run(
+            "from alcf_jupyter.connection.sources import Token\n"
+            "from alcf_jupyter.connection.secret import Secret\n"
+            f"c = alcf.connect({running.url!r}, token='wrong-token', poll_seconds=600)"
+        )
+        page.send("watch", parts=["status"])
+        page.told("status", lambda s: s["account"]["state"] == "signed out")
+        kernel.run(f"c.credential._secret = Secret({running.secret!r}, 'a sign-in')")
+        page.told("status", lambda s: s["account"]["state"] == "signed in", seconds=5)
+
+
 def test_a_service_that_hangs_holds_up_no_click(page, kernel):
     with sandbox() as running:
         kernel.run(f"alcf.connect({running.url!r}, token={running.secret!r}, poll_seconds=1)")
@@ -304,6 +344,46 @@ def test_a_service_that_hangs_holds_up_no_click(page, kernel):
         number = page.send("refresh", part="models")
         assert page.ask("use", kind="chat", model="sandbox/echo", seconds=5)["error"] is None
         assert not [m for m in page.all() if m["type"] == "reply" and m["to"] == number]
+
+
+def test_settings_that_cannot_be_read_are_told_until_they_can(kernel, tmp_path):
+    name = "os.environ['JUPYTER_CONFIG_PATH']"
+    kernel.run(f"import os; before = os.environ.get('JUPYTER_CONFIG_PATH'); {name} = '{tmp_path}'")
+    page = Page(kernel)
+    page.send("watch", parts=["status"])
+    page.told("status")
+    file = tmp_path / "alcf_jupyter.toml"
+    since = page.mark()
+    file.write_text("models = [")
+    assert "alcf_jupyter.toml" in page.told("status", since=since)["service"]
+    since = page.mark()
+    file.unlink()
+    page.told("status", lambda s: "stand-in" in s["service"], since=since)
+    page.close()
+    kernel.run(f"del {name}\nif before: {name} = before")
+
+
+def test_a_message_that_cannot_be_sent_keeps_back_none_after_it(page, kernel):
+    page.send("watch", parts=["models"])
+    page.model("sandbox/echo")
+    kernel.run(
+        "from dataclasses import replace\n"
+        "d = alcf.client()._directory; good = d.known\n"
+        "bad = replace(good.models[0], id='half a \\ud800 character')\n"
+        "d.known = replace(good, models=(bad,)); d.catalog = None"
+    )
+    kernel.take(1.2)
+    since = page.mark()
+    kernel.run("d.known = replace(good, models=good.models[:1])")
+    assert len(page.told("models", since=since)["models"]) == 1
+
+
+def test_an_order_that_fails_is_answered(page, kernel):
+    page.send("watch", parts=["models"])
+    page.model("sandbox/cold")
+    kernel.run("c = alcf.client(); c.warm_up = lambda model: 1 / 0")
+    error = page.ask("warm", model="sandbox/cold", cluster="sophia", seconds=5)["error"]
+    assert "ZeroDivisionError" in error["what"]
 
 
 def test_hostile_words_of_the_server_come_as_plain_text(kernel):

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from alcf_jupyter.notebook.widgets import facts
+from alcf_jupyter.notebook import model_facts
 from alcf_jupyter.service.catalog import Cluster, Model, State
 from tests.notebook.test_magics import Notebook
 
@@ -84,7 +84,7 @@ def test_wait_behind_other_cells(notebook):
 def test_a_refresh_of_200_models_is_small(notebook):
     """Everything that 200 changed models send to the browser, in bytes."""
     notebook.run(
-        "from dataclasses import replace\n"
+        "import time\nfrom dataclasses import replace\n"
         "from alcf_jupyter.notebook.widgets.picker import ModelPicker\n"
         "from alcf_jupyter.service.catalog import Catalog, State\n"
         "talk = alcf.connect('sandbox')\n"
@@ -93,7 +93,9 @@ def test_a_refresh_of_200_models_is_small(notebook):
         "many = tuple(replace(some, id=f'organisation-{i % 7}/Model-{i}-Instruct-v0.{i}')"
         " for i in range(200))\n"
         "talk._directory.known = Catalog(known.clusters, many)\n"
-        "picker = ModelPicker(talk)"
+        "picker = ModelPicker(talk)\n"
+        "picker._look.end()\npicker._wake.set()\n"
+        "while picker._following: time.sleep(0.01)"
     )
     done = notebook.run(
         "starting = tuple(replace(m, state=State.STARTING) for m in many)\n"
@@ -102,7 +104,51 @@ def test_a_refresh_of_200_models_is_small(notebook):
     )
     sent = sum(len(json.dumps(content)) for content in done.of("comm_msg"))
     assert 200 < sent < 20_000
-    notebook.run("picker.close_all()\nalcf.connect('sandbox')")
+    notebook.run("picker.close()\nalcf.connect('sandbox')")
+
+
+PICKER = """\
+import time
+from dataclasses import replace
+from alcf_jupyter.service.catalog import State
+talk = alcf.connect('sandbox'); known = talk.models()
+picker = get_ipython().run_line_magic('alcf', 'models')
+picker._list.index = 3
+def change(state):
+    models = tuple(replace(m, state=state) for m in known.models)
+    talk._directory.known = replace(known, models=models)
+    picker._redraw()
+"""
+
+
+def test_states_that_change_are_no_use_of_the_picker(notebook):
+    notebook.run(PICKER + "used = picker._look._used; chosen = picker.chosen.id")
+    notebook.run("change(State.QUEUED); change(State.OFFLINE)")
+    assert notebook.value("picker._look._used == used, picker.chosen.id == chosen") == (
+        "(True, True)"
+    )
+    notebook.run("picker._list.index = 2")  # as the browser sets it
+    assert notebook.value("picker._look._used > used") == "True"
+    notebook.run("picker.close()")
+
+
+def test_a_cluster_that_is_gone_is_told_and_may_come_back(notebook):
+    notebook.run(PICKER + "picker._cluster = 'metis'; picker._look.end()")
+    notebook.run("talk._directory.known = replace(known, clusters=(), models=()); picker._redraw()")
+    assert "no cluster" in notebook.value("picker._told.value")
+    notebook.run("talk._directory.known = known; picker._redraw()")
+    assert notebook.value("{m.cluster for m in picker._shown}") == "{'metis'}"
+    notebook.run("picker.close()")
+
+
+def test_a_look_that_fails_is_told_until_the_next_one(notebook):
+    notebook.run(PICKER + "real = talk.models")
+    notebook.run("def fails(**_): raise alcf.AlcfError('Nobody answers.')\ntalk.models = fails")
+    notebook.run("picker._refresh(None); time.sleep(0.3)")
+    assert "Nobody answers." in notebook.value("picker._told.value")
+    notebook.run("talk.models = real; picker._refresh(None); time.sleep(1)")
+    assert "Nobody answers." not in notebook.value("picker._told.value")
+    notebook.run("picker.close()")
 
 
 def test_what_a_server_says_is_shown_as_text():
@@ -110,9 +156,9 @@ def test_what_a_server_says_is_shown_as_text():
         id=HOSTILE, cluster=HOSTILE, framework=HOSTILE, comment=HOSTILE, state=State.QUEUED
     )
     cluster = Cluster(name=HOSTILE, free_nodes=3, starts_on_request=True)
-    for html in (facts.details(model, cluster), facts.table([model])):
+    for html in (model_facts.details(model, cluster), model_facts.table([model])):
         assert "<img" not in html
         assert "\x1b" not in html
         assert "\u202e" not in html
         assert "$\\href" not in html
-    assert "\n" not in facts.label(model)
+    assert "\n" not in model_facts.label(model)

@@ -74,7 +74,7 @@ def test_choosing_sets_the_default_and_shows_the_line(picker):
 def test_warm_up_moves_the_states_on_screen(picker, pictures):
     pick(picker, "sandbox/cold")
     picker.click("Warm it up", 1)
-    picker.output(1).get_by_text("was asked to start").wait_for()
+    picker.output(1).get_by_text("Asked to start").wait_for()
     for state in ("Starting", "Live"):
         picker.page.wait_for_function(
             "state => [...document.querySelectorAll('.jp-OutputArea select option')].some("

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import threading
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,9 @@ class Channel:
         with self._guard:
             if part in self._watched and self._told.get(part) != message:
                 self._told[part] = message
-                self._send(message)
+                # one that cannot be sent does not keep those after it from the page
+                with contextlib.suppress(Exception):
+                    self._send(message)
 
     def send(self, message: dict[str, Any]) -> None:
         """Send a message."""

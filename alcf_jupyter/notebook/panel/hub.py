@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alcf_jupyter.connection import session
 from alcf_jupyter.errors import AlcfError
-from alcf_jupyter.notebook.panel import messages, parts
+from alcf_jupyter.notebook.look import unforeseen
+from alcf_jupyter.notebook.panel import messages, orders, parts
 from alcf_jupyter.notebook.panel.looks import Looks
-from alcf_jupyter.notebook.panel.orders import ORDERS
 from alcf_jupyter.notebook.text import one_line
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 _TICK_SECONDS: Final = 0.5
 """How soon a change in this kernel's memory is seen; only what has changed is sent."""
-
-_LOOKED_UP: Final = {"status": "models", "models": "models", "batches": "batches"}
 
 
 class Hub:
@@ -84,39 +82,39 @@ class Hub:
             if message["type"] == "refresh":
                 self._refresh(channel, message, looks)
                 return
-            said = ORDERS[message["type"]](message, looks.client)
-        except AlcfError as error:
-            channel.send(messages.reply(number, error=error))
+            said = orders.carry_out(message, looks.client)
+        except Exception as error:  # noqa: BLE001 - a page that hears nothing waits for ever
+            told = error if isinstance(error, AlcfError) else unforeseen(error)
+            channel.send(messages.reply(number, error=told))
             return
         channel.send(messages.reply(number, said))
         self._wake.set()
 
     def _watch(self, channel: Channel, watched: list[str]) -> None:
+        if self._looks is not None and "batches" in set(watched) - channel.watched:
+            self._looks.come_up()
         channel.watch(watched)
         self.touch()
         with self._guard:
             if watched and self._thread is None:
-                self._thread = threading.Thread(
+                thread = threading.Thread(
                     target=self._follow, name="alcf_jupyter panel", daemon=True
                 )
-                self._thread.start()
+                thread.start()
+                self._thread = thread
         self._wake.set()
 
     def _refresh(self, channel: Channel, message: dict[str, Any], looks: Looks) -> None:
-        kind = _LOOKED_UP.get(message["part"])
-        if kind is None:
+        if message["part"] == "runs":  # nobody else knows more of them
             channel.send(messages.reply(message["id"]))
             return
-        looks.look(kind, fresh=True).add_done_callback(
-            partial(self._refreshed, channel, message["id"])
-        )
+        look = looks.of(message["part"]).now(fresh=True)
+        look.add_done_callback(partial(self._refreshed, channel, message["id"]))
 
     def _refreshed(self, channel: Channel, number: int, look: Future[None]) -> None:
         error = look.exception()
-        if error is not None and not isinstance(error, AlcfError):
-            error = AlcfError(f"That failed: {one_line(repr(error))}", do="Report it:  %alcf help")
         self._wake.set()
-        channel.send(messages.reply(number, error=error))
+        channel.send(messages.reply(number, error=error if isinstance(error, AlcfError) else None))
 
     def _current(self) -> Looks:
         """Return who looks at the service that the notebook is connected to now."""
@@ -156,9 +154,9 @@ class Hub:
             return parts.runs()
         # a page that is only opened asks no service, and connects to none
         if part == "status" and session.current().client is None:
-            return parts.nothing(part, "not connected yet")
+            return parts.unconnected()
         looks = self._current()
-        looks.go_on(_LOOKED_UP[part])
+        looks.of(part).go_on()
         if part == "status":
             return parts.status(looks.client, looks)
         return parts.models(looks.client, looks) if part == "models" else parts.batches(looks)

@@ -20,6 +20,7 @@ def protocol() -> int:
     return number
 
 
+@cache
 def validator(name: str) -> Draft202012Validator:
     """Return what checks a message against a definition of `protocol.json`, such as ``FromLab``."""
     page = _page()
@@ -41,7 +42,7 @@ def read(data: object, name: str = "FromLab") -> dict[str, Any]:
     UsageError
         It is no such message.
     """
-    wrong = best_match(_validator(name).iter_errors(data))
+    wrong = best_match(validator(name).iter_errors(data))
     if wrong is not None:
         raise UsageError(
             "A message of the JupyterLab extension cannot be read.",
@@ -77,6 +78,3 @@ def _page() -> dict[str, Any]:
     file = resources.files(__package__) / "protocol.json"
     page: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return page
-
-
-_validator = cache(validator)

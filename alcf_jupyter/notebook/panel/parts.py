@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from alcf_jupyter import progress
 from alcf_jupyter.connection import session
 from alcf_jupyter.frames import live_runs
-from alcf_jupyter.notebook import run_view
+from alcf_jupyter.notebook import model_facts, run_view
 from alcf_jupyter.notebook.text import one_line
-from alcf_jupyter.notebook.widgets import facts
 from alcf_jupyter.service.catalog import READINESS, State
 
 if TYPE_CHECKING:
     from alcf_jupyter.connection.client import Client
+    from alcf_jupyter.frames.batch_metrics import Known
+    from alcf_jupyter.frames.batch_progress import Progress
     from alcf_jupyter.frames.run import Run
     from alcf_jupyter.notebook.panel.looks import Looks
     from alcf_jupyter.service.catalog import Cluster, Model
@@ -41,8 +43,8 @@ def models(client: Client, looks: Looks) -> dict[str, Any]:
     return {
         "type": "models",
         "checked": client.checked_at,
-        "followed": looks.followed,
-        "note": looks.trouble("models"),
+        "followed": looks.models.followed,
+        "note": looks.models.trouble,
         "warnings": [one_line(warning, _LONG) for warning in known.warnings],
         "models": [_model(one, clusters.get(one.cluster)) for one in known.models],
     }
@@ -62,34 +64,27 @@ def batches(looks: Looks) -> dict[str, Any]:
     """Return the batches of this account as they were at the last look."""
     return {
         "type": "batches",
-        "checked": looks.at("batches"),
-        "note": looks.trouble("batches"),
-        "batches": looks.batches,
+        "checked": looks.batches.at,
+        "note": looks.batches.trouble,
+        "batches": [_batch(one, now) for one, now in looks.found],
     }
+
+
+def unconnected() -> dict[str, Any]:
+    """Return the status of a notebook that has no service yet."""
+    chosen = {kind: _unseen(name) for kind, name in session.defaults().items()}
+    return nothing("status", "not connected yet") | chosen
 
 
 def nothing(part: str, why: str) -> dict[str, Any]:
     """Return a part of which nothing is known, and why."""
     if part == "status":
         account = {"state": "unknown", "words": "not asked yet", "until": None}
-        chosen = session.defaults()
-        return {
-            "type": part,
-            "service": why,
-            "account": account,
-            "chat": _unseen(chosen["chat"]),
-            "embed": _unseen(chosen["embed"]),
-        }
+        return {"type": part, "service": why, "account": account, "chat": None, "embed": None}
     if part == "runs":
         return {"type": part, "runs": []}
     told: dict[str, Any] = {"type": part, "checked": None, "note": why, part: []}
     return told | ({"followed": False, "warnings": []} if part == "models" else {})
-
-
-def starts(model: Model, cluster: Cluster | None) -> bool:
-    """Tell whether a request would start a model that is not running."""
-    ready = (State.LIVE, State.STARTING, State.QUEUED, State.UNKNOWN)
-    return cluster is not None and cluster.starts_on_request and model.state not in ready
 
 
 def _account(client: Client, looks: Looks) -> dict[str, Any]:
@@ -128,12 +123,13 @@ def _model(model: Model, cluster: Cluster | None) -> dict[str, Any]:
         "id": model.id,
         "cluster": model.cluster,
         "state": str(model.state),
-        "note": one_line(facts.queue_note(model)),
-        "starts": starts(model, cluster),
+        "note": one_line(model_facts.queue_note(model)),
+        "starts": model_facts.starts(model, cluster),
         "can_chat": model.can_chat,
         "can_embed": model.can_embed,
         "facts": [
-            [name, one_line(text, _LONG)] for name, text in facts.facts(model, cluster).items()
+            [name, one_line(text, _LONG)]
+            for name, text in model_facts.facts(model, cluster).items()
         ],
     }
 
@@ -149,4 +145,20 @@ def _run(key: str, run: Run) -> dict[str, Any]:
         "rows": now.rows,
         "done": now.rows - now.pending,
         "failed": now.failed,
+    }
+
+
+def _batch(one: Known, now: Progress) -> dict[str, Any]:
+    batch = one.batch
+    begun = time.strftime("%Y-%m-%d %H:%M", time.localtime(batch.created)) if batch.created else ""
+    rows = now.total or now.lines
+    told = (str(now) if rows else "", f"begun {begun}" if begun else "", one.reason)
+    return {
+        "key": one_line(batch.id),
+        "title": one_line(f"{batch.model or 'model not told'} @ {batch.cluster}"),
+        "state": one_line(batch.status),
+        "words": one_line(" · ".join(part for part in told if part), _LONG),
+        "rows": rows,
+        "done": min(now.lines, rows),
+        "failed": min(now.failed, rows),
     }

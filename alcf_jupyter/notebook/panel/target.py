@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import threading
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,7 @@ TARGET: Final = "alcf_jupyter.panel"
 _PACKAGES: Final = ("ipykernel", "ipywidgets", "anywidget")
 
 _hub: Hub | None = None
+_guard = threading.Lock()
 
 
 def register(shell: InteractiveShell) -> None:
@@ -72,11 +74,12 @@ def _opened(opened: BaseComm, message: dict[str, Any]) -> None:
 
 def _hub_of_this_kernel() -> Hub:
     global _hub  # noqa: PLW0603 - one for the process, as its kernel is
-    if _hub is None:
-        from alcf_jupyter.notebook.panel.hub import Hub
+    from alcf_jupyter.notebook.panel.hub import Hub
 
-        _hub = Hub()
-    return _hub
+    with _guard:  # each page opens its comm on a subshell of its own
+        if _hub is None:
+            _hub = Hub()
+        return _hub
 
 
 def _hello(protocol: int) -> dict[str, Any]:

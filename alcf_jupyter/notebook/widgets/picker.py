@@ -5,23 +5,24 @@ from __future__ import annotations
 import contextvars
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import ipywidgets as widgets
 
-from alcf_jupyter.connection import session
 from alcf_jupyter.errors import AlcfError
+from alcf_jupyter.notebook import model_facts, model_orders
+from alcf_jupyter.notebook.look import Look
 from alcf_jupyter.notebook.text import escape_line
-from alcf_jupyter.notebook.widgets import facts
+from alcf_jupyter.notebook.widgets.clicks import at_once
+from alcf_jupyter.notebook.widgets.shadow import Shadowed
 from alcf_jupyter.service.catalog import State
-from alcf_jupyter.service.limits import COLD_START_MINUTES
 from alcf_jupyter.service.selection import select
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from alcf_jupyter.connection.client import Client
-    from alcf_jupyter.service.catalog import Model
+    from alcf_jupyter.service.catalog import Catalog, Model
 
 FILTERS = {
     "Live": "Ready",
@@ -33,8 +34,8 @@ FILTERS = {
 }
 """Those of ALCF's web interface, in its order, and what each of them shows."""
 
-FOLLOWED_SECONDS = 600.0
-"""How long after the last use the states are still looked up."""
+_TICK_SECONDS: Final = 0.5
+"""How soon what is known anew is shown; the service is asked at its own pace."""
 
 SHADOW_ROWS = 40
 LINKS = (
@@ -44,7 +45,7 @@ LINKS = (
 )
 
 
-class ModelPicker(widgets.VBox):  # type: ignore[misc]
+class ModelPicker(Shadowed):
     """A list of models with their states, filters, details, and buttons to choose and to start.
 
     Parameters
@@ -67,7 +68,13 @@ class ModelPicker(widgets.VBox):  # type: ignore[misc]
         self._cluster, self._can = cluster, can
         self._shown: list[Model] = []
         self._message = ""
-        self._used = time.monotonic()
+        self._look = Look(
+            lambda fresh: client.models(fresh=fresh), lambda: client.profile.poll_seconds
+        )
+        self._guard = threading.RLock()
+        self._redrawing = False
+        self._news: tuple[Catalog, float | None, str] | None = None
+        self._context = contextvars.copy_context()
         self._wake = threading.Event()
         self._following: threading.Thread | None = None
         shown = next((str(s) for s in State if s.casefold() == (state or "").casefold()), "All")
@@ -111,23 +118,17 @@ class ModelPicker(widgets.VBox):  # type: ignore[misc]
         self._filter.observe(self._on_use, "value")
         self._search.observe(self._on_use, "value")
         self._list.observe(self._on_pick, "value")
-        self._say("")
-        self._redraw()
         self._follow()
+        self._redraw()
 
     def __repr__(self) -> str:
         known = self._client.known.models
         live = sum(model.state is State.LIVE for model in known)
         return f"<model picker: {len(known)} models, {live} Live>"
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        """Add the plain HTML that is seen where widgets are not: on GitHub, in docs, in tests."""
-        bundle: dict[str, Any] = super()._repr_mimebundle_(**options) or {}
-        return {**bundle, "text/plain": repr(self), "text/html": self.shadow()}
-
     def shadow(self) -> str:
-        """Return what the picker shows, as a table of plain HTML."""
-        return facts.table(self._shown[:SHADOW_ROWS], len(self._shown) - SHADOW_ROWS)
+        """Return the models that are shown, as a table of plain HTML."""
+        return model_facts.table(self._shown[:SHADOW_ROWS], len(self._shown) - SHADOW_ROWS)
 
     @property
     def chosen(self) -> Model | None:
@@ -135,105 +136,110 @@ class ModelPicker(widgets.VBox):  # type: ignore[misc]
         at = self._list.index
         return self._shown[at] if at is not None and at < len(self._shown) else None
 
-    def close_all(self) -> None:
-        """Stop following the states."""
-        self._used = float("-inf")
+    def close(self) -> None:
+        """Take the picker away; its states are followed no longer."""
+        self._look.end()
         self._wake.set()
+        super().close()
 
     def _on_use(self, _change: object) -> None:
         self._touch()
         self._redraw()
 
     def _on_pick(self, _change: object) -> None:
-        self._touch()
-        self._describe()
+        if not self._redrawing:  # then nobody has picked anything
+            self._touch()
+            self._describe()
 
     def _use_for_chat(self, _button: object) -> None:
-        self._use("chat", "%alcf use ")
+        self._use("chat")
 
     def _use_for_embed(self, _button: object) -> None:
-        self._use("embed", "%alcf use --embed ")
+        self._use("embed")
 
-    def _use(self, kind: str, line: str) -> None:
+    def _use(self, kind: Literal["chat", "embed"]) -> None:
+        self._order(lambda model: model_orders.use(kind, model.id, self._client))
+
+    def _warm_up(self, _button: object) -> None:
+        self._order(lambda model: model_orders.warm_up(model.id, model.cluster, self._client))
+
+    def _order(self, carry_out: Callable[[Model], str]) -> None:
+        """Do something with the model that is chosen, and say what that means."""
         self._touch()
         model = self.chosen
         if model is None:
             self._say("Select a model in the list first.")
             return
-        setattr(session.current(), kind, model.id)
-        cells = "Chat cells" if kind == "chat" else "Embed cells"
-        self._say_html(
-            f"{cells} now use {escape_line(model.id)}. So that a colleague gets the same, put this "
-            f"line into the notebook: <code>{line}{escape_line(model.id)}</code>"
-        )
-
-    def _warm_up(self, _button: object) -> None:
-        self._touch()
-        model = self.chosen
-        if model is None or model.state in (State.LIVE, State.STARTING, State.QUEUED):
-            self._say("Select an offline model in the list first.")
-            return
-        if not self._starts(model):
-            self._say(f"A request cannot start models on {model.cluster}.")
-            return
-        sent = self._client.warm_up(model)
-        first, last = COLD_START_MINUTES
-        self._say(
-            f"{model.id} was asked to start; that takes {first} to {last} minutes once it has a "
-            "node."
-            if sent
-            else f"{model.id} was asked to start less than ten minutes ago."
-        )
-        self._wake.set()
+        try:
+            self._say(carry_out(model))
+        except AlcfError as error:
+            self._say(str(error))
 
     def _refresh(self, _button: object) -> None:
         self._touch()
         self._say("")
+        self._look.now(fresh=True).add_done_callback(self._forget_news)
+
+    def _forget_news(self, _look: object) -> None:
+        self._news = None
         self._wake.set()
 
-    def _starts(self, model: Model) -> bool:
-        clusters = {cluster.name: cluster for cluster in self._client.known.clusters}
-        return model.cluster in clusters and clusters[model.cluster].starts_on_request
-
     def _touch(self) -> None:
-        self._used = time.monotonic()
+        self._look.touch()
         self._follow()
 
     def _follow(self) -> None:
-        """Look the states up in the background, until ten minutes after the last use."""
-        if self._following is not None and self._following.is_alive():
-            return
-        # started in the cell's own context, so that what a library prints there stays in the cell
-        context = contextvars.copy_context()
-        self._following = threading.Thread(
-            target=context.run, args=(self._look,), name="alcf_jupyter picker", daemon=True
-        )
-        self._following.start()
+        """Show what is known anew from the background, until ten minutes after the last use."""
+        with self._guard:
+            if self._following is None:
+                self._say("")
+                self._following = threading.Thread(
+                    target=self._context.copy().run,
+                    args=(self._show_news,),
+                    name="alcf_jupyter picker",
+                    daemon=True,
+                )
+                self._following.start()
 
-    def _look(self) -> None:
-        while time.monotonic() - self._used < FOLLOWED_SECONDS:
-            self._wake.wait(self._client.profile.poll_seconds)
+    def _show_news(self) -> None:
+        while self._goes_on():
             self._wake.clear()
-            if time.monotonic() - self._used >= FOLLOWED_SECONDS:
-                break
-            try:
-                self._client.models()
-            except AlcfError as error:
-                self._say(error.what)
-                continue
-            self._redraw()
-            self._tell()
+            self._look.go_on()
+            before = self._news
+            self._news = (self._client.known, self._client.checked_at, self._look.trouble)
+            if self._news != before:
+                self._redraw()
+                if self._look.trouble or (before and before[2]):
+                    self._say(self._look.trouble)
+                self._tell()
+            self._wake.wait(_TICK_SECONDS)
         self._say("The states are no longer followed; Refresh looks again.")
+
+    def _goes_on(self) -> bool:
+        with self._guard:
+            if not self._look.followed:
+                self._following = None
+            return self._look.followed
 
     def _redraw(self) -> None:
         """Show the models as they are known; only what has changed is sent to the browser."""
+        with self._guard:
+            self._redrawing = True
+            try:
+                self._show_fitting()
+            except AlcfError as error:  # the cluster that was asked for is gone
+                self._say(str(error))
+            finally:
+                self._redrawing = False
+
+    def _show_fitting(self) -> None:
         word = None if self._filter.value == "All" else self._filter.value
         before = self.chosen
         fits = select(self._client.known, state=word, cluster=self._cluster, can=self._can)
         text = self._search.value.strip()
-        found = [m for m in fits if text.casefold() in facts.label(m).casefold()]
-        labels = [facts.label(model) for model in found]
-        offered = tuple(facts.name(model) for model in fits)
+        found = [m for m in fits if text.casefold() in model_facts.label(m).casefold()]
+        labels = [model_facts.label(model) for model in found]
+        offered = tuple(model_facts.name(model) for model in fits)
         if self._search.options != offered:
             self._search.options = offered
         self._shown = found
@@ -250,27 +256,30 @@ class ModelPicker(widgets.VBox):  # type: ignore[misc]
         text = ""
         if model is not None:
             clusters = {cluster.name: cluster for cluster in self._client.known.clusters}
-            text = facts.details(model, clusters.get(model.cluster))
+            text = model_facts.details(model, clusters.get(model.cluster))
             text += LINKS if self._client.profile.name == "alcf" else ""
         if self._details.value != text:
             self._details.value = text
         self._warm.disabled = model is None or model.state in (State.LIVE, State.UNKNOWN)
 
     def _say(self, words: str) -> None:
-        self._say_html(escape_line(words, 400))
-
-    def _say_html(self, html: str) -> None:
-        self._message = html
+        self._message = escape_line(words, 400)
         self._tell()
 
     def _tell(self) -> None:
         """Show when the states were last looked at, and what was last said."""
-        at = self._client.checked_at
-        clock = time.strftime("%H:%M:%S", time.localtime(at)) if at else ""
-        checked = f"<span style='opacity:.75'>Last checked {clock}.</span> " if clock else ""
-        text = f"<div role='status'>{checked}{self._message}</div>"
-        if self._told.value != text:
-            self._told.value = text
+        with self._guard:
+            at = self._client.checked_at
+            clock = time.strftime("%H:%M:%S", time.localtime(at)) if at else ""
+            checked = f"<span style='opacity:.75'>Last checked {clock}.</span> " if clock else ""
+            text = f"<div role='status'>{checked}{self._message}</div>"
+            if self._told.value != text:
+                self._told.value = text
+
+
+def picker(client: Client, **shown: Any) -> ModelPicker:
+    """Return a picker whose buttons work while a cell runs, too; as `ModelPicker`."""
+    return at_once().run(ModelPicker, client, **shown)
 
 
 def _button(label: str, hint: str, act: Callable[[object], None]) -> Any:

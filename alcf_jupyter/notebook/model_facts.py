@@ -1,4 +1,4 @@
-"""What is known of a model, in words: a line, a table, details."""
+"""What is known of a model, in words: a line, a table, details; and whether it can be started."""
 
 from __future__ import annotations
 
@@ -66,6 +66,12 @@ def details(model: Model, cluster: Cluster | None) -> str:
     )
     head = f"<b>{escape_line(model.id)}</b>"
     return f'<div style="line-height:1.5">{head}<table>{rows}</table></div>'
+
+
+def starts(model: Model, cluster: Cluster | None) -> bool:
+    """Tell whether a request would start a model that is not running."""
+    ready = (State.LIVE, State.STARTING, State.QUEUED, State.UNKNOWN)
+    return cluster is not None and cluster.starts_on_request and model.state not in ready
 
 
 def queue_note(model: Model) -> str:
