@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from _figures import tell
 
 from alcf_jupyter.frames.journal import Journal
 from alcf_jupyter.frames.journal_content import LINES, VECTORS, read
@@ -120,6 +121,24 @@ def main() -> None:
             f"  limit         {bare_reading:7.2f} s  {bare_reading * each:7.1f} us a row   ", end=""
         )
         print(f"ratio {reading / bare_reading:.1f}")
+        cases = f"{len(some):,} in groups of {GROUP}, median of {given.rounds}"
+        what = name.partition(" ")[2]
+        tell(
+            f"recording {what}",
+            wall * each,
+            "us a row",
+            limit=("writing and syncing the bytes", bare_wall * each),
+            target="<= 10 % of the time",
+            reached=share <= 0.10,
+            cases=cases,
+        )
+        tell(
+            f"opening a record of {what}",
+            reading * each,
+            "us a row",
+            limit=("reading the bytes", bare_reading * each),
+            cases=cases,
+        )
         print(
             f"  at {RATE} texts a second the record takes {share:.1%} of the time (target 10 %)\n"
         )

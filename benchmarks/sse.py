@@ -25,6 +25,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from _figures import tell
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -238,6 +240,18 @@ def main() -> None:
         columns = "".join(f"{figures[mode][name]:>15.1f} us" for mode in PAUSES)
         print(f"{name:<18}{columns}")
     print(f"{'target, bursts':<18}{'<= ' + str(TARGET_US):>15} us")
+    for mode, way in (("bursts", f"in bursts of {BURST}"), ("singles", "one by one")):
+        ours, peer, limit = (figures[mode][name] for name in READERS)
+        target = {"target": f"<= {TARGET_US} us", "reached": ours <= TARGET_US}
+        tell(
+            f"reading a stream, {way}",
+            ours,
+            "us CPU a chunk",
+            peer=(list(READERS)[1], peer),
+            limit=(list(READERS)[2], limit),
+            **(target if mode == "bursts" else {}),
+            cases=f"{CHUNKS:,} chunks, median of {told.runs}",
+        )
     for name in list(READERS)[1:]:
         ratios = "".join(
             f"{figures[mode]['alcf_jupyter'] / figures[mode][name]:>18.2f}" for mode in PAUSES
