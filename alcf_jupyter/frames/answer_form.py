@@ -1,16 +1,18 @@
-"""The fields of a schema as columns: what they are called, and what an answer puts into them."""
+"""The fields of a schema as columns: what they are called, and what answers put into them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
+from alcf_jupyter.errors import InvalidAnswerError, UsageError
 from alcf_jupyter.frames import tables
+from alcf_jupyter.frames.verdict import reason
 from alcf_jupyter.prompt.schema import invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pandas as pd
+    from collections.abc import Collection, Sequence
 
     from alcf_jupyter.prompt.schema import Schema
 
@@ -29,6 +31,17 @@ def dtypes(schema: Schema) -> dict[str, str]:
     return {name: _DTYPES.get(str(kind), "object") for name, kind in kinds.items()} or {
         WHOLE: "object"
     }
+
+
+def check_names(schema: Schema, prefix: str, taken: Collection[str]) -> None:
+    """Raise where a field would be called as a column that every result has."""
+    clash = next((name for name in dtypes(schema) if prefix + name in taken), None)
+    if clash is not None:
+        raise UsageError(
+            f"A field of the schema is called {clash!r}, as a column of every result.",
+            why="Nothing was sent.",
+            do="Put something before the fields' names:  prefix='answer_'",
+        )
 
 
 def fields(schema: Schema, text: str) -> dict[str, Any]:
@@ -57,6 +70,23 @@ def columns(schema: Schema, found: Sequence[dict[str, Any] | None]) -> dict[str,
         name: tables.series([one.get(name) if one else None for one in found], dtype)
         for name, dtype in dtypes(schema).items()
     }
+
+
+def in_place_of_replies(answers: pd.DataFrame, schema: Schema, prefix: str) -> pd.DataFrame:
+    """Return answers with their fields as columns; one of another form fails its row."""
+    statuses, reasons = answers["status"].tolist(), answers["reason"].tolist()
+    found: list[dict[str, Any] | None] = [None] * len(answers)
+    for at, reply in enumerate(answers["reply"].tolist()):
+        if statuses[at] == "ok":
+            try:
+                found[at] = fields(schema, reply)
+            except InvalidAnswerError as error:
+                statuses[at], reasons[at] = "failed", reason(error)
+    told = {prefix + name: column for name, column in columns(schema, found).items()}
+    rest = answers.drop(columns=["reply"]).assign(
+        status=tables.series(statuses, "str").array, reason=tables.series(reasons, "str").array
+    )
+    return pd.concat([pd.DataFrame(told).set_axis(answers.index), rest], axis=1)
 
 
 def _properties(schema: Schema) -> dict[str, Any]:

@@ -10,9 +10,11 @@ import numpy as np
 
 from alcf_jupyter.errors import AlcfError, UsageError
 from alcf_jupyter.frames import batch_files, batch_join, batch_manifest, batch_metrics, tables
+from alcf_jupyter.frames.answer_form import in_place_of_replies
 from alcf_jupyter.frames.batch_blocks import ROWS
 from alcf_jupyter.frames.batch_progress import Progress, read_batch_progress
 from alcf_jupyter.frames.batch_results import Reader, write_tables
+from alcf_jupyter.prompt.schema import of as schema_of
 from alcf_jupyter.service.batches import ENDED, Listed
 
 if TYPE_CHECKING:
@@ -80,6 +82,9 @@ class Answers:
             join.warn()
             return written
         made = batch_join.to_frame(join, placed())
+        if self._manifest.schema:
+            form = schema_of(self._manifest.schema)
+            made = in_place_of_replies(made, form, self._manifest.prefix)
         join.warn()
         made.attrs["alcf"] = {
             **self._about(),

@@ -321,16 +321,17 @@ class Batch:
         data
             The table, for a batch whose manifest is gone: its rows are found by the custom ids.
         out
-            A Parquet file to write in place of a frame, for results larger than memory.
+            A Parquet file to write in place of a frame, for results larger than memory; an answer
+            in the form of a schema stays one text there.
 
         Returns
         -------
         pandas.DataFrame or pathlib.Path
-            With the table's index: ``reply`` (and ``reasoning``, where a model tells its), or
-            ``embedding``; ``status`` (ok, truncated, failed, skipped or pending), ``reason``,
-            ``finish_reason``, ``prompt_tokens``, ``completion_tokens``, ``total_tokens``. Without
-            a manifest and a table the index is the custom id. Custom ids that are repeated,
-            unknown or missing are told in a warning and in ``attrs["alcf"]``.
+            With the table's index: ``reply`` or the schema's fields (and ``reasoning``, where a
+            model tells its), or ``embedding``; ``status`` (ok, truncated, failed, skipped or
+            pending), ``reason``, ``finish_reason``, ``prompt_tokens``, ``completion_tokens``,
+            ``total_tokens``. Without a manifest and a table the index is the custom id. Custom ids
+            that are repeated, unknown or missing are told in a warning and in ``attrs["alcf"]``.
 
         Raises
         ------

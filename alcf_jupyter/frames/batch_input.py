@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter import progress
-from alcf_jupyter.connection.session import choose, client
+from alcf_jupyter.connection.session import client
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames import batch_manifest, batch_places, tables
-from alcf_jupyter.frames.batch_manifest import Manifest
-from alcf_jupyter.frames.batch_requests import KINDS, requests
+from alcf_jupyter.frames.batch_draft import draft
 from alcf_jupyter.frames.batch_writer import keep, write_files
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ def write_batch_input(
     kind: str = "chat",
     system: str | None = None,
     schema: Any = None,
+    prefix: str = "",
     output_folder: str | None = None,
     **params: Any,
 ) -> list[Path]:
@@ -47,7 +47,7 @@ def write_batch_input(
         Which model; the default set with `use` where not given.
     kind
         ``"chat"`` or ``"embed"``.
-    system, schema
+    system, schema, prefix
         As for `map`; of chats only.
     output_folder
         Where the results are to go; beside the input by default.
@@ -77,55 +77,33 @@ def write_batch_input(
             f"{place.parent.remote} is on the cluster's file system, which is not here.",
             do="Write it here, to be transferred:  alcf.submit_batch(df, …, folder='/eagle/…')",
         )
-    chosen = choose(model, kind if kind in KINDS else "chat")
-    found = client().batch_model(chosen, cluster)
     table = tables.as_frame(data)
-    asked = requests(
+    asked, manifest = draft(
         table,
         template,
+        place.parent,
+        output_folder,
+        name=place.name.removesuffix(".jsonl"),
+        model=model,
+        cluster=cluster,
         kind=kind,
-        model=found.id,
         system=system,
         schema=schema,
+        prefix=prefix,
         params=params,
     )
-    out = place.parent if output_folder is None else batch_places.find(output_folder, profile)
+    folder = place.local.parent
+    _check_free(folder, manifest.name)
     watcher = progress.observer()
     for words in batch_places.warnings_for(place.parent):
         watcher.note(words)
     watcher.close()
-    for one in {place.parent.remote: place.parent, out.remote: out}.values():
-        batch_places.make_folder(one)
-    batch_places.check_readable(place.parent)
-    batch_places.check_writable(out)
-    folder, name = place.local.parent, place.name.removesuffix(".jsonl")
-    check_free(folder, name)
-    written = write_files(asked, folder, private=place.private)
-    parts = written.named(name)
-    keep(
-        Manifest(
-            name,
-            kind,
-            found.id,
-            found.cluster,
-            client().profile.name,
-            place.parent.remote,
-            out.remote,
-            parts,
-            len(asked.texts),
-            template or "",
-            system or "",
-            params,
-            batch_manifest.now(),
-        ),
-        folder,
-        table.index,
-        asked.texts,
-    )
-    return [folder / part.name for part in parts]
+    manifest.parts = write_files(asked, folder, private=place.private).named(manifest.name)
+    keep(manifest, folder, table.index, asked.texts)
+    return [folder / part.name for part in manifest.parts]
 
 
-def check_free(folder: Path, name: str) -> None:
+def _check_free(folder: Path, name: str) -> None:
     """Make sure that writing an input takes no batch its input away.
 
     Raises

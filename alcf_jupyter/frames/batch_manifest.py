@@ -74,6 +74,8 @@ class Manifest(msgspec.Struct):
         Whether the input is on the cluster's file system.
     retry_of, retries
         Names of the campaign whose failed rows this one sends again, and of those that do so.
+    schema, prefix
+        The form of the answers as a JSON schema, ``{}`` for none, and what its columns begin with.
     """
 
     name: str
@@ -93,6 +95,8 @@ class Manifest(msgspec.Struct):
     retry_of: str = ""
     retries: list[str] = []
     version: int = 1
+    schema: dict[str, Any] = {}
+    prefix: str = ""
 
 
 def stem_of(input_file: str) -> str:

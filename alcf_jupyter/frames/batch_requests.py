@@ -14,7 +14,7 @@ from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames import tables
 from alcf_jupyter.frames.tables import Unfit
 from alcf_jupyter.prompt.column_template import parse
-from alcf_jupyter.prompt.parameters import CHAT_PARAMETERS, given
+from alcf_jupyter.prompt.parameters import CHAT_PARAMETERS, check_system, given
 from alcf_jupyter.service.batches import CHAT_URL, EMBED_URL
 from alcf_jupyter.service.limits import SAFE_BODY_BYTES
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import pandas as pd
+
+    from alcf_jupyter.prompt.schema import Schema
 
 KINDS: Final = {"chat": CHAT_URL, "embed": EMBED_URL}
 """What a batch asks for, and where it goes."""
@@ -79,7 +81,7 @@ def requests(
     kind: str,
     model: str,
     system: str | None,
-    schema: Any,
+    schema: Schema | None,
     params: dict[str, Any],
 ) -> Requests:
     """Return what each row of a table asks.
@@ -155,16 +157,11 @@ def _cells(column: pd.Series[Any]) -> list[Any]:
     return tables.texts(column, formats=True)
 
 
-def _chat_body(system: str | None, schema: Any, params: dict[str, Any]) -> dict[str, Any]:
-    if system is not None and not isinstance(system, str):
-        raise UsageError(
-            f"A system prompt is a text, not {type(system).__name__}.", do="Leave system out."
-        )
+def _chat_body(system: str | None, schema: Schema | None, params: dict[str, Any]) -> dict[str, Any]:
+    check_system(system)
     settings = given(params, CHAT_PARAMETERS, gateway=True, kind="a chat")
     if schema is not None:
-        from alcf_jupyter.prompt.schema import of
-
-        settings["response_format"] = of(schema).response_format
+        settings["response_format"] = schema.response_format
     shared = [{"role": "system", "content": system}] if system else []
     return {"messages": [*shared, {"role": "user", "content": _HERE}], **settings}
 

@@ -6,11 +6,11 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from alcf_jupyter.connection.call import write_json
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames import batch_manifest
-from alcf_jupyter.frames.batch_manifest import Manifest
 from alcf_jupyter.frames.batch_writer import write_parts
 from alcf_jupyter.prompt.parameters import CHAT_PARAMETERS, given
 from alcf_jupyter.service.batches import ENDED
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from alcf_jupyter.connection.client import Client
+    from alcf_jupyter.frames.batch_manifest import Manifest
 
 _OURS: Final = re.compile(rb'\{"custom_id":"(row-\d{1,15})"')
 
@@ -67,22 +68,17 @@ def prepare(
     )
     number = len(manifest.retries) + 1
     name = f"{manifest.name}-retry{number}-{written.digest[:8]}"
-    made = Manifest(
-        name,
-        manifest.kind,
-        chosen.id,
-        chosen.cluster,
-        manifest.service,
-        manifest.folder,
-        manifest.output_folder,
-        written.named(name),
-        0,
-        manifest.template,
-        manifest.system,
-        {**manifest.parameters, **{k: v for k, v in settings.items() if k != "model"}},
-        batch_manifest.now(),
-        manifest.transferred,
-        manifest.name,
+    made = replace(
+        manifest,
+        name=name,
+        model=chosen.id,
+        cluster=chosen.cluster,
+        parts=written.named(name),
+        rows=0,
+        parameters={**manifest.parameters, **{k: v for k, v in settings.items() if k != "model"}},
+        created=batch_manifest.now(),
+        retry_of=manifest.name,
+        retries=[],
     )
     index = batch_manifest.read_index(folder, manifest.name) if manifest.rows else None
     if index is not None:

@@ -12,8 +12,8 @@ from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames import batch_manifest, batch_metrics, batch_places, tables
 from alcf_jupyter.frames.batch_campaign import Batch
 from alcf_jupyter.frames.batch_check import Checked, check_file
+from alcf_jupyter.frames.batch_draft import draft, output
 from alcf_jupyter.frames.batch_manifest import Manifest, Part
-from alcf_jupyter.frames.batch_requests import KINDS, requests
 from alcf_jupyter.frames.batch_writer import keep, write_files
 from alcf_jupyter.plain import brief
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from alcf_jupyter.frames.batch_places import Place
+    from alcf_jupyter.frames.batch_requests import Requests
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _RUN: Final = re.compile(r"-run(\d+)$")
@@ -39,6 +40,7 @@ def submit_batch(  # noqa: PLR0913 - all that can be said, each by its name
     kind: str = "chat",
     system: str | None = None,
     schema: Any = None,
+    prefix: str = "",
     folder: str | os.PathLike[str] | None = None,
     output_folder: str | os.PathLike[str] | None = None,
     name: str = "batch",
@@ -63,7 +65,7 @@ def submit_batch(  # noqa: PLR0913 - all that can be said, each by its name
         Which model; the default set with `use` where not given, or the one that the file names.
     kind
         ``"chat"`` or ``"embed"``.
-    system, schema
+    system, schema, prefix
         As for `map`; of chats only.
     folder
         A folder on the cluster's file system for the input, which the service can read. Where
@@ -104,32 +106,20 @@ def submit_batch(  # noqa: PLR0913 - all that can be said, each by its name
         made = _of_file(input_file, model, cluster, output_folder, fresh=fresh)
     else:
         table = tables.as_frame(data)
-        found = client().batch_model(choose(model, kind if kind in KINDS else "chat"), cluster)
         place = batch_places.find(folder, client().profile)
-        asked = requests(
+        asked, manifest = draft(
             table,
             template,
+            place,
+            output_folder,
+            name=name,
+            model=model,
+            cluster=cluster,
             kind=kind,
-            model=found.id,
             system=system,
             schema=schema,
+            prefix=prefix,
             params=params,
-        )
-        manifest = Manifest(
-            name,
-            kind,
-            found.id,
-            found.cluster,
-            client().profile.name,
-            place.remote,
-            _output(output_folder, place),
-            [],
-            len(table),
-            template or "",
-            system or "",
-            _kept(params, schema),
-            batch_manifest.now(),
-            place.local is not None,
         )
         made = _of_table(manifest, place, asked, table.index, fresh=fresh)
     if not made.transferred:
@@ -137,29 +127,8 @@ def submit_batch(  # noqa: PLR0913 - all that can be said, each by its name
     return made
 
 
-def _kept(params: dict[str, Any], schema: Any) -> dict[str, Any]:
-    """Return the parameters as the manifest keeps them: plain values."""
-    kept = {name: value for name, value in params.items() if value is not None}
-    if schema is not None:
-        from alcf_jupyter.prompt.schema import of
-
-        kept["response_format"] = of(schema).response_format
-    return kept
-
-
-def _output(given: str | os.PathLike[str] | None, place: Place) -> str:
-    """Return the folder for the results, checked."""
-    profile = client().profile
-    out = place if given is None else batch_places.find(given, profile)
-    for one in {place.remote: place, out.remote: out}.values():
-        batch_places.make_folder(one)
-    batch_places.check_readable(place)
-    batch_places.check_writable(out)
-    return out.remote
-
-
 def _of_table(
-    manifest: Manifest, place: Place, asked: Any, index: pd.Index[Any], *, fresh: bool
+    manifest: Manifest, place: Place, asked: Requests, index: pd.Index[Any], *, fresh: bool
 ) -> Batch:
     """Write the input under a name that says what is in it, unless that has been done."""
     talk = client()
@@ -171,6 +140,7 @@ def _of_table(
         written.drop()
         there = batch_manifest.read(batch_manifest.path_of(folder, known[-1]))
         if there is not None:
+            there.prefix = manifest.prefix
             return _begun(Batch(there, folder, talk))
     _tell(batch_places.warnings_for(place))
     manifest.name = f"{name}-run{len(known) + 1}" if known else name
@@ -250,7 +220,7 @@ def _of_file(
         found.cluster,
         talk.profile.name,
         place.parent.remote,
-        _output(output_folder, place.parent),
+        output(output_folder, place.parent),
         [Part(place.name, checked.lines, checked.digest)],
         created=batch_manifest.now(),
     )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from alcf_jupyter.connection.origin import origin, sha256
 from alcf_jupyter.connection.transport import MAX_ANSWER_BYTES
-from alcf_jupyter.errors import AlcfError, InvalidAnswerError, UsageError
+from alcf_jupyter.errors import AlcfError, InvalidAnswerError
 from alcf_jupyter.frames import answer_form
 from alcf_jupyter.frames.cost import Estimate
 from alcf_jupyter.frames.engine import Landed
@@ -19,6 +19,7 @@ from alcf_jupyter.frames.packs import Pack
 from alcf_jupyter.frames.row_keys import keys
 from alcf_jupyter.frames.tables import Unfit, series
 from alcf_jupyter.frames.verdict import is_lasting, reason
+from alcf_jupyter.prompt.parameters import check_system
 from alcf_jupyter.service import dialect
 from alcf_jupyter.service.limits import tokens_in
 
@@ -55,19 +56,9 @@ class Asking:
     prefix: str = ""
 
     def __post_init__(self) -> None:
-        if self.system is not None and not isinstance(self.system, str):
-            raise UsageError(
-                f"A system prompt is a text, not {type(self.system).__name__}; nothing was sent.",
-                do="Leave system out.",
-            )
-        named = answer_form.dtypes(self.schema) if self.schema else ()
-        clash = [name for name in named if self.prefix + name in BOOKKEEPING]
-        if clash:
-            raise UsageError(
-                f"A field of the schema is called {clash[0]!r}, as a column of every result.",
-                why="Nothing was sent.",
-                do="Put something before the fields' names:  prefix='answer_'",
-            )
+        check_system(self.system)
+        if self.schema is not None:
+            answer_form.check_names(self.schema, self.prefix, BOOKKEEPING)
 
     @property
     def body(self) -> dict[str, Any]:

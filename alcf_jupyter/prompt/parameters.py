@@ -149,6 +149,15 @@ COMPLETION_PARAMETERS: dict[str, Callable[[Any], str]] = {
 """The same for a completion."""
 
 
+def check_system(system: object) -> None:
+    """Raise unless a system prompt is a text, or there is none."""
+    if system is not None and not isinstance(system, str):
+        raise UsageError(
+            f"A system prompt is a text, not {type(system).__name__}; nothing was sent.",
+            do="Leave system out.",
+        )
+
+
 def given(
     params: dict[str, Any], known: Mapping[str, Callable[[Any], str]], *, gateway: bool, kind: str
 ) -> dict[str, Any]:

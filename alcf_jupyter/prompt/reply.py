@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from alcf_jupyter.connection.origin import ASKED, origin, sha256
 from alcf_jupyter.plain import clean
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.call import Call
     from alcf_jupyter.connection.profiles import Profile
     from alcf_jupyter.prompt.tools import ToolRun
+
+_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +174,9 @@ def of(answer: Answer, call: Call, profile: Profile, *, stopped: str = "") -> Re
 def joined(first: Reply, last: Reply) -> Reply:
     """Return the last reply of several requests that make one answer, with the sums of them all."""
     used = Usage(
-        *(
-            None if one is None or two is None else one + two
-            for one, two in (
-                (first.usage.prompt_tokens, last.usage.prompt_tokens),
-                (first.usage.completion_tokens, last.usage.completion_tokens),
-                (first.usage.total_tokens, last.usage.total_tokens),
-            )
-        )
+        _sum(first.usage.prompt_tokens, last.usage.prompt_tokens),
+        _sum(first.usage.completion_tokens, last.usage.completion_tokens),
+        _sum(first.usage.total_tokens, last.usage.total_tokens),
     )
     timing = Timing(
         first.timing.waited + last.timing.waited,
@@ -199,5 +196,5 @@ def joined(first: Reply, last: Reply) -> Reply:
     return replace(last, usage=used, timing=timing, states=first.states, provenance=provenance)
 
 
-def _sum(one: float | None, two: float | None) -> float | None:
+def _sum(one: _Number | None, two: _Number | None) -> _Number | None:
     return None if one is None or two is None else one + two

@@ -9,7 +9,12 @@ from alcf_jupyter.connection.call import Call, write_json
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.session import choose, client
 from alcf_jupyter.errors import UsageError
-from alcf_jupyter.prompt.parameters import CHAT_PARAMETERS, COMPLETION_PARAMETERS, given
+from alcf_jupyter.prompt.parameters import (
+    CHAT_PARAMETERS,
+    COMPLETION_PARAMETERS,
+    check_system,
+    given,
+)
 from alcf_jupyter.service.limits import check_body
 from alcf_jupyter.typed import typed
 
@@ -72,10 +77,7 @@ def chat(  # noqa: PLR0913 - as ask.chat
         Something cannot be sent, or would be refused.
     """
     check_prompt(prompt)
-    if system is not None and not isinstance(system, str):
-        raise UsageError(
-            f"A system prompt is a text, not a {type(system).__name__}.", do="Leave system out."
-        )
+    check_system(system)
     gateway = client().profile.is_gateway
     settings = given(params, CHAT_PARAMETERS, gateway=gateway, kind="a chat")
     made = Request(

@@ -108,7 +108,7 @@ def place(name: str, system: str | None = None, *, fresh: bool = False) -> Place
     name
         The thread; it begins with its first turn.
     system
-        Its system prompt from now on; None leaves the one it has.
+        Its system prompt from now on, ``""`` for none; None leaves the one it has.
     fresh
         Begin it anew.
 
@@ -133,7 +133,8 @@ def place(name: str, system: str | None = None, *, fresh: bool = False) -> Place
     ]
     cut = mine[0] if mine else len(known.turns)
     dropped = sum(turn.cell.id != cell.id for turn in known.turns[cut:])
-    return Place(name, system or known.system, tuple(known.turns[:cut]), dropped, cell)
+    told = known.system if system is None else system
+    return Place(name, told, tuple(known.turns[:cut]), dropped, cell)
 
 
 def turns(name: str) -> list[Turn]:

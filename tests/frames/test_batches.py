@@ -84,6 +84,58 @@ def test_a_table_and_its_answers(box, folder):
     assert repr(batch) == f"<batch {batch.name} · completed>"
 
 
+FORM = {
+    "type": "object",
+    "properties": {"label": {"type": "string"}, "n": {"type": "integer"}},
+    "required": ["label"],
+}
+
+
+def answered(folder, batch, **replies):
+    """Change replies in the results: the sandbox makes none of another form in a batch."""
+    (path,) = folder.glob(f"{batch.name}_*/*.results.jsonl")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        message = line["response"]["body"]["choices"][0]["message"]
+        message["content"] = replies.get(line["custom_id"].replace("-", ""), message["content"])
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_the_fields_of_a_form_become_columns(box, folder, tmp_path):
+    index = pd.MultiIndex.from_tuples([("a", 1), ("a", 1), ("b", 2), ("b", 3), ("c", 4)])
+    data = pd.DataFrame({"text": ["a", None, "b", "c", "d"]}, index=index)
+    good = '{"label": "x", "n": 1}'
+    for prefix in ("", "p_"):
+        batch = submit(folder, data, "{{text}}", schema=FORM, prefix=prefix).wait()
+        answered(folder, batch, row0=good, row2='{"n": 1}', row3='{"label": "é"}', row4="[0]")
+        found = batch.results()
+        label, n = f"{prefix}label", f"{prefix}n"
+        assert found.columns.tolist()[:5] == [label, n, "status", "reason", "finish_reason"]
+        assert found.index.equals(index)
+        assert found["status"].tolist() == ["ok", "skipped", "failed", "ok", "failed"]
+        assert found[label].dropna().tolist() == ["x", "é"]
+        assert found[n].dropna().tolist() == [1]
+        assert "'label' is a required property" in found["reason"].iloc[2]
+        assert found.attrs["alcf"]["batches"] == batch.ids
+    assert len(created(box)) == 1, "what the columns are called is not sent"
+    (line, *_) = (folder / f"{batch.name}.jsonl").read_text().splitlines()
+    assert json.loads(line)["body"]["response_format"]["json_schema"]["schema"] == FORM
+    written = pd.read_parquet(batch.results(out=tmp_path / "out.parquet"))
+    assert written["reply"].tolist()[0] == good
+    assert batch.failures().index.tolist() == [("b", 2), ("c", 4)]
+    again = batch.retry_failed().wait().results()
+    assert again["p_label"].notna().all()
+    assert alcf.batch(batch.id).results()["p_label"].notna().tolist() == [True, False, *[True] * 3]
+
+
+def test_a_form_for_embeddings_or_with_a_taken_name(box, folder):
+    for wrong in ({"schema": "status"}, {"schema": "reasoning"}, {"schema": "a", "kind": "embed"}):
+        with pytest.raises(UsageError):
+            submit(folder, **wrong)
+    submit(folder, schema="status", prefix="p_")
+    assert len(created(box)) == 1
+
+
 def test_embeddings(folder):
     data = pd.Series(["a text", "", "another text", "a text"], name="abstract")
     batch = submit(folder, data, None, kind="embed", model="sandbox/embed", dimensions=16).wait()
@@ -485,6 +537,11 @@ def test_written_first_and_submitted_later(box, folder):
     assert batch.wait().results().index.tolist() == list("abcdefghijkl")
     with pytest.raises(UsageError, match="has been submitted"):
         alcf.write_batch_input(data, "Other: {{text}}", folder / "later.jsonl", model=MODEL)
+    how = {"model": MODEL, "schema": FORM, "prefix": "p_"}
+    (path,) = alcf.write_batch_input(data, '{"label": "{{text}}"}', folder / "form.jsonl", **how)
+    found = alcf.submit_batch(input_file=path).wait().results()
+    assert found["p_label"].notna().all()
+    assert found.index.tolist() == list("abcdefghijkl")
     (path,) = alcf.write_batch_input(data, "Say: {{text}}", folder / "edited.jsonl", model=MODEL)
     path.write_text(path.read_text().replace("text 3", "text 33"))
     with pytest.raises(UsageError, match="has changed since"):
