@@ -26,6 +26,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from _figures import tell
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -257,6 +259,16 @@ def main() -> None:
         show(f"Writing {ROWS:,} rows as a batch's input, best of {given.rounds}", took)
         limit = took["alcf_jupyter"][0] / took["writing the bytes"][0]
         print(f"  ours is {limit:.1f} x the bare write (target <= 5)")
+        tell(
+            "writing a batch's input",
+            took["alcf_jupyter"][0],
+            "s",
+            peer=("zip and msgspec", took["zip and msgspec"][0]),
+            limit=("writing the bytes", took["writing the bytes"][0]),
+            target="<= 5 times the limit",
+            reached=limit <= 5,
+            cases=f"{ROWS:,} rows, best of {given.rounds}",
+        )
         for written in ("ours", "iterrows", "zip", "bare"):
             (folder / f"{written}.jsonl").unlink()
         ways = readers(path)
@@ -269,6 +281,26 @@ def main() -> None:
         smaller = memory["pandas.read_json"] / memory["alcf_jupyter"]
         print(f"  {faster:.1f} x as fast as pandas (target >= 10), ", end="")
         print(f"{smaller:.1f} x less growth (target >= 8)")
+        cases = f"{ROWS:,} answers, best of {given.rounds}"
+        tell(
+            "reading a batch's results",
+            took["alcf_jupyter"][0],
+            "s",
+            peer=("pandas.read_json", took["pandas.read_json"][0]),
+            limit=("reading the bytes", took["reading the bytes"][0]),
+            target="10 times as fast as the peer",
+            reached=faster >= 10,
+            cases=cases,
+        )
+        tell(
+            "memory of reading a batch's results",
+            memory["alcf_jupyter"],
+            "MB",
+            peer=("pandas.read_json", memory["pandas.read_json"]),
+            target="8 times less than the peer",
+            reached=smaller >= 8,
+            cases=cases,
+        )
         path.unlink()
         if given.all:
             growth(folder)

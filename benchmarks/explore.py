@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from _figures import tell
 
 import alcf_jupyter as alcf
 from alcf_jupyter.frames import nearest
@@ -110,6 +111,20 @@ def neighbors(rounds: int, rows: int = 100_000) -> None:
     report(title, figures, "limit: the product alone")
     print(f"a second search adds {grown:.0f} MB to a peak with {vectors.nbytes >> 20} MB of matrix")
     print("targets: at most 1.15x with faiss, 2x with NumPy")
+    limit = figures["limit: the product alone"][0]
+    for way, most in (("NumPy", 2.0), ("faiss", 1.15)):
+        if f"ours, {way}" in figures:
+            ours = figures[f"ours, {way}"][0]
+            tell(
+                f"nearest neighbors, {way}",
+                ours,
+                "s",
+                peer=("scikit-learn", figures["peer: scikit-learn"][0]),
+                limit=("the product alone", limit),
+                target=f"<= {most} times the limit",
+                reached=ours <= most * limit,
+                cases=f"{QUERIES:,} queries in {rows:,} x {WIDTH:,}, least of {rounds}",
+            )
 
 
 def projection(rounds: int, rows: int = 50_000) -> None:
@@ -138,6 +153,19 @@ def projection(rounds: int, rows: int = 50_000) -> None:
         f"projection: {rows:,} x {WIDTH:,} to 2", figures, "limit: the product for the covariance"
     )
     print("targets: PCA at most 0.7 s on two idle cores, PaCMAP 12 s")
+    tell(
+        "projection to a plane",
+        figures["ours"][0],
+        "s",
+        peer=("scikit-learn, randomized", figures["peer: scikit-learn, randomized"][0]),
+        limit=(
+            "the product for the covariance",
+            figures["limit: the product for the covariance"][0],
+        ),
+        target="<= 0.7 s on two idle cores",
+        reached=figures["ours"][0] <= 0.7,
+        cases=f"{rows:,} x {WIDTH:,}, least of {rounds}",
+    )
 
 
 SET_UP = """\
@@ -205,6 +233,9 @@ def opened(rows: int, picture: Path | None) -> None:
     print(f"{'the points are on the screen after':44}{drawn:8.2f} s")
     print(f"{'a lasso gives its rows to the kernel after':44}{chosen:8.2f} s")
     print(f"{'rows in view.selection':44}{int(count['text']):8,}")
+    cases = f"{rows:,} points, once"
+    tell("from running the cell to points on the screen", drawn, "s", cases=cases)
+    tell("from the end of a lasso to its rows", chosen, "s", cases=cases)
 
 
 def main() -> None:
