@@ -107,8 +107,10 @@ def _parser() -> argparse.ArgumentParser:
         help="for every JupyterLab of yours (default: that of this environment)",
     )
 
-    doctor = commands.add_parser("doctor", help="versions, kernels, proxies, where it connects to")
+    doctor = commands.add_parser("doctor", help="what is wrong here, and what mends it")
     doctor.set_defaults(run=_doctor)
+    doctor.add_argument("--offline", action="store_true", help="ask neither the service nor Globus")
+    doctor.add_argument("--json", action="store_true", help="for a program to read")
     return parser
 
 
@@ -162,8 +164,9 @@ def _install_labextension(options: argparse.Namespace) -> int:
     return 0
 
 
-def _doctor(_: argparse.Namespace) -> int:
-    from alcf_jupyter.cli import doctor
+def _doctor(options: argparse.Namespace) -> int:
+    from alcf_jupyter.notebook.doctor import examine
 
-    print(doctor.report())
-    return 0
+    report = examine(offline=options.offline)
+    print(report.as_json() if options.json else report)
+    return FAILED if report.problems else 0

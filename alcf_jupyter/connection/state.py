@@ -11,27 +11,32 @@ from alcf_jupyter.errors import UsageError
 ENV_STATE = "ALCF_JUPYTER_STATE"
 
 
+def root() -> Path:
+    """Return the state directory, made or not.
+
+    It is `ALCF_JUPYTER_STATE`, or the user's own for application state.
+    """
+    given = os.environ.get(ENV_STATE)
+    if given:
+        return Path(given).expanduser()
+    from platformdirs import user_state_path
+
+    return user_state_path("alcf_jupyter")
+
+
 def folder(*names: str) -> Path:
     """Return a folder below the state directory, made if it is not there.
-
-    The state directory is `ALCF_JUPYTER_STATE`, or the user's own for application state.
 
     Raises
     ------
     UsageError
         It belongs to another user, or cannot be made.
     """
-    given = os.environ.get(ENV_STATE)
-    if given:
-        root = Path(given).expanduser()
-    else:
-        from platformdirs import user_state_path
-
-        root = user_state_path("alcf_jupyter")
-    path = root.joinpath(*names)
+    top = root()
+    path = top.joinpath(*names)
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for made in (root, path):
+        for made in (top, path):
             about = made.stat()
             if about.st_uid != os.getuid():
                 raise UsageError(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from alcf_jupyter.connection.client import Client
+    from alcf_jupyter.notebook.doctor.report import Report
 
 
 def connect(line: str) -> str:
@@ -42,6 +43,16 @@ def connect(line: str) -> str:
         )
     lines += _unused_variables()
     return "\n".join([*lines, _summary(client)])
+
+
+def doctor(line: str) -> Report:
+    """Find what is wrong here, and what mends it: ``%alcf doctor [--offline]``."""
+    from alcf_jupyter.notebook.doctor import examine
+
+    chosen, rest = options.doctor_parser().read(line)
+    if rest:
+        raise UsageError("%alcf doctor takes no words.", do="Type:  %alcf doctor")
+    return examine(offline=chosen.offline)
 
 
 def help_(line: str) -> str:
@@ -81,6 +92,7 @@ COMMANDS: dict[str, Callable[[str], Any]] = {
     "threads": records.threads,
     "usage": records.usage,
     "cite": records.cite,
+    "doctor": doctor,
     "help": help_,
 }
 
@@ -99,6 +111,7 @@ PARSERS = {
     "batches": options.batches_parser,
     "threads": options.threads_parser,
     "cite": options.cite_parser,
+    "doctor": options.doctor_parser,
 }
 TOPICS = (*PARSERS, "contacts")
 """What ``%alcf help`` knows about."""

@@ -115,7 +115,7 @@ def batches_parser() -> Parser:
         "Your batches and what they did; or how one is: ID or name.",
         mixed=True,
     )
-    parser.option("--status", help="pending, running, completed or failed")
+    parser.option("--status", help="waiting, pending, running, completed or failed")
     return parser
 
 
@@ -207,6 +207,13 @@ def wait_parser() -> Parser:
     parser.option("-c", "--cluster", help="sophia, metis, minerva, ...")
     parser.option("--timeout", metavar="DURATION", help="give up after this long (30m)")
     parser.option("--bg", action="store_true", help="wait while other cells run")
+    return parser
+
+
+def doctor_parser() -> Parser:
+    """Return the parser of ``%alcf doctor``."""
+    parser = Parser("%alcf doctor", "Find what is wrong here, and what mends it.")
+    parser.option("--offline", action="store_true", help="ask neither the service nor Globus")
     return parser
 
 

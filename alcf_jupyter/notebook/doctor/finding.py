@@ -1,0 +1,77 @@
+"""One thing the doctor looked at: fine, worth knowing, or wrong, and the line that mends it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found.
+
+    Attributes
+    ----------
+    level
+        ``"ok"``, ``"note"`` for what may be as it should, ``"problem"`` for what hinders.
+    about
+        The thing, in a word.
+    says
+        What was found, a sentence without its full stop.
+    do
+        The one line to type, or ``""``.
+    """
+
+    level: Literal["ok", "note", "problem"]
+    about: str
+    says: str
+    do: str = ""
+
+
+def ok(about: str, says: str) -> Finding:
+    """Return a finding about something that is as it should be."""
+    return Finding("ok", about, says)
+
+
+def note(about: str, says: str, do: str = "") -> Finding:
+    """Return a finding about something that may be meant so."""
+    return Finding("note", about, says, do)
+
+
+def problem(about: str, says: str, do: str = "") -> Finding:
+    """Return a finding about something that hinders."""
+    return Finding("problem", about, says, do)
+
+
+def in_notebook() -> bool:
+    """Tell whether a notebook's kernel is what runs here, rather than a command in a terminal."""
+    shell = sys.modules.get("IPython")
+    return shell is not None and shell.get_ipython() is not None
+
+
+def alcf(words: str) -> str:
+    """Return a command of ours as it is typed here: ``%alcf login`` or ``alcf-jupyter login``."""
+    return f"{'%alcf' if in_notebook() else 'alcf-jupyter'} {words}"
+
+
+def pip(words: str) -> str:
+    """Return a pip command as it is typed here, for the Python that runs."""
+    return f"%pip {words}" if in_notebook() else f"{short(sys.executable)} -m pip {words}"
+
+
+def shell(words: str) -> str:
+    """Return a command of the system as it is typed here."""
+    return f"!{words}" if in_notebook() else words
+
+
+def variable(name: str, value: str) -> str:
+    """Return the line that sets a variable of the environment here."""
+    return f"%env {name}={value}" if in_notebook() else f"export {name}={value}"
+
+
+def short(path: object) -> str:
+    """Return a path with the home directory as ``~``: a report is pasted where others read it."""
+    text, home = str(path), str(Path.home())
+    return f"~{text.removeprefix(home)}" if f"{text}/".startswith(f"{home}/") else text

@@ -1,0 +1,108 @@
+"""The sign-in: where it is kept, who may read it, how long it holds, and whether it counts."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from typing import TYPE_CHECKING
+
+from alcf_jupyter.connection import globus, replay, session, sources
+from alcf_jupyter.connection.account import Account, of
+from alcf_jupyter.connection.client import Client
+from alcf_jupyter.connection.credentials import SignIn
+from alcf_jupyter.connection.deadline import words
+from alcf_jupyter.connection.store import TokenFile
+from alcf_jupyter.errors import AlcfError
+from alcf_jupyter.notebook.doctor import service
+from alcf_jupyter.notebook.doctor.finding import alcf, note, ok, problem, shell, short
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from alcf_jupyter.connection.globus import Application
+    from alcf_jupyter.connection.grant import Grant
+    from alcf_jupyter.notebook.doctor.finding import Finding
+
+
+def check(*, offline: bool) -> list[Finding]:
+    """Look at the variables and the stores; ask the service whom it takes one for.
+
+    Parameters
+    ----------
+    offline
+        Ask nobody.
+    """
+    try:
+        profile = service.in_use()
+        if profile is None or not profile.is_alcf:
+            return []  # another service takes no sign-in with Globus
+        found = list(_kept())
+        if not offline and not replay.playing() and not any(f.level == "problem" for f in found):
+            found.append(_who())
+    except AlcfError as error:
+        return [service.from_error("Sign-in", error)]
+    return found
+
+
+def _kept() -> Iterator[Finding]:
+    given = [name for name in (sources.ENV_ACCOUNT, sources.ENV_SECRET) if os.environ.get(name)]
+    if os.environ.get(sources.ENV_TOKEN):
+        yield note("Sign-in", f"{sources.ENV_TOKEN} is set; it is used as it is, to its end")
+        return
+    if len(given) == 2:
+        yield ok("Sign-in", "by a service account")
+        return
+    if given:
+        says = f"{given[0]} is set, but a service account needs its id and its secret"
+        yield problem("Sign-in", says, "Set both, or none")
+        return
+    stores = [one for one in (globus.current(), globus.OLDER) if one.path.exists()]
+    grants = [one for store in stores for one in [(store, TokenFile(store.path))]]
+    held = False
+    for application, file in grants:
+        yield from _modes(application)
+        grant = file.read().get(globus.RESOURCE_SERVER)
+        for told in file.notes:
+            yield problem("Sign-in", short(told), alcf("login --force"))
+        if grant is not None and not held:
+            held = True
+            yield _grant(application, grant)
+    if not held:
+        yield problem("Sign-in", "you are not signed in", alcf("login"))
+
+
+def _modes(application: Application) -> Iterator[Finding]:
+    """Say who may change the folder; the file's own mode is told, and mended, by reading it."""
+    folder = application.path.parent
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & 0o022:
+        says = f"others may put files into {short(folder)} (mode {mode:o})"
+        yield problem("Sign-in", says, shell(f"chmod 700 {short(folder)}"))
+
+
+def _grant(application: Application, grant: Grant) -> Finding:
+    left = grant.expires_at - time.time()
+    where = short(application.path)
+    if left <= 0 and grant.refresh is None:
+        return problem("Sign-in", f"the token in {where} has ended", alcf("login"))
+    since = ""
+    if grant.signed_in_at is not None:
+        day = time.strftime("%Y-%m-%d %H:%M", time.localtime(grant.signed_in_at))
+        since = f" since {day}"
+    holds = f"the token holds {words(left)}" if left > 0 else "the token has ended"
+    then = "is refreshed by itself" if grant.refresh is not None else "is not refreshed"
+    return ok("Sign-in", f"in {where}{since}; {holds} and {then}")
+
+
+def _who() -> Finding:
+    client = session.current().client
+    if client is None:
+        profile = service.in_use()
+        assert profile is not None  # noqa: S101 - as `check` found it
+        client = Client(profile, SignIn(globus.site_file.read().proxy))
+    try:
+        account: Account = of(client)
+    except AlcfError as error:
+        return service.from_error("Sign-in", error)
+    return ok("Sign-in", repr(account))
