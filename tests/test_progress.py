@@ -43,6 +43,22 @@ def test_counts_add_up_and_hold_no_times():
     assert progress.counts(Now(rows=0)) == "0 rows"
 
 
+def test_states_are_told_when_they_change_but_no_running_clock(capfd):
+    observer = progress.StderrObserver()
+    for words in (
+        "m @ sophia · Queued · 5s",
+        "m @ sophia · Queued · 6s",
+        "m @ sophia · Queued · 1m 05s",
+        "m @ sophia · Starting · 2m 00s",
+        "m @ sophia · Starting · 1h 00m",
+    ):
+        observer.status(words)
+    progress.SilentObserver().status("nothing")
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines() == ["m @ sophia · Queued · 5s", "m @ sophia · Starting · 2m 00s"]
+
+
 def test_lines_for_new_states_but_not_for_every_count(capfd):
     watcher = progress.observer()
     watcher.note("20,000 rows, about an hour")

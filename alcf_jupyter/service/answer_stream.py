@@ -73,8 +73,10 @@ class AnswerStream:
         if not isinstance(event, dict):
             raise _unreadable(data)
         choices = event.get("choices")
-        if not isinstance(choices, list) or reports_failure(event):
+        if reports_failure(event):
             raise stream_failure(event)
+        if not isinstance(choices, list):
+            raise stream_failure({"message": "An event without choices.", **event})
         if usage := event.get("usage"):
             self._answer.usage = read_usage(usage)
         if not self._answer.id:

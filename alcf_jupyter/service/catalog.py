@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from alcf_jupyter.errors import UnknownClusterError, UnknownModelError, nearest
 from alcf_jupyter.plain import brief
 from alcf_jupyter.typed import typed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class State(StrEnum):
@@ -81,7 +85,17 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """A cluster, whether it is up (None: not told), its notice and its free nodes."""
+    """A cluster; None where the service does not tell.
+
+    Attributes
+    ----------
+    up
+        False while it is under maintenance.
+    free_nodes
+        How many nodes nobody uses.
+    starts_on_request
+        Whether a request loads a model that is not running.
+    """
 
     name: str
     up: bool | None = None
@@ -96,7 +110,7 @@ class Catalog:
     clusters: tuple[Cluster, ...] = ()
     models: tuple[Model, ...] = ()
     warnings: tuple[str, ...] = ()
-    complete: bool = field(default=True)
+    complete: bool = True
     """Whether a model that is not listed does not exist."""
 
     def cluster(self, name: str) -> Cluster:
@@ -137,8 +151,7 @@ class Catalog:
         if found:
             return min(found, key=lambda m: READINESS[m.state])
         if not self.complete:
-            some = next((m for m in here), None) or Model(id=model, cluster=cluster or "")
-            return replace(some, id=model, state=State.UNKNOWN)
+            return Model(id=model, cluster=cluster or "")
         raise self._unknown(model, cluster, here)
 
     def _unknown(self, model: str, cluster: str | None, here: list[Model]) -> UnknownModelError:
@@ -150,19 +163,11 @@ class Catalog:
             return UnknownModelError(
                 what, why=f"{same[0].cluster} serves it under another name.", do=same[0].option
             )
-        ids = nearest(model, (m.id for m in here))
-        elsewhere = nearest(model, (m.id for m in self.models))
-        for name in ids or elsewhere:
-            match = next(m for m in (here if ids else self.models) if m.id == name)
-            return UnknownModelError(
-                what,
-                why="It may also be one that your account's groups do not show you.",
-                do=f"Did you mean:  {match.option}",
-            )
+        near = _like(model, here) or _like(model, self.models)
         return UnknownModelError(
             what,
             why="It may also be one that your account's groups do not show you.",
-            do="See what there is:  %alcf models",
+            do=f"Did you mean:  {near.option}" if near else "See what there is:  %alcf models",
         )
 
     def ready(self, *, embedding: bool = False, near: str = "", most: int = 3) -> list[Model]:
@@ -174,3 +179,8 @@ class Catalog:
         once = [m for m in ranked if named[m.id] is m]
         kind = [m for m in once if m.looks_like_embedding == embedding]
         return (kind or once)[:most]
+
+
+def _like(name: str, models: Sequence[Model]) -> Model | None:
+    ids = nearest(name, (model.id for model in models), 1)
+    return next((model for model in models if model.id in ids), None)

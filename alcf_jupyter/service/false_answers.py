@@ -28,7 +28,7 @@ def stream_failure(event: dict[str, Any]) -> StreamFailedError:
     if event.get("id") == _ERROR_ID:
         code, message = _false_answer(event)
     if not isinstance(message, str):
-        message = inner if isinstance(inner, str) else "An event without choices."
+        message = inner if isinstance(inner, str) else "It gave no reason."
     cause = in_stream(code, kind, message)
     error = StreamFailedError(cause.what, why=cause.why, do=cause.do)
     error.failure = cause

@@ -10,9 +10,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from alcf_jupyter.errors import AlcfError, AnswerError, IncompleteError, StreamFailedError
+from alcf_jupyter.errors import AlcfError, AnswerError, IncompleteError
 from alcf_jupyter.service import dialect
-from alcf_jupyter.service.failures import in_stream
+from alcf_jupyter.service.false_answers import stream_failure
 from alcf_jupyter.service.sse import MAX_EVENT_BYTES, EventReader
 
 if TYPE_CHECKING:
@@ -53,8 +53,11 @@ def check_answer(route: str, value: Any, asked: Any) -> None:
             _check_other(value)
         return
     choices = value.get("choices") if isinstance(value, dict) else None
-    for choice in choices if isinstance(choices, list) and choices else [None]:
-        read({**value, "choices": [choice]} if choice is not None else value)
+    if not isinstance(choices, list) or not choices:
+        read(value)
+        return
+    for choice in choices:
+        read({**value, "choices": [choice]})
 
 
 def _texts(asked: Any) -> int:
@@ -67,20 +70,7 @@ def _texts(asked: Any) -> int:
 
 def _check_other(value: dict[str, Any]) -> None:
     if value.get("status") == "failed" or value.get("object") == "error" or value.get("error"):
-        raise _failed(value.get("error") or value)
-
-
-def _failed(told: Any) -> StreamFailedError:
-    told = told if isinstance(told, dict) else {"message": str(told)}
-    message = told.get("message")
-    cause = in_stream(
-        told.get("code"),
-        str(told.get("type") or ""),
-        message if isinstance(message, str) else "It gave no reason.",
-    )
-    error = StreamFailedError(cause.what, why=cause.why, do=cause.do)
-    error.failure = cause
-    return error
+        raise stream_failure(value)
 
 
 class StreamGuard:
@@ -197,8 +187,7 @@ class StreamGuard:
         kind = event.get("type")
         if kind in _FAILED_EVENTS or event.get("object") == "error" or event.get("error"):
             inner = event.get("response")
-            told = event.get("error") or (inner.get("error") if isinstance(inner, dict) else None)
-            raise _failed(told or event)
+            raise stream_failure({**event, **inner} if isinstance(inner, dict) else event)
         self._open["last"] = self._open.get("last", True) and kind not in _LAST_EVENTS
 
     def _check_whole(self) -> None:

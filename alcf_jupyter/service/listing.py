@@ -51,7 +51,8 @@ def join(
             warnings.append(f"A cluster's name could not be read: {brief(name, 60)!r}")
             continue
         answer = jobs.get(name)
-        free = _mapping(_mapping(answer).get("cluster_status")).get("free_nodes")
+        told_status = _mapping(_mapping(answer).get("cluster_status"))
+        free = told_status.get("free_nodes")
         entries = list(_rows(answer, warnings)) if isinstance(answer, dict) else []
         clusters.append(
             Cluster(
@@ -59,7 +60,7 @@ def join(
                 up=up.get(name),
                 free_nodes=free if _is_count(free) else None,
                 # only clusters with a scheduler load a model because somebody asks for it
-                starts_on_request="free_nodes" in _mapping(_mapping(answer).get("cluster_status")),
+                starts_on_request="free_nodes" in told_status,
             )
         )
         rows = _best_rows(entries)
@@ -134,16 +135,11 @@ def _offered(endpoints: tuple[str, ...], route: str) -> bool | None:
     return False
 
 
-_LISTS = ("running", "queued", "stopped", "others", "private_batch_running", "private_batch_queued")
-
-
-def _rows(answer: Any, warnings: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, value in _mapping(answer).items():
-        if name.replace("-", "_") not in _LISTS[:3]:
-            continue
-        for row in _list(value):
+def _rows(answer: dict[str, Any], warnings: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for listed_in in ("running", "queued", "stopped"):
+        for row in _list(answer.get(listed_in)):
             if isinstance(row, dict) and isinstance(row.get("Models"), str):
-                yield name, row
+                yield listed_in, row
             else:
                 warnings.append(f"A row of the queue could not be read: {brief(row, 120)}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alcf_jupyter.errors import UsageError, nearest
-from alcf_jupyter.service.catalog import State
+from alcf_jupyter.service.catalog import READINESS, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,8 +21,6 @@ SKILLS = {
     "reason": "can_reason",
 }
 """What a model can do, and the attribute that tells."""
-
-_ORDER = {state: rank for rank, state in enumerate(State)}
 
 
 def select(
@@ -64,7 +62,7 @@ def select(
         and (can is None or getattr(model, SKILLS[can.casefold()]) is not False)
         and text.casefold() in f"{model.id} {model.cluster}".casefold()
     ]
-    return sorted(found, key=lambda model: (_ORDER[model.state], model.cluster, model.id))
+    return sorted(found, key=lambda model: (READINESS[model.state], model.cluster, model.id))
 
 
 def _check(word: str | None, known: Iterable[str], name: str) -> None:

@@ -166,6 +166,7 @@ def test_good_answers_pass(route, value, asked):
         ("chat/completions", {"choices": []}, {}),
         ("chat/completions", {**ANSWER, "id": "chatcmpl-api-error"}, {}),
         ("chat/completions", {"choices": [*ANSWER["choices"], {"message": {}}]}, {}),
+        ("chat/completions", {"choices": [*ANSWER["choices"], None]}, {}),
         ("completions", ANSWER, {}),
         ("embeddings", {"data": [{"index": 0, "embedding": [1.0]}]}, {"input": ["a", "b"]}),
         ("responses", {"status": "failed", "error": {"message": "no"}}, {}),

@@ -1,4 +1,4 @@
-"""What a failure says: what happened, why, the next line to type; and what a long call tells."""
+"""What a failure says: what happened, why, the next line to type."""
 
 import inspect
 import re
@@ -9,7 +9,6 @@ import pytest
 
 from alcf_jupyter import errors
 from alcf_jupyter.errors import AlcfError, ServiceError, nearest
-from alcf_jupyter.progress import SilentObserver, StderrObserver
 
 CLASSES = [
     value
@@ -82,19 +81,3 @@ def test_no_more_names_than_wanted_and_none_twice():
     began = time.process_time()
     nearest("y" * 100_000, names)
     assert time.process_time() - began < 1
-
-
-def test_a_terminal_is_told_what_changes_but_no_running_clock(capsys):
-    observer = StderrObserver()
-    for words in (
-        "m @ sophia · Queued · 5s",
-        "m @ sophia · Queued · 6s",
-        "m @ sophia · Queued · 1m 05s",
-        "m @ sophia · Starting · 2m 00s",
-        "m @ sophia · Starting · 1h 00m",
-    ):
-        observer.status(words)
-    SilentObserver().status("nothing")
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.splitlines() == ["m @ sophia · Queued · 5s", "m @ sophia · Starting · 2m 00s"]
