@@ -38,6 +38,14 @@ def test_the_model_is_reminded_of_role_and_content_only():
     assert (reply.provenance["thread"], reply.provenance["turn"]) == ("t", 2)
 
 
+def test_a_system_prompt_stays_until_another_or_none_is_given():
+    with model("a") as served:
+        for system in ("be short", None, "be long", ""):
+            alcf.chat("hi", model="m", thread="t", system=system)
+    told = [asked["messages"][0] for asked in served.asked]
+    assert [one["content"] for one in told] == ["be short", "be short", "be long", "hi"]
+
+
 def test_without_a_thread_nothing_is_remembered():
     with model("one", "two") as served:
         alcf.chat("first", model="m")
