@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.connection import loop
 from alcf_jupyter.connection.call import Status
-from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.session import client
 from alcf_jupyter.errors import AlcfError, AnswerError, AnswerInterrupted
 from alcf_jupyter.progress import StderrObserver
@@ -126,8 +125,9 @@ def complete(
 ) -> Reply:
     """Have a text continued, by the ``/completions`` route; see `chat` for the parameters."""
     talk = client()
-    call = requests.completion(prompt, model, cluster, Deadline.after(timeout), params)
-    call.patient = wait
+    call = requests.completion(
+        prompt, model=model, cluster=cluster, timeout=timeout, wait=wait, **params
+    )
     answer = talk.complete(call, observer or StderrObserver())
     return replies.of(answer, call, talk.profile)
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from alcf_jupyter.connection.call import write_json
-from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.session import client
 from alcf_jupyter.errors import NoConnectionError, ServiceError, SignInError, UsageError
 from alcf_jupyter.plain import brief
@@ -134,10 +133,7 @@ def _call(prompt: str, route: str, options: dict[str, Any]) -> Call:
         raise UsageError(
             f"There is no route {brief(route, 40)!r}.", do="Write:  route='chat'  or  'complete'"
         )
-    options.pop("wait", None)
-    chosen = (options.pop("model", None), options.pop("cluster", None))
-    deadline = Deadline.after(options.pop("timeout", requests.TIMEOUT))
-    return requests.completion(prompt, *chosen, deadline, options)
+    return requests.completion(prompt, **options)
 
 
 def _placed(talk: Client, call: Call) -> tuple[str, str]:

@@ -74,8 +74,11 @@ def _bias(value: Any) -> str:
 
 def _metadata(value: Any) -> str:
     good = isinstance(value, dict) and len(value) <= 16
-    good = good and all(isinstance(one, str) for pair in value.items() for one in pair)
-    return "" if good else "at most 16 names, each with a text"
+    good = good and all(
+        isinstance(name, str) and len(name) <= 64 and isinstance(text, str) and len(text) <= 512
+        for name, text in value.items()
+    )
+    return "" if good else "at most 16 names of up to 64 letters, each with a text of up to 512"
 
 
 def _seed(value: Any) -> str:
@@ -86,6 +89,10 @@ def _seed(value: Any) -> str:
 def _form(value: Any) -> str:
     good = isinstance(value, dict) and isinstance(value.get("type"), str)
     return "" if good else 'an object such as {"type": "json_object"}'
+
+
+def _text(value: Any) -> str:
+    return "" if isinstance(value, str) else "a text"
 
 
 def _any(_value: Any) -> str:
@@ -123,7 +130,7 @@ CHAT_PARAMETERS: dict[str, Callable[[Any], str]] = {
     "tools": _any,
     "top_logprobs": _whole(0, 20),
     "top_p": _between(0, 1),
-    "user": _any,
+    "user": _text,
     "web_search_options": _any,
     "extra_body": _any,
 }
@@ -144,7 +151,7 @@ COMPLETION_PARAMETERS: dict[str, Callable[[Any], str]] = {
     "best_of": _whole(0, 20),
     "echo": _flag,
     "logprobs": _whole(0, 5),
-    "suffix": _any,
+    "suffix": _text,
 }
 """The same for a completion."""
 

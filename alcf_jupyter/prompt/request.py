@@ -97,7 +97,7 @@ def chat(  # noqa: PLR0913 - as ask.chat
             *earlier,
             {"role": "user", "content": made.content},
         ],
-        **settings,
+        **made.call.body,
     }
     made.call.model = choose(model, "chat")
     sendable(made.call)
@@ -106,17 +106,23 @@ def chat(  # noqa: PLR0913 - as ask.chat
 
 def completion(
     prompt: str,
-    model: str | None,
-    cluster: str | None,
-    deadline: Deadline,
-    params: dict[str, Any],
+    *,
+    model: str | None = None,
+    cluster: str | None = None,
+    timeout: str | float = TIMEOUT,
+    wait: bool = True,
+    **params: Any,
 ) -> Call:
-    """Return the call that has a text continued; raises as `chat` does."""
+    """Return the call that has a text continued; see `ask.complete`; raises as `chat` does."""
     check_prompt(prompt)
     gateway = client().profile.is_gateway
     settings = given(params, COMPLETION_PARAMETERS, gateway=gateway, kind="a completion")
+    if isinstance(settings.get("stop"), str):
+        # on this route the gateway takes a text of over four letters for a list of over four
+        settings["stop"] = [settings["stop"]]
     body = {"prompt": prompt, **settings}
-    return sendable(Call("completions", choose(model, "chat"), cluster, body, deadline))
+    call = Call("completions", choose(model, "chat"), cluster, body, Deadline.after(timeout), wait)
+    return sendable(call)
 
 
 def sendable(call: Call) -> Call:

@@ -17,6 +17,7 @@ REFUSED = {
     "top_logprobs": 21,
     "logit_bias": {"1": 101},
     "metadata": {"a": 1},
+    "user": 7,
     "logprobs": "yes",
     "n": 2,
     "top_k": 3,
@@ -45,6 +46,18 @@ def test_it_is_refused_here_with_the_reason(name):
     with pytest.raises(UsageError, match=name) as raised:
         alcf.chat("hi", model="sandbox/echo", **{name: REFUSED[name]})
     assert 2 <= len(str(raised.value).splitlines()) <= 3
+
+
+@pytest.mark.parametrize("pair", [("n" * 65, "x"), ("n", "x" * 513)])
+def test_metadata_has_short_names_and_texts(pair):
+    with pytest.raises(UsageError, match="up to 64 letters"):
+        alcf.chat("hi", model="sandbox/echo", metadata=dict([pair]))
+    alcf.chat("hi", model="sandbox/echo", metadata={"n" * 64: "x" * 512})
+
+
+@pytest.mark.parametrize("stop", ["five!", ["five!", "six"], "x"])
+def test_a_completion_stops_at_a_text_of_any_length(stop):
+    assert alcf.complete("one five! six", model="sandbox/echo", stop=stop).text.startswith("one")
 
 
 def test_top_logprobs_wants_logprobs():
