@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -13,6 +13,7 @@ from alcf_jupyter.connection import state
 from alcf_jupyter.connection.session import client
 from alcf_jupyter.errors import AlcfError, RefusedError, UsageError
 from alcf_jupyter.frames import batch_manifest
+from alcf_jupyter.frames.batch_submission import WAITING
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service.batches import Listed, Summary, check_id, model_of
 
@@ -37,7 +38,7 @@ class Known:
     """A batch with what is known of its tasks; `reason` says why it failed, where it is told."""
 
     batch: Listed
-    tasks: list[Summary]
+    tasks: list[Summary] = field(default_factory=list)
     reason: str = ""
 
 
@@ -82,7 +83,10 @@ def _ids(batches: Any) -> list[Any]:
     if hasattr(batches, "ids"):
         return list(batches.ids)
     if isinstance(batches, pd.DataFrame):
-        return list(dict.fromkeys(batches["id"])) if "id" in batches else [batches]
+        if "id" not in batches:
+            return [batches]
+        submitted = batches[batches["status"] != WAITING] if "status" in batches else batches
+        return list(dict.fromkeys(submitted["id"]))
     found = []
     for one in batches:
         found += list(one.ids) if hasattr(one, "ids") else [one]

@@ -13,11 +13,15 @@ from alcf_jupyter.errors import AlcfError, UsageError, nearest
 from alcf_jupyter.frames import batch_manifest, batch_metrics, batch_places
 from alcf_jupyter.frames.batch_campaign import Batch
 from alcf_jupyter.frames.batch_manifest import Manifest, Part
+from alcf_jupyter.frames.batch_metrics import Known
+from alcf_jupyter.frames.batch_submission import WAITING
 from alcf_jupyter.frames.batch_submit import submit_batch
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service.batches import STATUSES, Listed, check_id, is_id
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
 
     from alcf_jupyter.connection.client import Client
@@ -126,14 +130,16 @@ def batches(status: str | None = None, *, metrics: bool = True) -> pd.DataFrame:
     Parameters
     ----------
     status
-        ``"pending"``, ``"running"``, ``"completed"`` or ``"failed"``; all by default.
+        ``"waiting"``, ``"pending"``, ``"running"``, ``"completed"`` or ``"failed"``; all by
+        default.
     metrics
         Ask what completed ones did, once for each; False for the list alone.
 
     Returns
     -------
     pandas.DataFrame
-        As `batch_metrics` does.
+        As `batch_metrics` does. What is not submitted yet, since the quota is reached, has the
+        status ``"waiting"`` and in place of an id its name, which `batch` takes as well.
 
     Raises
     ------
@@ -142,35 +148,62 @@ def batches(status: str | None = None, *, metrics: bool = True) -> pd.DataFrame:
     SignInError, NoConnectionError, ServiceError
         The list could not be had.
     """
-    if status is not None and status not in STATUSES:
-        near = nearest(str(status), STATUSES, 1) or list(STATUSES[:1])
+    statuses = (WAITING, *STATUSES)
+    if status is not None and status not in statuses:
+        near = nearest(str(status), statuses, 1) or ["pending"]
         raise UsageError(
             f"There is no status {brief(status, 40)!r}.",
-            why=f"There are: {', '.join(STATUSES)}.",
+            why=f"There are: {', '.join(statuses)}.",
             do=f"Did you mean:  alcf.batches({near[0]!r})",
         )
     talk = client()
+    found = _waiting(talk) if status in (None, WAITING) else []
+    if status != WAITING:
+        listed = _listed(talk, status)
+        found += batch_metrics.known(listed, talk) if metrics else [Known(one) for one in listed]
+    order = sorted(found, key=lambda one: (one.batch.created or 0.0, one.batch.id), reverse=True)
+    return batch_metrics.table(order)
+
+
+def _listed(talk: Client, status: str | None) -> list[Listed]:
     listed = batch_metrics.listing(talk, status)
     if listed is None:
         listed = [one for one in _remembered(talk) if status in (None, one.status)]
         warnings.warn(
             "The service cannot list your batches: the model of one was withdrawn. These are the "
             "ones that this machine knows.",
-            stacklevel=2,
+            stacklevel=3,
         )
-    newest = sorted(listed, key=lambda one: (one.created or 0.0, one.id), reverse=True)
-    if metrics:
-        return batch_metrics.table(batch_metrics.known(newest, talk))
-    return batch_metrics.table(batch_metrics.Known(one, []) for one in newest)
+    return listed
+
+
+def _manifests(talk: Client) -> Iterator[Manifest]:
+    """Yield the manifests of this service that this machine knows and can read."""
+    for path in batch_manifest.all_pointed():
+        with contextlib.suppress(UsageError):
+            there = batch_manifest.read(path)
+            if there is not None and there.service == talk.profile.name:
+                yield there
+
+
+def _waiting(talk: Client) -> list[Known]:
+    """Return the campaigns of which nothing is submitted yet, since the quota is reached."""
+    found = []
+    for there in _manifests(talk):
+        first = there.parts[0]
+        if first.status == WAITING:
+            input_file = f"{there.folder}/{first.name}"
+            told = Listed(
+                there.name, WAITING, there.cluster, "", there.model, input_file, there.created
+            )
+            found.append(Known(told, reason=first.reason))
+    return found
 
 
 def _remembered(talk: Client) -> list[Listed]:
     """Return the batches whose manifests this machine knows, with their status asked for."""
     found = {}
-    for path in batch_manifest.all_pointed():
-        there = batch_manifest.read(path)
-        if there is None or there.service != talk.profile.name:
-            continue
+    for there in _manifests(talk):
         for part in there.parts:
             if part.batch_id:
                 status = part.status

@@ -22,7 +22,7 @@ from alcf_jupyter.errors import (
     UnknownModelError,
     UsageError,
 )
-from alcf_jupyter.frames import batch_requests, batch_writer
+from alcf_jupyter.frames import batch_manifest, batch_requests, batch_writer
 from tests.frames.batching import CREATE, MODEL, connect, created, limits, sandbox, table
 
 
@@ -200,9 +200,19 @@ def test_the_quota_is_waited_for(box, folder):
     second = submit(folder, table(5))
     assert (first.status, second.status, second.id) == ("pending", "waiting", "")
     assert "Quota of 1 active batch(es)" in second.parts["reason"][0]
+    (row,) = alcf.batches("waiting").to_dict("records")
+    assert (row["id"], row["cluster"], row["model"]) == (second.name, "sophia", MODEL)
+    assert "Quota of 1" in row["reason"]
+    assert alcf.batch(row["id"]).rows == 5
+    assert {second.name, first.id} <= set(alcf.batches(metrics=False)["id"])
+    assert len(alcf.batch_metrics(alcf.batches())) == len(alcf.batches()) - 1
+    (folder / "broken.manifest.json").write_text("{")
+    batch_manifest.point("broken", folder / "broken.manifest.json")
+    assert alcf.batches("waiting")["id"].tolist() == [second.name]
     limits(box, batch_seconds=20)
     box.control("POST", "/clock", {"advance": 10_000})
     second.wait("30s")
+    assert alcf.batches("waiting").empty
     assert second.results()["reply"].tolist() == [f"Say: text {n}" for n in range(5)]
     assert first.status == "completed"
 
