@@ -56,7 +56,7 @@ def ours(url: str, rows: int, batch: int | None, in_flight: int | None, *, recor
     from alcf_jupyter.progress import SilentObserver
 
     if not record:  # there is no way for users to ask for that
-        launch._journal = lambda *_, **__: None  # noqa: SLF001
+        launch._is_one_request = lambda _: True  # noqa: SLF001
     if getattr(alcf.client(), "url", None) != url:
         alcf.connect(url, token="benchmark" if url.endswith("/resource_server") else None)
     with tempfile.TemporaryDirectory(dir=os.environ["BENCH_FOLDER"]) as folder:

@@ -55,7 +55,7 @@ def ours(url: str, rows: int, in_flight: int | None, *, record: bool) -> Any:
     from alcf_jupyter.progress import SilentObserver
 
     if not record:  # there is no way for users to ask for that
-        launch._journal = lambda *_, **__: None  # noqa: SLF001
+        launch._is_one_request = lambda _: True  # noqa: SLF001
     if alcf.client().url != url:
         alcf.connect(url, token="benchmark" if url.endswith("/resource_server") else None)
     table = pd.DataFrame({"text": texts(rows)})
