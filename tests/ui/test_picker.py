@@ -12,7 +12,12 @@ SET_UP = "%load_ext alcf_jupyter\n%alcf connect sandbox"
 @pytest.fixture
 def picker(notebook):
     notebook.open(
-        [SET_UP, "%alcf models", "alcf_now = __import__('alcf_jupyter').defaults()\nalcf_now"]
+        [
+            SET_UP,
+            "%alcf models",
+            "alcf_now = __import__('alcf_jupyter').defaults()\nalcf_now",
+            "__import__('time').sleep(6)",
+        ]
     )
     notebook.run(0)
     notebook.run(1)
@@ -69,6 +74,24 @@ def test_choosing_sets_the_default_and_shows_the_line(picker):
     (shown,) = picker.run(2)
     assert "'chat': 'sandbox/summary'" in shown["data"]["text/plain"]
     assert "'embed': 'sandbox/embed'" in shown["data"]["text/plain"]
+
+
+def test_no_click_waits_for_a_cell_that_runs(picker):
+    pick(picker, "sandbox/code")
+    other = picker.start(3)
+    picker.page.wait_for_timeout(500)
+    pick(picker, "sandbox/summary")
+    picker.click("Use for chat", 1)
+    picker.output(1).get_by_text("%alcf use sandbox/summary").wait_for()
+    picker.click("Refresh", 1)
+    picker.output(1).get_by_text("%alcf use sandbox/summary").wait_for(state="hidden")
+    assert not picker.page.evaluate("run => !!window.__done[run]", other)
+    picker.wait(other)
+    picker.click("Offline", 1)
+    picker.page.wait_for_function(
+        "() => [...document.querySelectorAll('.jp-OutputArea select option')].every("
+        "o => o.text.startsWith('Offline'))"
+    )
 
 
 def test_warm_up_moves_the_states_on_screen(picker, pictures):
