@@ -72,8 +72,10 @@ audit: build/audit/.installed ## known vulnerabilities of the locked packages
 release: build/release/.installed ## build what would be published, and try it on every Python that is here
 	@build/release/bin/python -m tools.release
 
-bench: $(INSTALLED) ## measure, each figure beside its peer and its limit
-	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script; done
+bench: $(INSTALLED) ## measure, each figure beside its peer and its limit, for docs/measured.md
+	@code=0; for script in benchmarks/[a-z]*.py; do \
+		echo "== $$script"; $(BIN)/python $$script || code=1; done; \
+		$(BIN)/python -m tools.figures && exit $$code
 
 lock: $(UV) ## resolve the dependencies again, for every supported Python
 	@$(COMPILE) --extra test --no-emit-package alcf-jupyter --output-file $(LOCK) pyproject.toml
