@@ -96,7 +96,6 @@ class Cluster:
     models: list[Model] = field(default_factory=list)
     notice: str = ""
     free_nodes: int = 4
-    public: bool = True
     groups: tuple[str, ...] = ()
 
     @property

@@ -29,7 +29,6 @@ class Request:
     headers: dict[str, str]
     body: bytes
     person: Person | None = None
-    number: int = 0
     fault: str = ""
     parsed: Any = field(default=None, repr=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.sandbox.answers import DONE, STREAM, Answer, GatewayError, frame, internal_error
@@ -42,8 +43,6 @@ def upstream_answer(occasion: Occasion, refused: Refused) -> Answer:
     if occasion.request.wants_stream() and cluster.kind == COMPUTE:
         return Answer(content_type=STREAM, frames=_frames(masked(refused.body)))
     if occasion.request.wants_stream():
-        import json
-
         text = json.dumps(refused.body)
         event = api_error(text, occasion.model_name(), int(clock.now()))
         return Answer(content_type=STREAM, frames=_frames(event))

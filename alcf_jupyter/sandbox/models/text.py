@@ -77,8 +77,7 @@ def long(prompt: Prompt) -> Said:
     per = len(sentence.split())
     made = [sentence.format(n) for n in range(1, min(tokens, _MOST_TOKENS) // per + 2)]
     lines = [" ".join(made[start : start + 5]) for start in range(0, len(made), 5)]
-    text = "\n\n".join(lines).split(" ")
-    return Said(" ".join(text)[:-2] + ".", pace=float(speed[1]) if speed else None)
+    return Said("\n\n".join(lines)[:-2] + ".", pace=float(speed[1]) if speed else None)
 
 
 def cut_off(prompt: Prompt) -> Said:
