@@ -1,5 +1,6 @@
 """The command ``alcf-jupyter`` as a person meets it: its words and its exit code."""
 
+import json
 import os
 import subprocess
 import sys
@@ -48,29 +49,44 @@ def test_wrong_arguments_are_named_and_end_with_2(arguments, said):
 
 def test_a_reader_that_stops_reading_is_no_error():
     done = subprocess.run(
-        f"{sys.executable} -m alcf_jupyter.cli doctor | head -n 1",
+        f"{sys.executable} -m alcf_jupyter.cli doctor --offline | head -n 1",
         shell=True,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout == f"alcf-jupyter {__version__}\n"
+    assert done.stdout.startswith(f"alcf-jupyter {__version__}: ")
     assert done.stderr == ""
 
 
 class TestDoctor:
-    def test_it_tells_versions_kernels_and_what_is_set(self):
-        done = alcf_jupyter("doctor", ALCF_JUPYTER_SERVICE="sandbox")
-        assert done.returncode == 0
-        assert done.stderr == ""
+    def test_it_tells_what_is_there_and_asks_nobody(self):
+        done = alcf_jupyter("doctor", "--offline", ALCF_JUPYTER_SERVICE="sandbox")
+        assert (done.returncode, done.stderr) == (0, "")
         words = done.stdout.split()
         for name in ("ipykernel", "jupyterlab", "ipywidgets", "python3", "ALCF_JUPYTER_SERVICE"):
             assert name in words
         assert words[words.index("ALCF_JUPYTER_SERVICE") + 1] == "sandbox"
 
+    def test_a_problem_ends_with_1_and_is_there_for_a_program(self):
+        done = alcf_jupyter("doctor", "--json", "--offline", ALCF_JUPYTER_SERVICE="sandbux")
+        told = json.loads(done.stdout)
+        assert (done.returncode, done.stderr, told["problems"]) == (1, "", 1)
+        wrong = {one["about"]: one["do"] for one in told["findings"] if one["level"] == "problem"}
+        assert wrong == {"Service": "Type:  %alcf connect sandbox"}
+
+    @pytest.mark.parametrize("mode", ["only", "onyl"])
+    def test_a_record_that_is_not_there(self, mode, tmp_path):
+        environ = {"ALCF_JUPYTER_REPLAY": mode, "ALCF_JUPYTER_SERVICE": "sandbox"}
+        done = alcf_jupyter("doctor", "--offline", cwd=tmp_path, **environ)
+        assert done.returncode == 1
+        assert "problem  Replay" in done.stdout
+        assert list(tmp_path.iterdir()) == []
+
     def test_it_shows_no_secret(self):
         done = alcf_jupyter(
             "doctor",
+            "--offline",
             ALCF_AI_TOKEN="canary-token",
             https_proxy="http://me:canary-password@proxy.example:3128",
             http_proxy="me:canary-password@proxy.example:3128",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +72,7 @@ def variable(name: str, value: str) -> str:
     return f"%env {name}={value}" if in_notebook() else f"export {name}={value}"
 
 
-def short(path: object) -> str:
-    """Return a path with the home directory as ``~``: a report is pasted where others read it."""
-    text, home = str(path), str(Path.home())
-    return f"~{text.removeprefix(home)}" if f"{text}/".startswith(f"{home}/") else text
+def short(text: object) -> str:
+    """Return a text with the home directory as ``~``: a report is pasted where others read it."""
+    home = str(Path.home()).rstrip("/")
+    return re.sub(rf"(?<![\w/]){re.escape(home)}(?![\w.-])", "~", str(text)) if home else str(text)

@@ -95,7 +95,8 @@ def _unfit(needed: Requirement) -> Finding | None:
 def _stale(name: str) -> Finding | None:
     """Say that the kernel still runs what was installed when it was started."""
     module = sys.modules.get(name.replace("-", "_"))
-    loaded = __version__ if name == US else getattr(module, "__version__", None)
+    # asked for as an attribute, some warn that it goes away
+    loaded = __version__ if name == US else vars(module or sys).get("__version__")
     there = installed(name)
     try:
         if there is None or not isinstance(loaded, str) or Version(loaded) == Version(there):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies_environment, proxy_bypass
 
 from alcf_jupyter.notebook.doctor.finding import note, ok, problem, variable
 
@@ -30,7 +30,7 @@ def check() -> Iterator[Finding]:
     if not named:
         yield ok("Proxies", "none is set; on ALCF's compute nodes one is needed")
         return
-    if all(proxy_bypass_environment(host) for host in LOOPBACK.split(",")):
+    if all(proxy_bypass(host) for host in LOOPBACK.split(",")):
         yield ok("Proxies", f"{' and '.join(named)}; what is on this machine is reached directly")
     else:
         says = "other programs would look for this machine beyond the proxy; this package does not"

@@ -7,8 +7,8 @@ import stat
 import time
 from typing import TYPE_CHECKING
 
-from alcf_jupyter.connection import globus, replay, session, sources
-from alcf_jupyter.connection.account import Account, of
+from alcf_jupyter.connection import globus, replay, session, site_file, sources
+from alcf_jupyter.connection.account import of
 from alcf_jupyter.connection.client import Client
 from alcf_jupyter.connection.credentials import SignIn
 from alcf_jupyter.connection.deadline import words
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.connection.globus import Application
     from alcf_jupyter.connection.grant import Grant
+    from alcf_jupyter.connection.profiles import Profile
     from alcf_jupyter.notebook.doctor.finding import Finding
 
 
@@ -35,11 +36,14 @@ def check(*, offline: bool) -> list[Finding]:
     """
     try:
         profile = service.in_use()
-        if profile is None or not profile.is_alcf:
-            return []  # another service takes no sign-in with Globus
+    except AlcfError:
+        return []  # which is what was found of the service
+    if profile is None or not profile.is_alcf:
+        return []  # another service takes no sign-in with Globus
+    try:
         found = list(_kept())
         if not offline and not replay.playing() and not any(f.level == "problem" for f in found):
-            found.append(_who())
+            found.append(_who(profile))
     except AlcfError as error:
         return [service.from_error("Sign-in", error)]
     return found
@@ -57,11 +61,12 @@ def _kept() -> Iterator[Finding]:
         says = f"{given[0]} is set, but a service account needs its id and its secret"
         yield problem("Sign-in", says, "Set both, or none")
         return
-    stores = [one for one in (globus.current(), globus.OLDER) if one.path.exists()]
-    grants = [one for store in stores for one in [(store, TokenFile(store.path))]]
     held = False
-    for application, file in grants:
+    for application in (globus.current(), globus.OLDER):
+        if not application.path.exists():
+            continue
         yield from _modes(application)
+        file = TokenFile(application.path)
         grant = file.read().get(globus.RESOURCE_SERVER)
         for told in file.notes:
             yield problem("Sign-in", short(told), alcf("login --force"))
@@ -95,14 +100,10 @@ def _grant(application: Application, grant: Grant) -> Finding:
     return ok("Sign-in", f"in {where}{since}; {holds} and {then}")
 
 
-def _who() -> Finding:
-    client = session.current().client
-    if client is None:
-        profile = service.in_use()
-        assert profile is not None  # noqa: S101 - as `check` found it
-        client = Client(profile, SignIn(globus.site_file.read().proxy))
+def _who(profile: Profile) -> Finding:
+    client = session.current().client or Client(profile, SignIn(site_file.read().proxy))
     try:
-        account: Account = of(client)
+        account = of(client)
     except AlcfError as error:
         return service.from_error("Sign-in", error)
     return ok("Sign-in", repr(account))
