@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.connection import loop, replay
 from alcf_jupyter.connection.call import Call, Status
@@ -24,22 +24,20 @@ from alcf_jupyter.errors import (
     RateLimitError,
     ServiceTimeoutError,
 )
+from alcf_jupyter.frames.job import Landed
 from alcf_jupyter.frames.packs import PackQueue
 from alcf_jupyter.frames.verdict import Verdict, says_crowded, verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Callable, Iterable
 
     from alcf_jupyter.connection.call import Caller
     from alcf_jupyter.connection.pace import Turn
-    from alcf_jupyter.frames.journal_lines import Row
+    from alcf_jupyter.frames.job import Work
     from alcf_jupyter.frames.lane import Lane
     from alcf_jupyter.frames.packs import Pack
     from alcf_jupyter.frames.token_window import TokenWindow
     from alcf_jupyter.service.catalog import Model
-    from alcf_jupyter.service.dialect import Answer, Usage, Vectors
 
 MOST_ATTEMPTS = 8
 """How often one request is sent, where what fails is not the service as a whole: where one in ten
@@ -60,56 +58,6 @@ _SAME_REFUSALS = 5
 _LEAST_SECONDS = 2.0
 _LAST_SECONDS = 1.0
 _MOST_TIMEOUTS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Landed:
-    """What became of some units.
-
-    Attributes
-    ----------
-    units
-        Their numbers.
-    rows
-        One for each.
-    vectors
-        One row for each; None where they have none.
-    usage
-        What the request took, as the service tells.
-    lasting
-        Whether the same request would end the same way, so that it is not sent again.
-    """
-
-    units: Sequence[int]
-    rows: list[Row]
-    vectors: NDArray[Any] | None = None
-    usage: Usage | None = None
-    lasting: bool = True
-
-
-class Work(Protocol):
-    """How units become requests, and answers become rows."""
-
-    route: str
-
-    def body(self, pack: Pack) -> dict[str, Any]:
-        """Return the request of a pack; may take long, and runs in a thread where `slow`."""
-
-    def longest(self, pack: Pack) -> int:
-        """Return how many bytes an answer may have at the most."""
-
-    @property
-    def slow(self) -> bool:
-        """Whether `body` is better run beside the loop."""
-
-    def read(self, value: Any, pack: Pack) -> Answer | Vectors:
-        """Return the answer of a request; raises AnswerError where it is none."""
-
-    def landed(self, answer: Answer | Vectors, pack: Pack, call: Call) -> Landed:
-        """Return what became of the units of a pack that was answered."""
-
-    def failed(self, error: AlcfError, pack: Pack) -> Landed:
-        """Return what became of the units of a pack that is given up."""
 
 
 @dataclass(slots=True)

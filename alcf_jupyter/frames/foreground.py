@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from alcf_jupyter.connection.call import Call
-    from alcf_jupyter.frames.run import Job, Run
+    from alcf_jupyter.frames.job import Job
+    from alcf_jupyter.frames.run import Run
     from alcf_jupyter.progress import RunObserver
 
 SAID_FROM_ROWS = 100

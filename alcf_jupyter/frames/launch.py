@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from alcf_jupyter.connection import replay
 from alcf_jupyter.connection.session import client
 from alcf_jupyter.errors import JournalHeldError, UsageError
+from alcf_jupyter.frames import live_runs
 from alcf_jupyter.frames.engine import Engine, Limits
 from alcf_jupyter.frames.journal import Journal
 from alcf_jupyter.frames.lane import FIRST_WIDTH, MOST_WIDTH, Lane
 from alcf_jupyter.frames.recorded import place
-from alcf_jupyter.frames.run import Run, is_stopping
+from alcf_jupyter.frames.run import Run
 from alcf_jupyter.frames.send_rate import SendRate
 from alcf_jupyter.frames.token_window import TokenWindow
 from alcf_jupyter.service import limits
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.connection.call import Call
     from alcf_jupyter.connection.profiles import Profile
+    from alcf_jupyter.frames.job import Job
     from alcf_jupyter.frames.result_file import ResultFile
-    from alcf_jupyter.frames.run import Job
 
 TIMEOUT = "24h"
 """For a whole run, the queue included; at the service's pace 150,000 rows take five hours."""
@@ -119,7 +120,9 @@ def _journal(
         try:
             return Journal(folder, identity, about, fresh=fresh)
         except JournalHeldError:
-            if not is_stopping(folder) or time.monotonic() > until:
+            runs = live_runs.known().values()
+            ends = any(run.stopping and run.recorded_in == str(folder) for run in runs)
+            if not ends or time.monotonic() > until:
                 raise
             time.sleep(_LOOK_SECONDS)
 

@@ -13,7 +13,7 @@ from alcf_jupyter.connection.transport import MAX_ANSWER_BYTES
 from alcf_jupyter.errors import AlcfError, InvalidAnswerError
 from alcf_jupyter.frames import answer_form
 from alcf_jupyter.frames.cost import Estimate
-from alcf_jupyter.frames.engine import Landed
+from alcf_jupyter.frames.job import Landed
 from alcf_jupyter.frames.journal_lines import Row
 from alcf_jupyter.frames.packs import Pack
 from alcf_jupyter.frames.row_keys import keys
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.connection.call import Call
     from alcf_jupyter.connection.profiles import Profile
+    from alcf_jupyter.frames.job import Outcome
     from alcf_jupyter.frames.prompts import Prompted
-    from alcf_jupyter.frames.run import Outcome
     from alcf_jupyter.prompt.schema import Schema
     from alcf_jupyter.service.dialect import Answer
 

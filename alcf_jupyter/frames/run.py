@@ -7,97 +7,33 @@ import contextvars
 import threading
 import time
 from collections import Counter, deque
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from alcf_jupyter.connection import loop
 from alcf_jupyter.connection.call import Status
 from alcf_jupyter.errors import AlcfError, DeadlineError, JournalError
 from alcf_jupyter.frames import live_runs
-from alcf_jupyter.frames.engine import Engine, Landed, Work
+from alcf_jupyter.frames.harvest import Harvest
+from alcf_jupyter.frames.job import Landed, Outcome
 from alcf_jupyter.frames.run_progress import Progress
+from alcf_jupyter.frames.run_record import RunRecord
 from alcf_jupyter.plain import brief
-from alcf_jupyter.service.catalog import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
-    from numpy.typing import NDArray
 
-    from alcf_jupyter.connection.call import Call
-    from alcf_jupyter.frames.cost import Estimate
+    from alcf_jupyter.frames.engine import Engine
+    from alcf_jupyter.frames.job import Job
     from alcf_jupyter.frames.journal import Journal
-    from alcf_jupyter.frames.journal_lines import Row
-    from alcf_jupyter.frames.packs import Pack
     from alcf_jupyter.frames.result_file import ResultFile
 
 _NEWS_SECONDS = 0.25
 """Those who watch a run are told no more often than this."""
 
 _RATE_SECONDS = 30.0
-_BEAT_SECONDS = 300.0
-
-
-_stopping: set[str] = set()
-"""Folders of this process's runs that were told to stop and have not ended."""
-
-
-def is_stopping(folder: object) -> bool:
-    """Tell whether a run of this process that is recorded there is about to end."""
-    return str(folder) in _stopping
-
-
-class Job(Work, Protocol):
-    """What a run does: rows, the units they need, and the frame they make."""
-
-    kind: str
-    rows: int
-    keys: list[str]
-    """Of each unit."""
-
-    weights: list[int] | None
-    """How many rows each unit stands for; None where it is one."""
-
-    unsent: Counter[str]
-    """Rows that need nothing sent, by status."""
-
-    width: int | None
-    """How long the vectors are that have come so far."""
-
-    def packs(self, units: Sequence[int]) -> Iterable[Pack]:
-        """Cut units into requests."""
-
-    def estimate(self, units: Sequence[int], call: Call) -> Estimate:
-        """Return what units will take."""
-
-    def frame(self, found: Sequence[Row | None], outcome: Outcome) -> pd.DataFrame:
-        """Return the result; a unit that is None is pending."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a run came to, besides its rows.
-
-    Attributes
-    ----------
-    vectors
-        (units, d); None where there are none. Rows of units without a vector are undefined.
-    engine
-        What was asked, and how it went.
-    progress
-        The counts.
-    requests
-        How many were answered.
-    """
-
-    vectors: NDArray[np.float32] | None
-    engine: Engine
-    progress: Progress
-    requests: int
 
 
 class Run:
@@ -138,21 +74,20 @@ class Run:
         self._journal = journal
         self._written = written
         self._raises = on_error == "raise"
-        self._found: list[Row | None] = [None] * len(job.keys)
-        self._vectors: NDArray[np.float32] | None = None
-        self._counts = Counter[str](job.unsent)
-        self._tokens = Counter[str]()
-        self._reused = self._requests = 0
+        self._harvest = Harvest(job)
         self._words = ""
-        self._paused = False
-        self._began = self._told_at = self._beat_at = time.monotonic()
+        self._paused = self._told_to_stop = False
+        self._began = self._told_at = time.monotonic()
         self._ended_at: float | None = None
         self._lately: deque[tuple[float, int]] = deque(maxlen=512)
         self._ended = threading.Event()
         self._watchers: list[Callable[[Progress], object]] = []
         self._frame: pd.DataFrame | None = None
-        self._reuse()
-        self._lately.append((self._began, self._done))
+        self._record = None
+        if journal is not None:
+            self._record = RunRecord(journal, engine)
+            self._record.restore(self._harvest)
+        self._lately.append((self._began, self._harvest.done))
 
     def start(self) -> Run:
         """Begin; returns at once."""
@@ -168,12 +103,17 @@ class Run:
     @property
     def pending(self) -> list[int]:
         """The units that have not come."""
-        return [unit for unit, row in enumerate(self._found) if row is None]
+        return self._harvest.pending
 
     @property
     def running(self) -> bool:
         """Whether it has not ended."""
         return not self._ended.is_set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to stop and has not ended."""
+        return self._told_to_stop and self.running
 
     @property
     def recorded_in(self) -> str:
@@ -183,14 +123,15 @@ class Run:
     @property
     def kept(self) -> str:
         """How many rows have an answer, and whether those are recorded, in words."""
-        done = f"{self._answered:,} of {self._job.rows:,} rows are done"
+        done = f"{self._harvest.answered:,} of {self._job.rows:,} rows are done"
         return f"{done} and recorded" if self._journal else done
 
     @property
     def progress(self) -> Progress:
         """How far it is."""
         rows, now = self._job.rows, time.monotonic()
-        count = Counter(self._counts)
+        harvest = self._harvest
+        count = Counter(harvest.counts)
         pending = rows - count.total()
         rate = self._rate(now)
         return Progress(
@@ -200,11 +141,11 @@ class Run:
             failed=count["failed"],
             skipped=count["skipped"],
             pending=pending,
-            reused=self._reused,
+            reused=harvest.reused,
             seconds=(self._ended_at or now) - self._began,
             rate=rate,
-            prompt_tokens=self._tokens["prompt"],
-            completion_tokens=self._tokens["completion"],
+            prompt_tokens=harvest.prompt_tokens,
+            completion_tokens=harvest.completion_tokens,
             left_seconds=pending / rate if rate else None,
             state=self._state,
             words=self._words if self.running else "",
@@ -226,7 +167,7 @@ class Run:
     def stop(self) -> None:
         """End it: what is finished is recorded and stays, the rest is pending."""
         if self.running:
-            _stopping.add(self.recorded_in)
+            self._told_to_stop = True
             loop.current().call_soon_threadsafe(self._engine.stop)
 
     def wait(self, seconds: float | None = None) -> bool:
@@ -266,8 +207,9 @@ class Run:
         if self._frame is not None:
             return self._frame
         ended = not self.running
-        outcome = Outcome(self._vectors, self._engine, self.progress, self._requests)
-        frame = self._job.frame(list(self._found), outcome)
+        harvest = self._harvest
+        outcome = Outcome(harvest.vectors, self._engine, self.progress, harvest.requests)
+        frame = self._job.frame(list(harvest.found), outcome)
         if ended:
             self._frame = frame
         return frame
@@ -306,7 +248,7 @@ class Run:
                     self._written.write(self._frame)
         except AlcfError as error:
             self.error = error
-            if self._answered and not isinstance(error, JournalError):
+            if self._harvest.answered and not isinstance(error, JournalError):
                 error.why = f"{error.why} {self.kept}.".strip()
         except Exception as error:  # noqa: BLE001 - shown by result(), where the user looks
             failed = f"The run failed: {brief(repr(error))}"
@@ -314,7 +256,6 @@ class Run:
             self.error.__cause__ = error
         finally:
             self._ended_at = time.monotonic()
-            _stopping.discard(self.recorded_in)
             self._ended.set()
             self._tell(soon=True)
 
@@ -322,7 +263,6 @@ class Run:
         pending = self.pending
         if not pending:
             return
-
         begin = partial(self._engine.run, self._job.packs(pending))
         # closed, so that an error of ours ends the requests, too
         with contextlib.closing(loop.portions(begin)) as portions:
@@ -337,79 +277,17 @@ class Run:
             if isinstance(one, Status):
                 self._words = one.words
         try:
-            if self._journal is not None:
-                self._record([one for one in landed if one.lasting])
+            if self._record is not None:
+                self._record.add(landed)
         finally:  # what could not be recorded is kept in memory
             for one in landed:
-                self._count(one)
+                self._harvest.take(one)
             self._engine.recorded(len(landed))
         if landed:
             self._words = ""
-            self._lately.append((time.monotonic(), self._done))
+            self._lately.append((time.monotonic(), self._harvest.done))
         if self._raises:
             self._raise_first(landed)
-
-    def _record(self, landed: Sequence[Landed]) -> None:
-        assert self._journal is not None  # noqa: S101 - the caller has looked
-        plain = [row for one in landed if one.vectors is None for row in one.rows]
-        placed = [one for one in landed if one.vectors is not None]
-        if plain:
-            self._journal.append(plain)
-        if placed:
-            vectors = [one.vectors for one in placed if one.vectors is not None]
-            rows = [row for one in placed for row in one.rows]
-            self._journal.append(rows, np.concatenate(vectors) if len(vectors) > 1 else vectors[0])
-        served = self._engine.call.served
-        if landed and served is not None:
-            name = self._engine.served or served.id
-            self._journal.describe(served=name, served_on=served.cluster)
-        now = time.monotonic()
-        if now - self._beat_at > _BEAT_SECONDS:
-            self._beat_at = now
-            self._journal.beat()
-
-    def _count(self, landed: Landed) -> None:
-        for unit, row in zip(landed.units, landed.rows, strict=True):
-            self._found[unit] = row
-            self._counts[row.status] += self._weight(unit)
-        if landed.vectors is not None:
-            self._keep(landed.units, landed.vectors)
-        if landed.usage is not None:
-            self._requests += 1
-            self._tokens["prompt"] += landed.usage.prompt_tokens or 0
-            self._tokens["completion"] += landed.usage.completion_tokens or 0
-
-    def _keep(self, units: Sequence[int], vectors: NDArray[np.float32]) -> None:
-        if self._vectors is None:
-            # memory is taken as it is written to
-            self._vectors = np.empty((len(self._found), vectors.shape[1]), np.float32)
-        place = slice(units.start, units.stop) if isinstance(units, range) else list(units)
-        self._vectors[place] = vectors
-
-    def _reuse(self) -> None:
-        """Take what was recorded before."""
-        if self._journal is None:
-            return
-        content = self._journal.content
-        self._job.width = content.vectors.shape[1] or None
-        places: list[tuple[int, int]] = []
-        for unit, key in enumerate(self._job.keys):
-            row = content.rows.get(key)
-            if row is None:
-                continue
-            self._found[unit] = row
-            self._counts[row.status] += self._weight(unit)
-            self._reused += self._weight(unit)
-            if row.vector is not None:
-                places.append((unit, row.vector.place))
-        if places:
-            units, at = np.array(places).T
-            self._vectors = np.empty((len(self._found), content.vectors.shape[1]), np.float32)
-            self._vectors[units] = content.vectors[at]
-        about = content.header.about if content.header else {}
-        if self._reused and about.get("served"):  # until something new is answered
-            name, cluster = (str(about.get(one) or "") for one in ("served", "served_on"))
-            self._engine.served, self._engine.call.served = name, Model(id=name, cluster=cluster)
 
     def _raise_first(self, landed: Sequence[Landed]) -> None:
         for one in landed:
@@ -419,17 +297,6 @@ class Run:
                         f"A row failed: {row.reason}",
                         do='To go on past failed rows:  on_error="keep"',
                     )
-
-    def _weight(self, unit: int) -> int:
-        return self._job.weights[unit] if self._job.weights else 1
-
-    @property
-    def _answered(self) -> int:
-        return self._counts["ok"] + self._counts["truncated"]
-
-    @property
-    def _done(self) -> int:
-        return self._counts.total()
 
     @property
     def _state(self) -> str:
@@ -448,7 +315,7 @@ class Run:
             now = self._ended_at or now
         since = next((one for one in samples if one[0] >= now - _RATE_SECONDS), samples[-1])
         at, done = since
-        return (self._done - done) / (now - at) if now > at else 0.0
+        return (self._harvest.done - done) / (now - at) if now > at else 0.0
 
     def _tell(self, *, soon: bool = False) -> None:
         now = time.monotonic()

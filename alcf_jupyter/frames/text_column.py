@@ -16,7 +16,7 @@ from alcf_jupyter.connection.vectors import matrix as read_matrix
 from alcf_jupyter.errors import AlcfError, AnswerError, UsageError
 from alcf_jupyter.frames import tables
 from alcf_jupyter.frames.cost import Estimate
-from alcf_jupyter.frames.engine import Landed
+from alcf_jupyter.frames.job import Landed
 from alcf_jupyter.frames.journal_lines import Row
 from alcf_jupyter.frames.packs import Pack
 from alcf_jupyter.frames.row_keys import keys
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.connection.call import Call
     from alcf_jupyter.connection.profiles import Profile
-    from alcf_jupyter.frames.run import Outcome
+    from alcf_jupyter.frames.job import Outcome
 
 PACK_BYTES = 60_000
 """Of texts in one request: about 15,000 tokens, a quarter of what a minute grants by default. At
