@@ -104,7 +104,7 @@ def test_the_demo_becomes_a_jupyterlab_on_a_copy(tmp_path, monkeypatch, capsys):
     assert tree(mine)["01_one.ipynb"] == "one"
 
 
-@pytest.mark.parametrize("module", ["alcf_jupyter.cli.terminal", "alcf_jupyter.cli.doctor"])
+@pytest.mark.parametrize("module", ["alcf_jupyter.cli.terminal", "alcf_jupyter.notebook.doctor"])
 def test_a_command_imports_nothing_heavy_before_it_runs(module):
     program = f"import sys, {module}; print(*sys.modules)"
     done = subprocess.run(

@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import subprocess
 import sys
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -564,6 +565,20 @@ def test_the_magic_returns_the_report(clean_environ):
     assert isinstance(commands.COMMANDS["doctor"]("--offline"), Report)
     with pytest.raises(UsageError, match="takes no words"):
         commands.COMMANDS["doctor"]("all")
+
+
+@pytest.mark.parametrize("missing", ["httpx", "packaging", "jupyter_core", "jupyter_client"])
+def test_it_works_where_a_package_is_missing(missing):
+    program = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        "from alcf_jupyter.notebook.doctor import examine\n"
+        "print(examine(offline=True))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert re.search(r"^problem  .*(cannot be looked at|not installed)", done.stdout, re.MULTILINE)
+    assert "ok       Proxies" in done.stdout
 
 
 def test_in_a_notebook_the_lines_are_a_notebook_s():

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from alcf_jupyter.notebook.doctor import (
-    browser,
-    extension,
-    kernels,
-    packages,
-    proxies,
-    service,
-    settings,
-    sign_in,
-    site,
-    state,
-)
+from alcf_jupyter.errors import AlcfError
+from alcf_jupyter.notebook.doctor.finding import from_error, pip, problem
 from alcf_jupyter.notebook.doctor.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from types import ModuleType
 
     from alcf_jupyter.notebook.doctor.finding import Finding
 
-ROOMS: tuple[Callable[[], Iterable[Finding]], ...] = (
-    packages.check,
-    browser.check,
-    extension.check,
-    kernels.check,
-    proxies.check,
-    settings.check,
-    site.check,
-    state.check,
-)
-"""What is looked at without a word to anybody; the service and the sign-in come after."""
+QUIET = ("packages", "browser", "extension", "kernels", "proxies", "settings", "site", "state")
+"""What is looked at without a word to anybody, each by the module of its name."""
+
+ASKING = ("service", "sign_in")
+"""What asks the service, or Globus."""
+
+DETAILS = {
+    "Packages": ("packages", "versions"),
+    "Browser": ("browser", "versions"),
+    "Kernels": ("kernels", "listed"),
+    "Proxies": ("proxies", "listed"),
+    "Settings": ("settings", "listed"),
+}
+"""The tables of a report: the module and its function."""
 
 
 def examine(*, offline: bool = False) -> Report:
@@ -49,14 +44,36 @@ def examine(*, offline: bool = False) -> Report:
     Report
         Findings, and what they rest on; no token and no password is in it.
     """
-    findings = [finding for check in ROOMS for finding in check()]
-    findings += service.check(offline=offline)
-    findings += sign_in.check(offline=offline)
-    details = {
-        "Packages": packages.versions(),
-        "Browser": browser.versions(),
-        "Kernels": kernels.listed(),
-        "Proxies": proxies.listed(),
-        "Settings": settings.listed(),
-    }
-    return Report(tuple(findings), {name: rows for name, rows in details.items() if rows})
+    findings: list[Finding] = []
+    for name in QUIET:
+        findings += _looked(name, lambda room: room.check())
+    for name in ASKING:
+        findings += _looked(name, lambda room: room.check(offline=offline))
+    details: dict[str, list[tuple[str, str]]] = {}
+    for title, (name, function) in DETAILS.items():
+        try:
+            rows = getattr(_room(name), function)()
+        except (AlcfError, ImportError, OSError):
+            continue  # as was found above
+        if rows:
+            details[title] = rows
+    return Report(tuple(findings), details)
+
+
+def _room(name: str) -> ModuleType:
+    # only now: what it needs may be what is missing
+    return import_module(f"{__name__}.{name}")
+
+
+def _looked(name: str, look: Callable[[Any], Iterable[Finding]]) -> list[Finding]:
+    """Return what was found; what could not be looked at is found, too, and ends nothing."""
+    about = name.replace("_", "-").capitalize()
+    try:
+        return list(look(_room(name)))
+    except AlcfError as error:
+        return [from_error(about, error)]
+    except ImportError as error:
+        says = f"it cannot be looked at: {error}"
+        return [problem(about, says, pip("install --upgrade alcf-jupyter"))]
+    except OSError as error:
+        return [problem(about, f"it cannot be looked at: {error.strerror}: {error.filename}")]

@@ -6,7 +6,10 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from alcf_jupyter.errors import AlcfError
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,12 @@ def note(about: str, says: str, do: str = "") -> Finding:
 def problem(about: str, says: str, do: str = "") -> Finding:
     """Return a finding about something that hinders."""
     return Finding("problem", about, says, do)
+
+
+def from_error(about: str, error: AlcfError) -> Finding:
+    """Return an error as a finding, with the first line it says to type."""
+    says = " ".join(part for part in (error.what, error.why) if part)
+    return problem(about, short(says), next(iter(error.do.splitlines()), ""))
 
 
 def in_notebook() -> bool:

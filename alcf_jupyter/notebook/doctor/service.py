@@ -9,7 +9,7 @@ from alcf_jupyter.connection import endpoint_file, profiles, replay, session
 from alcf_jupyter.connection.client import Client
 from alcf_jupyter.connection.credentials import Credential
 from alcf_jupyter.errors import AlcfError, SignInError
-from alcf_jupyter.notebook.doctor.finding import note, ok, problem, shell, short
+from alcf_jupyter.notebook.doctor.finding import from_error, note, ok, problem, shell, short
 from alcf_jupyter.notebook.doctor.proxies import address
 
 if TYPE_CHECKING:
@@ -34,12 +34,6 @@ def check(*, offline: bool) -> list[Finding]:
         return list(_asked(offline=offline))
     except AlcfError as error:
         return [from_error("Service", error)]
-
-
-def from_error(about: str, error: AlcfError) -> Finding:
-    """Return an error as a finding, with the first line it says to type."""
-    says = " ".join(part for part in (error.what, error.why) if part)
-    return problem(about, short(says), next(iter(error.do.splitlines()), ""))
 
 
 def in_use() -> Profile | None:

@@ -54,6 +54,8 @@ def _record() -> Iterator[Finding]:
         return
     off = variable(replay.ENV_REPLAY, "off")
     if tape.mode == "only":
-        yield note("Replay", f"answers come from {short(tape.record.path)} alone; nothing is sent", off)
+        yield note(
+            "Replay", f"answers come from {short(tape.record.path)} alone; nothing is sent", off
+        )
     else:
         yield ok("Replay", f"answers are recorded in {short(tape.record.path)}")

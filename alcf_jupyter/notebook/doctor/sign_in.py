@@ -15,7 +15,7 @@ from alcf_jupyter.connection.deadline import words
 from alcf_jupyter.connection.store import TokenFile
 from alcf_jupyter.errors import AlcfError
 from alcf_jupyter.notebook.doctor import service
-from alcf_jupyter.notebook.doctor.finding import alcf, note, ok, problem, shell, short
+from alcf_jupyter.notebook.doctor.finding import alcf, from_error, note, ok, problem, shell, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ def check(*, offline: bool) -> list[Finding]:
         if not offline and not replay.playing() and not any(f.level == "problem" for f in found):
             found.append(_who(profile))
     except AlcfError as error:
-        return [service.from_error("Sign-in", error)]
+        return [from_error("Sign-in", error)]
     return found
 
 
@@ -105,5 +105,5 @@ def _who(profile: Profile) -> Finding:
     try:
         account = of(client)
     except AlcfError as error:
-        return service.from_error("Sign-in", error)
+        return from_error("Sign-in", error)
     return ok("Sign-in", repr(account))
