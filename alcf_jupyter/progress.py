@@ -107,7 +107,7 @@ class StderrObserver:
 
     def status(self, words: str) -> None:
         """Write `words` if they differ from the last ones."""
-        state = _without_clock(words)
+        state = without_clock(words)
         if state != self._last:
             self._last = state
             _write(f"{words}\n")
@@ -156,7 +156,7 @@ class LineObserver(StderrObserver):
             self._now = now
             if now.state in _ENDED:  # `close` tells that
                 return
-            before, self._state = self._state, f"{now.state} {_without_clock(now.words)}"
+            before, self._state = self._state, f"{now.state} {without_clock(now.words)}"
             late = time.monotonic() - self._written_at > _QUIET_SECONDS
             if self._state != before or late:
                 self._written_at = time.monotonic()
@@ -261,7 +261,8 @@ def ending(now: RunProgress | None, *, told: bool) -> str:
     return counts(now) if now is not None and (told or now.rows > FEW) else ""
 
 
-def _without_clock(words: str) -> str:
+def without_clock(words: str) -> str:
+    """Return `words` without their numbers and units: the same while only a clock goes on."""
     return " ".join(_NUMBER.sub("", words).split())
 
 

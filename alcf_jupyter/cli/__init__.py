@@ -122,11 +122,10 @@ def _help(_: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     from alcf_jupyter.cli import terminal, tutorials
 
+    first = tutorials.prepare(options.folder)
     if not options.headless:
-        first = tutorials.prepare(options.folder)
         tutorials.open_in_lab(first, port=options.port, browser=not options.no_browser)
         return 0
-    first = tutorials.prepare(options.folder)
     shown = sorted(first.parent.glob("0[12]_*.ipynb"))
     return max(terminal.run(notebook) for notebook in shown)
 

@@ -62,12 +62,13 @@ def install(name: str, display_name: str | None, proxy: str | None) -> list[str]
             "A kernel needs ipykernel, which is not installed.", do="Type:  pip install ipykernel"
         ) from None
     variables = proxy_variables(proxy)
+    shown = display_name or f"Python ({name})"
     try:
         folder = kernelspec.install(
             user=True,
             kernel_name=name,
-            display_name=display_name or f"Python ({name})",
-            env=dict(variables),
+            display_name=shown,
+            env=variables,
         )
     except (ValueError, OSError) as error:
         raise AlcfError(
@@ -78,7 +79,7 @@ def install(name: str, display_name: str | None, proxy: str | None) -> list[str]
         # a proxy's password; Jupyter of the same user is all that reads it
         (Path(folder) / "kernel.json").chmod(0o600)
     return [
-        f"Registered the kernel {display_name or f'Python ({name})'} in {folder}",
+        f"Registered the kernel {shown} in {folder}",
         _about(variables),
         "Choose it in Jupyter; a page that is open wants a reload.",
     ]

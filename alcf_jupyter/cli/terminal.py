@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from alcf_jupyter.errors import AlcfError
 from alcf_jupyter.plain import clean
+from alcf_jupyter.progress import without_clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from jupyter_client.blocking.client import BlockingKernelClient
 
 CELL_SECONDS = 120.0
-_DIGITS = re.compile(r"\d+\w?")
 
 
 class Screen:
@@ -64,8 +63,8 @@ class Screen:
 
     def _display(self, display_id: str | None, text: str) -> None:
         before = self._shown.get(display_id or "", "")
-        if before and _DIGITS.sub("", before) == _DIGITS.sub("", text):
-            return  # a clock went on, and nothing else
+        if before and _is_no_news(before, text):
+            return
         grows = bool(before) and self._last == display_id and text.startswith(before)
         if not grows:
             self.end()
@@ -90,6 +89,13 @@ class Screen:
             self._fresh = text.endswith("\n")
             self._out.write(text)
             self._out.flush()
+
+
+def _is_no_news(before: str, text: str) -> bool:
+    """Tell whether nothing is new, or only a clock went on; an answer may grow by digits alone."""
+    if text.startswith(before):
+        return text == before
+    return without_clock(before) == without_clock(text)
 
 
 def run(path: Path) -> int:

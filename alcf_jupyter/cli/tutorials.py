@@ -87,10 +87,10 @@ def prepare(folder: Path | None) -> Path:
         Where to copy to; None for a temporary folder, which goes at the end unless a person has
         changed something in it.
     """
-    first = source()  # fails before a folder is made
+    ours = source()  # fails before a folder is made
     if folder is None:
         folder = passing.folder("alcf-jupyter-demo-")
-        passing.leash(folder, first)
+        passing.leash(folder, ours)
     copy(folder)
     os.environ["ALCF_JUPYTER_SERVICE"] = "sandbox"
     return min(folder.resolve().glob("[0-9]*.ipynb"))

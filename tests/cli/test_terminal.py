@@ -35,6 +35,14 @@ def test_a_growing_answer_is_printed_once():
     assert printed(*growing) == "The queue\nmoves"
 
 
+def test_an_answer_may_grow_by_digits_alone():
+    assert printed(shown("4", "a"), update("42", "a"), update("42.5", "a")) == "42.5"
+
+
+def test_a_clock_that_goes_on_is_not_printed():
+    assert printed(shown("Queued · 9s", "a"), update("Queued · 1m 05s", "a")) == "Queued · 9s"
+
+
 def test_a_display_that_changes_is_printed_anew_on_its_own_line():
     assert printed(shown("Queued", "a"), update("Live", "a"), update("Live: 42", "a")) == (
         "Queued\nLive: 42"
