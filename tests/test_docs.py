@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 import alcf_jupyter as alcf
-from alcf_jupyter.notebook import methods
+from alcf_jupyter import cli
+from alcf_jupyter.notebook import commands, methods
 from alcf_jupyter.service.catalog import State
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -148,3 +149,37 @@ def test_issue_templates_can_be_read(name):
     for field in form["body"]:
         assert field["type"] in {"markdown", "textarea", "input", "dropdown"}
         assert "label" in field["attributes"] or field["type"] == "markdown"
+
+
+def typed(path):
+    """Return what a page shows as typed: its code, on lines and in blocks."""
+    text = path.read_text(encoding="utf-8")
+    blocks = re.findall(r"^ *```[^\n]*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    inline = re.findall(
+        r"`([^`\n]+)`", re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
+    )
+    return [*inline, *(line for block in blocks for line in block.splitlines())]
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: path.name)
+def test_commands_and_options_that_a_page_shows_exist(path):
+    parsers = {name: make() for name, make in commands.PARSERS.items()}
+    (words,) = (a.choices for a in cli._parser()._actions if isinstance(a.choices, dict))
+    for line in typed(path):
+        for word in re.findall(r"%alcf (\w+)", line):
+            assert word in commands.COMMANDS, line
+        for word in re.findall(r"(?<!install )\balcf-jupyter ([a-z][\w-]*)", line):
+            assert word in words, line
+        magic = re.match(r"%{1,2}(alcf_\w+|alcf \w+)(.*)", line)
+        name = magic[1].removeprefix("alcf ") if magic else ""
+        for flag in re.findall(r"(?<!\S)--?[a-zA-Z][\w-]*", magic[2] if magic else ""):
+            known = {flag for action in parsers[name]._actions for flag in action.option_strings}
+            assert flag in known, line
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: path.name)
+def test_variables_that_a_page_names_are_read(path):
+    code = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "alcf_jupyter").rglob("*.py"))
+    text = path.read_text(encoding="utf-8")
+    for name in re.findall(r"\b(?:ALCF|GLOBUS)_[A-Z_]+[A-Z]\b", text):
+        assert f'"{name}"' in code, name
