@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
-
-import pandas as pd
 
 from alcf_jupyter import progress as reporting
 from alcf_jupyter.connection.deadline import Deadline, words
@@ -18,14 +15,16 @@ from alcf_jupyter.frames import (
     batch_metrics,
     batch_places,
     batch_retry,
+    batch_state,
     batch_submission,
 )
 from alcf_jupyter.frames.batch_answers import Answers
 from alcf_jupyter.frames.batch_following import PASSING, Following
-from alcf_jupyter.service.batches import ENDED
 
 if TYPE_CHECKING:
     import os
+
+    import pandas as pd
 
     from alcf_jupyter.connection.client import Client
     from alcf_jupyter.frames.batch_manifest import Manifest
@@ -95,44 +94,22 @@ class Batch:
         ``failed`` if one failed and none is under way.
         """
         self.refresh()
-        return self._status()
+        return batch_state.status(self._manifest)
 
     @property
     def trouble(self) -> str:
         """What went wrong the last time the service was asked in the background, in words."""
         return self._following.trouble
 
-    def _status(self) -> str:
-        told = {part.status or batch_submission.WAITING for part in self._manifest.parts}
-        if not self._manifest.transferred:
-            return batch_submission.UNSEEN
-        order = ("running", "pending", batch_submission.WAITING, "failed", "completed")
-        return next((one for one in order if one in told), "pending")
-
     @property
     def state(self) -> str:
         """The status of its parts in words, as last seen."""
-        if not self._manifest.transferred:
-            return "to be transferred"
-        parts = self._manifest.parts
-        told = Counter(part.status or batch_submission.WAITING for part in parts)
-        if len(parts) == 1:
-            return next(iter(told))
-        return ", ".join(f"{count} {status}" for status, count in told.items())
+        return batch_state.words(self._manifest)
 
     @property
     def parts(self) -> pd.DataFrame:
         """A row for each batch: file, lines, id, status, reason of a failure, created, ended."""
-        names = ["file", "lines", "id", "status", "reason", "created", "ended"]
-        records = [
-            (one.name, one.lines, one.batch_id, one.status, one.reason, one.created, one.ended)
-            for one in self._manifest.parts
-        ]
-        frame = pd.DataFrame(records, columns=names)
-        for name in ("created", "ended"):
-            moments = frame[name].where(frame[name] > 0)
-            frame[name] = pd.to_datetime(moments, unit="s", utc=True).dt.floor("s")
-        return frame
+        return batch_state.table(self._manifest)
 
     @property
     def ended(self) -> bool:
@@ -191,26 +168,7 @@ class Batch:
         UsageError
             Always; it holds the sentence to send to support.
         """
-        from alcf_jupyter.connection import site_file
-        from alcf_jupyter.service import support
-
-        address = support.contacts(site_file.read().contacts)["batches"]
-        active = [
-            part.batch_id
-            for part in self._manifest.parts
-            if part.batch_id and part.status not in ENDED
-        ]
-        if not active:
-            raise UsageError(
-                f"{self.name} has no batch that runs.", do="See your batches:  %alcf batches"
-            )
-        noun = "batch" if len(active) == 1 else "batches"
-        raise UsageError(
-            "The service cannot cancel a batch; people can.",
-            why=f"Write to {address}:",
-            do=f"Please cancel my inference {noun} {', '.join(active)}"
-            + (f" on {self.cluster}." if self.cluster else "."),
-        )
+        raise batch_state.not_cancelled(self._manifest)
 
     def wait(
         self,
