@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.connection.session import client
-from alcf_jupyter.errors import AlcfError, UsageError
+from alcf_jupyter.errors import AlcfError, AnswerInterrupted, UsageError
 from alcf_jupyter.progress import StderrObserver
 from alcf_jupyter.prompt import reply as replies
 from alcf_jupyter.prompt import request as requests
+from alcf_jupyter.service.dialect import Answer
 from alcf_jupyter.typed import named
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from alcf_jupyter.connection.call import Call
+    from alcf_jupyter.connection.profiles import Profile
     from alcf_jupyter.progress import Observer
     from alcf_jupyter.prompt.reply import Reply
 
@@ -109,6 +112,8 @@ def compare(
     ------
     UsageError
         Before anything is sent.
+    AnswerInterrupted
+        Its `reply` is a Comparison of the answers that had come.
     """
     names: list[str] = list(models) if isinstance(models, (list, tuple)) else [str(models)]
     if not 1 < len(names) <= MOST_MODELS or len(set(names)) < len(names):
@@ -124,13 +129,35 @@ def compare(
             )
     talk = client()
     asked = [requests.chat(prompt, **{**options, "model": name}) for name in names]
-    answers = talk.chat_many([one.call for one in asked], observer or StderrObserver())
+    calls = [one.call for one in asked]
+    came: list[Answer | AlcfError | None] = [None] * len(calls)
+    try:
+        answers = talk.chat_many(calls, observer or StderrObserver(), came)
+    except KeyboardInterrupt:
+        if not any(isinstance(one, Answer) for one in came):
+            raise
+        stop = AnswerInterrupted()
+        stop.reply = _compared(names, calls, [one or _missing() for one in came], talk.profile)
+        raise stop from None
+    return _compared(names, calls, answers, talk.profile)
+
+
+def _compared(
+    names: Sequence[str],
+    calls: Sequence[Call],
+    answers: Sequence[Answer | AlcfError],
+    profile: Profile,
+) -> Comparison:
     found: list[Reply | None] = []
     errors: dict[str, AlcfError] = {}
-    for name, one, answer in zip(names, asked, answers, strict=True):
+    for name, call, answer in zip(names, calls, answers, strict=True):
         if isinstance(answer, AlcfError):
             errors[name] = answer
             found.append(None)
         else:
-            found.append(replies.of(answer, one.call, talk.profile))
+            found.append(replies.of(answer, call, profile))
     return Comparison(tuple(names), tuple(found), errors)
+
+
+def _missing() -> AlcfError:
+    return AlcfError("Interrupted before its answer had come.", do="Run the cell again.")

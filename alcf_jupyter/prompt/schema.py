@@ -236,6 +236,8 @@ def _from_json(schema: dict[str, Any]) -> Schema:
                 f"The schema refers to {brief(missing.ref, 80)!r}, which is not in it.",
                 do="Put the definition under $defs; addresses are not fetched.",
             ) from None
+        except RecursionError:
+            raise ValueError("It is nested too deeply.") from None
         if error is not None:
             raise ValueError(f"{error.json_path}: {error.message}")
         return value

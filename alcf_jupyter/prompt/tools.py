@@ -217,11 +217,17 @@ def _arguments(function: Any, name: str, about: dict[str, str | None]) -> Any:
             model = pydantic.create_model(name, __config__=settings, **fields)
             model.model_json_schema()
     except (pydantic.errors.PydanticUserError, TypeError, NameError) as error:
-        raise UsageError(
-            f"The parameters of {name} have no JSON form: {brief(error, 120)}",
-            do="Use numbers, strings, lists and dicts as type hints.",
-        ) from None
+        raise _no_form(name, error) from None
+    if taken := fields.keys() - model.model_fields.keys():
+        raise _no_form(name, f"none can be called {taken.pop()}")
     return model
+
+
+def _no_form(name: str, reason: object) -> UsageError:
+    return UsageError(
+        f"The parameters of {name} have no JSON form: {brief(reason, 120)}",
+        do="Use other names, or numbers, strings, lists and dicts as type hints.",
+    )
 
 
 def _written(value: Any) -> str:

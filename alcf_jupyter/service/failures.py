@@ -89,7 +89,7 @@ def _of_gateway(status: int, told: Report) -> AlcfError:
             status=status,
             code=told.code,
         )
-    if 400 <= status < 500:
+    if 400 <= status < 500 or status == 501:  # 501: there is no such thing, now or later
         return RefusedError(
             f"The service refused the request: {message}",
             do=_DO.get(

@@ -124,6 +124,11 @@ def test_an_answer_that_was_cut_off_is_not_repaired():
     assert raised.value.reply.text == '{"name": "A'
 
 
+def test_a_schema_that_only_refers_to_itself_is_met_by_nothing():
+    with model("{}"), pytest.raises(InvalidAnswerError, match="nested too deeply"):
+        alcf.chat("Who?", model="m", schema={"$ref": "#"})
+
+
 def test_a_reference_to_an_address_is_not_fetched():
     given = {"$ref": "http://127.0.0.1:9/person.json"}
     with model("{}"), pytest.raises(UsageError, match="not fetched"):

@@ -98,6 +98,8 @@ TABLE = [
     (400, detail("Cannot parse request body"), RefusedError, "parse", {"status": 400}),
     (400, gateway("Quota of 1 exceeded.", "quota_exceeded"), RefusedError, "another batch", {}),
     (400, gateway("not yet", "batch_ongoing"), RefusedError, "until the batch is done", {}),
+    (400, gateway("no batch", "batch_unavailable"), RefusedError, "that takes batches", {}),
+    (501, gateway("no batch", "batch_unavailable"), RefusedError, "that takes batches", {}),
     (
         422,
         detail([{"loc": ["body", "payload", "top_k"], "msg": "Extra inputs are not permitted"}]),
