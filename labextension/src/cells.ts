@@ -47,13 +47,19 @@ export function tutorials(folder: string): string {
 }
 
 /** Put a cell below the active one, and the cursor to its end. */
-export function insertBelow(panel: NotebookPanel, source: string): void {
-  NotebookActions.insertBelow(panel.content);
+export async function insertBelow(panel: NotebookPanel, source: string): Promise<void> {
+  const { content } = panel;
+  NotebookActions.insertBelow(content);
   fill(panel, source);
-  const editor = panel.content.activeCell?.editor;
-  panel.content.mode = 'edit';
-  editor?.setCursorPosition(editor.getPositionAt(source.length) ?? { line: 0, column: 0 });
   panel.activate();
+  const cell = content.activeCell;
+  await cell?.ready;
+  const editor = cell?.editor;
+  if (editor != null) {
+    content.mode = 'edit';
+    editor.setCursorPosition(editor.getPositionAt(source.length) ?? { line: 0, column: 0 });
+    editor.focus();
+  }
 }
 
 /** Put a cell below the active one, and run it. */

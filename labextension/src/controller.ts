@@ -129,7 +129,7 @@ export class Controller {
       );
       return;
     }
-    cells.insertBelow(notebook, source);
+    void cells.insertBelow(notebook, source);
   }
 
   /** Put a cell below the active one and run it. */

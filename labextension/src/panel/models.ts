@@ -14,7 +14,7 @@ export class ModelsView {
     this.node = el(
       'section',
       { class: 'alcf-models', 'aria-label': 'Models' },
-      el('div', { class: 'alcf-bar', role: 'group', 'aria-label': 'State' }, ...this.filters),
+      this.bar,
       this.search,
       this.list.node,
       this.none,
@@ -49,6 +49,8 @@ export class ModelsView {
     });
     const fits = fitting(models.models, this.filter, this.search.value);
     const used = { chat: status?.chat?.model ?? '', embed: status?.embed?.model ?? '' };
+    this.bar.hidden = this.search.hidden = models.models.length === 0;
+    this.list.node.hidden = fits.length === 0;
     this.list.show(fits, this.selected, used);
     this.none.hidden = fits.length > 0;
     setText(this.none, models.models.length === 0 ? 'No models are known.' : 'No model fits.');
@@ -86,6 +88,11 @@ export class ModelsView {
   private filter: Filter = 'All';
   private readonly filters = FILTERS.map(filter =>
     button(filter, HINTS[filter], () => this.choose(filter))
+  );
+  private readonly bar = el(
+    'div',
+    { class: 'alcf-bar', role: 'group', 'aria-label': 'State' },
+    ...this.filters
   );
   private readonly search = el('input', {
     type: 'search',
