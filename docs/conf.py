@@ -5,6 +5,8 @@ The source folder is the checkout, so that links lead the same way here and on a
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 from docutils.nodes import SkipNode
@@ -47,6 +49,7 @@ python_use_unqualified_type_names = True
 html_theme = "furo"
 html_title = "alcf_jupyter"
 html_copy_source = False
+html_show_copyright = False
 html_extra_path = ["_root"]  # its index.html leads to docs/
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
@@ -75,7 +78,17 @@ def _formula(writer: Any, node: Any) -> None:
     raise SkipNode
 
 
+def _formulas_of_answers(
+    _app: Sphinx, page: str, _template: str, context: dict[str, Any], _tree: Any
+) -> None:
+    """Write the formulas of stored answers as well, which Jupyter would typeset."""
+    if page.startswith("notebooks/"):
+        inline = re.compile(r"\\\(([^<>]+?)\\\)")
+        context["body"] = inline.sub(lambda one: tex2mathml(unescape(one[1])), context["body"])
+
+
 def setup(app: Sphinx) -> None:
     """Register how cells are colored and formulas written."""
     app.add_lexer("python", Cell)
+    app.connect("html-page-context", _formulas_of_answers)
     app.add_html_math_renderer("mathml", (_formula, None), (_formula, None))
