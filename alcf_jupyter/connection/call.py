@@ -31,7 +31,8 @@ from alcf_jupyter.errors import (
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service import dialect, limits
 from alcf_jupyter.service.catalog import State
-from alcf_jupyter.service.failures import failure, is_masked
+from alcf_jupyter.service.failures import failure
+from alcf_jupyter.service.model_failures import is_masked
 from alcf_jupyter.service.sse import EventReader
 
 if TYPE_CHECKING:

@@ -25,6 +25,7 @@ from alcf_jupyter.errors import (
 )
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service.limits import MAX_BODY_BYTES
+from alcf_jupyter.service.model_failures import AGAIN, model_server_failure
 from alcf_jupyter.service.report import of_model_server, report
 from alcf_jupyter.service.who_failures import identity, not_allowed
 from alcf_jupyter.typed import named
@@ -34,8 +35,7 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.service.report import Report
 
-_AGAIN = "Run the cell again; if it goes on, look at:  %alcf status"
-_AGAIN_OR_ASK = "Run the cell again; if it goes on, quote the id:  %alcf help contacts"
+_QUOTE_ID = "Run the cell again; if it goes on, quote the id:  %alcf help contacts"
 
 
 def failure(status: int, body: bytes, content_type: str = "", *, sent_bytes: int = 0) -> AlcfError:
@@ -64,7 +64,7 @@ def failure(status: int, body: bytes, content_type: str = "", *, sent_bytes: int
         )
     inner = of_model_server(told.message)
     if inner is not None and status != 401:
-        return _of_model_server(*inner)
+        return model_server_failure(*inner)
     if status >= 500 and sent_bytes > MAX_BODY_BYTES:
         return TooLargeError(
             f"The request was {sent_bytes:,} bytes; the service takes {MAX_BODY_BYTES:,}.",
@@ -103,7 +103,7 @@ def _of_gateway(status: int, told: Report) -> AlcfError:
         return ServerFailureError(
             f"The service failed (HTTP {status}).",
             why=why,
-            do=_AGAIN_OR_ASK if told.error_id else _AGAIN,
+            do=_QUOTE_ID if told.error_id else AGAIN,
             status=status,
             code=told.code,
         )
@@ -210,7 +210,7 @@ def _bad_gateway(status: int, message: str, code: str) -> AlcfError:
     return ServerFailureError(
         f"The service could not reach the model server (HTTP {status}).",
         why=message,
-        do=_AGAIN,
+        do=AGAIN,
         status=status,
         code=code,
     )
@@ -237,7 +237,7 @@ def _unavailable(status: int, message: str, code: str) -> AlcfError:
     return ServerFailureError(
         f"The service is not available just now (HTTP {status}).",
         why=message,
-        do=_AGAIN,
+        do=AGAIN,
         status=status,
         code=code,
     )
@@ -256,77 +256,3 @@ _BY_STATUS: dict[int, Callable[[int, str, str], AlcfError]] = {
     503: _unavailable,
     504: _bad_gateway,
 }
-
-
-_UNABLE = re.compile(r"does not support (\w[\w ]{0,60}) API")
-
-
-def _of_model_server(status: int, reason: str) -> AlcfError:
-    if status == 429 or status >= 500:
-        return ServerFailureError(
-            f"The model server failed or is busy (HTTP {status}).",
-            why=reason,
-            do=_AGAIN,
-            status=status,
-            code="model_server",
-        )
-    if unable := _UNABLE.search(reason):
-        skill = "embed" if "embed" in unable[1].casefold() else "chat"
-        return RefusedError(
-            "This model cannot do that.",
-            why=reason,
-            do=f"Take one that can:  %alcf models --can {skill}",
-            status=status,
-            code="unsupported_endpoint",
-        )
-    hint = "Change what it names; the same request fails again."
-    if "context" in reason.casefold():
-        hint = f"Shorten the prompt, or ask for fewer tokens with {named('max_tokens')}."
-    return RefusedError(
-        "The model server refused the request.",
-        why=reason,
-        do=hint,
-        status=status,
-        code="model_server",
-    )
-
-
-_MASK = "An error occurred during processing"
-
-
-def is_masked(error: AlcfError | None) -> bool:
-    """Tell whether an error of a stream has nothing but the gateway's own words for any failure."""
-    return isinstance(error, ServerFailureError) and error.why == _MASK
-
-
-def in_stream(code: Any, kind: str, message: str) -> AlcfError:
-    """Return the error that a failure inside a stream stands for.
-
-    Parameters
-    ----------
-    code
-        What the event gives as its code: an HTTP status, mostly.
-    kind
-        The event's ``type``, such as ``StreamingTimeoutError``.
-    message
-        The reason.
-    """
-    status = code if isinstance(code, int) and 400 <= code < 600 else 500
-    reason = brief(message)
-    if kind == "StreamingTimeoutError":
-        return NotLiveError(
-            "The model sent nothing for 30 s; it is most likely not running yet.",
-            why=reason,
-            do=f"Wait for it (leave out {named('wait')}), or take a Live one:  %alcf models",
-            status=504,
-            code=kind,
-        )
-    if status in (401, 403):
-        return ServerFailureError(
-            "The compute node could not send its answer back.",
-            why=reason,
-            do=_AGAIN,
-            status=status,
-            code=kind,
-        )
-    return _of_model_server(status, reason)

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from alcf_jupyter.errors import StreamFailedError
-from alcf_jupyter.service.failures import in_stream
+from alcf_jupyter.service.model_failures import in_stream
 
 _ERROR_ID = "chatcmpl-api-error"
 

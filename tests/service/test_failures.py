@@ -25,7 +25,9 @@ from alcf_jupyter.errors import (
     UnknownClusterError,
     UnknownModelError,
 )
-from alcf_jupyter.service.failures import failure, in_stream, report
+from alcf_jupyter.service.failures import failure
+from alcf_jupyter.service.model_failures import in_stream
+from alcf_jupyter.service.report import report
 from tests.service.effort import bent, cases, dice, strange, thorough
 
 
