@@ -216,7 +216,10 @@ class Client:
         return self._steps(call, self._caller.chat)
 
     def chat_many(
-        self, calls: Sequence[Call], observer: Observer | None = None
+        self,
+        calls: Sequence[Call],
+        observer: Observer | None = None,
+        came: list[Answer | AlcfError | None] | None = None,
     ) -> list[Answer | AlcfError]:
         """Send chats and return for each its answer, or the error it failed with, in order.
 
@@ -228,11 +231,15 @@ class Client:
             What to send, to whom, and until when.
         observer
             Told how the queue is.
+        came
+            A None for each of `calls`, whose place an answer takes as it comes: an interrupt
+            leaves there what had come.
         """
+        found = [None] * len(calls) if came is None else came
         return replay.many(
             self.service,
             calls,
-            lambda some: _watched(lambda emit: self._many.send(some, emit), observer),
+            lambda some: _watched(lambda emit: self._many.send(some, emit, found), observer),
         )
 
     def complete(self, call: Call, observer: Observer | None = None) -> Answer:

@@ -44,9 +44,23 @@ class ManyChats:
         self._caller = caller
         self._one_by_one: set[str] = set()
 
-    async def send(self, calls: Sequence[Call], emit: Emit) -> list[Answer | AlcfError]:
-        """Return for each chat its answer or the error it failed with, in order."""
-        found: list[Answer | AlcfError | None] = [None] * len(calls)
+    async def send(
+        self,
+        calls: Sequence[Call],
+        emit: Emit,
+        found: list[Answer | AlcfError | None],
+    ) -> list[Answer | AlcfError]:
+        """Return for each chat its answer or the error it failed with, in order.
+
+        Parameters
+        ----------
+        calls
+            What to send.
+        emit
+            Told how the queue is.
+        found
+            As long as `calls`, and empty; each answer is put into its place as it comes.
+        """
         for model, places in (await self._by_model(calls)).items():
             bodies = [write_json({"model": model.id, **calls[n].body}) for n in places]
             for part in limits.pack([len(b) + 1 for b in bodies], MOST_CHATS):
@@ -58,9 +72,11 @@ class ManyChats:
                     found[place] = answer
         left = [n for n, answer in enumerate(found) if answer is None]
         turns = asyncio.Semaphore(_AT_ONCE)
-        singles = await asyncio.gather(*(self._single(calls[n], turns, emit) for n in left))
-        for place, answer in zip(left, singles, strict=True):
-            found[place] = answer
+
+        async def fill(place: int) -> None:
+            found[place] = await self._single(calls[place], turns, emit)
+
+        await asyncio.gather(*map(fill, left))
         return [answer for answer in found if answer is not None]
 
     async def _by_model(self, calls: Sequence[Call]) -> dict[Model, list[int]]:

@@ -112,19 +112,28 @@ class ChatCell:
         from alcf_jupyter.prompt.compare import compare
 
         settings = {name: value for name, value in settings.items() if name != "model"}
-        compared = compare(prompt, self._chosen.model, observer=display, **settings)
-        answers = (one and self._with_remarks(one) for one in compared.replies)
-        compared = replace(compared, replies=tuple(answers))
-
-        def foot(reply: Reply) -> str:
-            return "" if self._chosen.quiet else footer(reply, self._shell)
-
-        show_beside(compared, display, foot, self._format)
-        self._shown(compared)
+        try:
+            compared = compare(prompt, self._chosen.model, observer=display, **settings)
+        except AnswerInterrupted as stop:
+            self._keep(self._compared(stop.reply, display))
+            raise
+        compared = self._compared(compared, display)
         if compared.errors:
             self._keep(compared)
             raise next(iter(compared.errors.values()))
         return compared
+
+    def _compared(self, compared: Any, display: Display) -> Comparison:
+        """Show answers side by side, and return them with the remarks."""
+        answers = (one and self._with_remarks(one) for one in compared.replies)
+        told: Comparison = replace(compared, replies=tuple(answers))
+
+        def foot(reply: Reply) -> str:
+            return "" if self._chosen.quiet else footer(reply, self._shell)
+
+        show_beside(told, display, foot, self._format)
+        self._shown(told)
+        return told
 
     @property
     def _format(self) -> Format:

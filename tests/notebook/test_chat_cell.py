@@ -145,6 +145,22 @@ def test_an_interrupt_is_shown_as_one_line(notebook, cell):
     assert done.only("error")["traceback"] == ["Interrupted."]
 
 
+def test_an_interrupt_among_several_keeps_the_answers_that_had_come(notebook):
+    done = notebook.run(
+        "import signal, threading\n"
+        "threading.Timer(2, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "line = '-m sandbox/slow -m sandbox/code -o both'\n"
+        "get_ipython().run_cell_magic('alcf_chat', line, 'word ' * 400)"
+    )
+    assert done.only("error")["traceback"] == ["Interrupted."]
+    assert "sandbox/code @ sophia" in done.last["text/html"]
+    assert "Interrupted before its answer had come." in done.last["text/html"]
+    assert notebook.value("both is _, both.replies[0], list(both.errors)") == (
+        "(True, None, ['sandbox/slow'])"
+    )
+    assert notebook.value("both.replies[1].complete") == "True"
+
+
 def test_threads_usage_and_cite(notebook):
     notebook.run("%%alcf_chat -m sandbox/echo --thread talk --new-thread\nfirst")
     shown = notebook.run("%alcf threads talk").only("execute_result")["data"]["text/plain"]
