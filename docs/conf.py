@@ -40,11 +40,10 @@ html_math_renderer = "mathml"
 
 default_role = "literal"
 autodoc_member_order = "bysource"
-autodoc_typehints_format = "short"
+autodoc_typehints = "none"  # the words say it better, and overloads would hide the options
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 python_maximum_signature_line_length = 88
-python_use_unqualified_type_names = True
 
 html_theme = "furo"
 html_title = "alcf_jupyter"
