@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
+from alcf_jupyter.frames import tables
 from alcf_jupyter.frames.batch_lines import OK, Outcome, read_line
 
 if TYPE_CHECKING:
@@ -214,12 +215,8 @@ def _joined(parts: list[pa.Table], lines: list[bytes], rest: list[int], count: i
 
 def _table(outcomes: list[Outcome]) -> pa.Table:
     columns = {
-        name: [_storable(getattr(one.usage if name in TOKENS else one, name)) for one in outcomes]
+        name: [getattr(one.usage if name in TOKENS else one, name) for one in outcomes]
         for name in ROWS.names
     }
-    return pa.table(columns, ROWS)
-
-
-def _storable(value: Any) -> Any:
-    """Return a text without half characters (lone surrogates), which Arrow cannot hold."""
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+    texts = {one.name: tables.whole(columns[one.name]) for one in ROWS if one.type == _TEXT}
+    return pa.table(columns | texts, ROWS)

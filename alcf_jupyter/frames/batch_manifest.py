@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +14,7 @@ import pyarrow as pa
 
 from alcf_jupyter.connection import state
 from alcf_jupyter.errors import UsageError
+from alcf_jupyter.frames.whole_file import replacing
 from alcf_jupyter.plain import brief
 
 if TYPE_CHECKING:
@@ -165,11 +165,9 @@ def write_index(index: pd.Index[Any], rows: pd.DataFrame, path: Path) -> None:
     UsageError
         The index cannot be kept.
     """
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        rows.set_axis(index).to_parquet(beside)
-        beside.chmod(0o600)
-        beside.replace(path)
+        with replacing(path) as part:
+            rows.set_axis(index).to_parquet(part)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise UsageError(
             f"The table's index cannot be kept beside the batch: {brief(error, 120)}",
@@ -177,8 +175,6 @@ def write_index(index: pd.Index[Any], rows: pd.DataFrame, path: Path) -> None:
         ) from None
     except OSError as error:
         raise _not_written(path, error) from None
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def read_index(folder: Path, name: str) -> pd.DataFrame | None:
@@ -234,18 +230,11 @@ def replace(path: Path, data: bytes) -> None:
     UsageError
         It cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        with replacing(path) as part:
+            part.write_bytes(data)
     except OSError as error:
         raise _not_written(path, error) from None
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _not_written(path: Path, error: OSError) -> UsageError:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import warnings
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +15,10 @@ import pyarrow.parquet
 
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames.batch_blocks import ROWS, read_block
+from alcf_jupyter.frames.whole_file import replacing
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Iterator
 
     T = TypeVar("T")
@@ -211,17 +211,12 @@ def write_tables(tables: Iterator[pa.Table], schema: pa.Schema, out: Path) -> Pa
     UsageError
         It cannot be written.
     """
-    beside = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
     try:
-        os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        with pyarrow.parquet.ParquetWriter(beside, schema) as writer:
+        with replacing(out) as part, pyarrow.parquet.ParquetWriter(part, schema) as writer:
             for table in tables:
                 writer.write_table(table)
-        beside.replace(out)
     except OSError as error:
         raise UsageError(
             f"{out} cannot be written: {error.strerror or error}.", do="Name another file."
         ) from None
-    finally:
-        beside.unlink(missing_ok=True)
     return out

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alcf_jupyter.errors import UsageError, nearest
+from alcf_jupyter.frames.matrix import column as vector_column
 from alcf_jupyter.frames.whole_file import replacing
 
 if TYPE_CHECKING:
@@ -97,11 +98,7 @@ def load_embeddings(path: str | Path) -> pd.DataFrame:
         rest = [name for name in schema.names if name != _COLUMN]
         frame: pd.DataFrame = file.read(rest, use_pandas_metadata=True).to_pandas()
         place = [name for name in schema.names if name in {*frame.columns, _COLUMN}].index(_COLUMN)
-    column = pa.FixedSizeListArray.from_arrays(
-        pa.array(matrix.reshape(-1)), width, mask=None if valid.all() else pa.array(~valid)
-    )
-    vectors = pd.arrays.ArrowExtensionArray(pa.chunked_array([column]))
-    frame.insert(place, _COLUMN, pd.Series(vectors, index=frame.index))
+    frame.insert(place, _COLUMN, vector_column(matrix, ~valid, frame.index))
     return frame
 
 

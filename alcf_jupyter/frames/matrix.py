@@ -1,4 +1,4 @@
-"""The embeddings of a frame as a matrix."""
+"""The embeddings of a frame as a matrix, and a matrix as a column of embeddings."""
 
 from __future__ import annotations
 
@@ -48,6 +48,18 @@ def matrix(emb: pd.DataFrame | pd.Series[Any]) -> NDArray[np.float32]:
             do="Give it what alcf.embed returned.",
         )
     return found
+
+
+def column(
+    vectors: NDArray[np.float32],
+    missing: NDArray[np.bool_],
+    index: pd.Index[Any] | None = None,
+) -> pd.Series[Any]:
+    """Return the rows of a matrix as a column, without a copy; a row in `missing` has none."""
+    mask = pa.array(missing) if missing.any() else None
+    flat = pa.array(vectors.reshape(-1))
+    lists = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1], mask=mask)
+    return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([lists])), index=index)
 
 
 def _numbers(column: pd.Series[Any]) -> NDArray[np.float32]:

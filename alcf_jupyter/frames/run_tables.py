@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from alcf_jupyter.errors import UsageError
+from alcf_jupyter.frames import tables
 from alcf_jupyter.frames.journal_content import read
+from alcf_jupyter.frames.matrix import column as vector_column
 
 if TYPE_CHECKING:
     from alcf_jupyter.frames.journal_lines import Row
@@ -28,6 +30,7 @@ _COLUMNS: Final = [
     "seconds",
     "attempts",
 ]
+_TEXTS: Final = ("reply", "reason", "finish_reason")
 
 
 def frame(run: RecordedRun) -> pd.DataFrame:
@@ -39,19 +42,15 @@ def frame(run: RecordedRun) -> pd.DataFrame:
         It cannot be read.
     """
     content = read(run.folder)
-    rows = [_plain(row) for row in content.rows.values()]
-    for row in rows:  # Arrow's strings hold no half characters
-        row |= {one: _whole(row[one]) for one in ("reply", "reason", "finish_reason")}
-    index = pd.Index([row["key"] for row in rows], name="key", dtype="str")
-    found = pd.DataFrame(rows, columns=_COLUMNS, index=index)
+    rows = list(content.rows.values())
+    told = {name: [getattr(row, name) for row in rows] for name in _COLUMNS}
+    told |= {name: tables.whole(told[name]) for name in _TEXTS}
+    index = pd.Index([row.key for row in rows], name="key", dtype="str")
+    found = pd.DataFrame(told, index=index)
     if len(content.vectors):
-        places = [row.vector.place if row.vector else None for row in content.rows.values()]
-        flat = content.vectors[[place or 0 for place in places]].reshape(-1)
-        mask = pa.array([place is None for place in places])
-        column = pa.FixedSizeListArray.from_arrays(
-            pa.array(flat), content.vectors.shape[1], mask=mask
-        )
-        found["embedding"] = pd.arrays.ArrowExtensionArray(pa.chunked_array([column]))
+        places = np.array([row.vector.place if row.vector else -1 for row in rows])
+        vectors = content.vectors[np.maximum(places, 0)]
+        found["embedding"] = vector_column(vectors, places < 0, index)
     return found
 
 
@@ -91,7 +90,3 @@ def _plain(row: Row) -> dict[str, Any]:
     record: dict[str, Any] = msgspec.structs.asdict(row)
     del record["vector"]
     return record
-
-
-def _whole(text: str | None) -> str | None:
-    return text and text.encode("utf-8", "replace").decode()

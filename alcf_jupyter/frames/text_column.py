@@ -18,6 +18,7 @@ from alcf_jupyter.frames import tables
 from alcf_jupyter.frames.cost import Estimate
 from alcf_jupyter.frames.job import Landed
 from alcf_jupyter.frames.journal_lines import Row
+from alcf_jupyter.frames.matrix import column as vector_column
 from alcf_jupyter.frames.packs import Pack
 from alcf_jupyter.frames.row_keys import keys
 from alcf_jupyter.frames.tables import Unfit
@@ -221,12 +222,8 @@ class TextColumn:
             {
                 "text": pd.Series(self._shown, dtype="str" if plain else object),
                 "embedding": self._column(places, outcome.vectors),
-                "status": pd.Series(
-                    [row.status if row else "pending" for row in rows], dtype="str"
-                ),
-                "reason": pd.Series(
-                    tables.whole([row.reason if row else "" for row in rows]), dtype="str"
-                ),
+                "status": tables.series([row.status if row else "pending" for row in rows], "str"),
+                "reason": tables.series([row.reason if row else "" for row in rows], "str"),
                 "tokens": pd.array([row.tokens if row else None for row in done], dtype="Int64"),
             }
         )
@@ -246,11 +243,7 @@ class TextColumn:
             vectors = vectors[np.where(missing, 0, places)]
         if self._embedding.normalize:
             vectors = normalized(vectors)
-        mask = pa.array(missing) if missing.any() else None
-        column = pa.FixedSizeListArray.from_arrays(
-            pa.array(vectors.reshape(-1)), vectors.shape[1], mask=mask
-        )
-        return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([column])))
+        return vector_column(vectors, missing)
 
     def _origin(self, outcome: Outcome) -> dict[str, Any]:
         engine, now, vectors = outcome.engine, outcome.progress, outcome.vectors
