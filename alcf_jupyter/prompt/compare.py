@@ -74,7 +74,7 @@ class Comparison:
         return frame.astype({**counts, **times}).round(3)
 
     def __getitem__(self, model: str) -> Reply | None:
-        return self.replies[self.models.index(model)]
+        return dict(zip(self.models, self.replies, strict=True))[model]
 
     def __repr__(self) -> str:
         parts = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -41,7 +42,7 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         """Jump ahead; whoever waits for a moment that has passed goes on at once."""
-        if seconds < 0:
+        if not 0 <= seconds < math.inf:
             raise ValueError("the clock only moves forward")
         self._move(seconds, self._speed)
 
@@ -85,6 +86,6 @@ def _chicago() -> tzinfo:
 
 
 def _positive(speed: float) -> float:
-    if speed <= 0:
+    if not 0 < speed < math.inf:
         raise ValueError("the clock's speed must be positive")
     return speed

@@ -27,6 +27,8 @@ def test_one_failure_leaves_the_others():
     assert done.replies[1] is None
     assert "sandbox/ecko" in done.table.loc["sandbox/ecko", "reason"]
     assert done.replies[0].text == "hi"
+    with pytest.raises(KeyError):
+        done["sandbox/code"]
 
 
 @pytest.mark.parametrize(

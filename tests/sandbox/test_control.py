@@ -118,6 +118,12 @@ def test_wrong_wishes_are_refused_with_a_reason(sandbox, path, body):
     assert answer.json()["detail"]
 
 
+@pytest.mark.parametrize("wish", ['{"speed": NaN}', '{"advance": NaN}', '{"advance": 1e999}'])
+def test_the_clock_stays_one(sandbox, wish):
+    assert sandbox.client.post("/sandbox/clock", content=wish).status_code == 400
+    assert sandbox.control("GET", "/clock")["now"] > 0
+
+
 def test_clock_runs_and_jumps(sandbox):
     before = sandbox.control("GET", "/clock")["now"]
     after = sandbox.control("POST", "/clock", {"advance": 3600, "speed": 1})

@@ -130,6 +130,7 @@ def test_settings_of_a_file_and_of_the_command_line(start, tmp_path):
         ("--alias=a=no/such", "no/such"),
         ("--token=half", "name=value"),
         ("--clock-speed=0", "positive"),
+        ("--clock-speed=nan", "positive"),
         ("--token=t=king", "king"),
     ],
 )
