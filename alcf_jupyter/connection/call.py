@@ -14,8 +14,8 @@ import tenacity
 from alcf_jupyter.connection import queue
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.gathering import GATHER_SECONDS, Gathering
+from alcf_jupyter.connection.incoming import MAX_ANSWER_BYTES
 from alcf_jupyter.connection.meter import Meter
-from alcf_jupyter.connection.transport import MAX_ANSWER_BYTES
 from alcf_jupyter.connection.warmups import WarmUps
 from alcf_jupyter.errors import (
     AlcfError,
@@ -39,8 +39,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from alcf_jupyter.connection.directory import Directory
+    from alcf_jupyter.connection.incoming import Incoming
     from alcf_jupyter.connection.pace import Turn
-    from alcf_jupyter.connection.transport import Incoming, Transport
+    from alcf_jupyter.connection.transport import Transport
     from alcf_jupyter.service.catalog import Model
 
 T = TypeVar("T", dialect.Answer, dialect.Vectors)
@@ -107,7 +108,7 @@ class Status:
 Emit: TypeAlias = "Callable[[Status | dialect.Piece], None]"
 
 
-def read_json(data: bytes) -> Any:
+def read_json(data: bytes | bytearray) -> Any:
     """Read JSON fast, and what the fast reader refuses (NaN, lone surrogates) with the standard."""
     try:
         return msgspec.json.decode(data)

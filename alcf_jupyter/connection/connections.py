@@ -1,135 +1,89 @@
-"""The connections to one service that are kept; the one used last is taken first.
-
-A pool of httpx looks at all of its connections, several times, for each request, and at each of
-them once for each other: with many under way that costs more than the requests. Here each
-connection has a pool of its own, and only the one that is taken is looked at.
-"""
+"""The connections to one service that are kept; the one used last is taken first."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-import httpx
-
-from alcf_jupyter.connection import wire
+from alcf_jupyter.connection.incoming import Incoming
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Awaitable, Callable
+
+    from alcf_jupyter.connection.channel import Channel, Request
 
 _IDLE_SECONDS = 5.0
-"""What was not needed for so long is closed when another one is given back; as httpx has it."""
+"""What was not needed for so long is closed: the other end may be about to."""
 
 
-class Connections(httpx.AsyncBaseTransport):
+class Connections:
     """Carries requests, each on a connection of its own while it is under way.
 
     Parameters
     ----------
-    make
-        Makes a transport that is used for one request at a time; called once here, so that what is
-        wrong with it is known before anything is sent.
+    dial
+        Makes a connection.
     most
         Requests at once; further ones wait.
     """
 
-    def __init__(self, make: Callable[[], httpx.AsyncHTTPTransport], most: int) -> None:
-        self._make = make
+    def __init__(self, dial: Callable[[], Awaitable[Channel]], most: int) -> None:
+        self._dial = dial
         self._room = asyncio.Semaphore(most)
-        self._closing: set[asyncio.Task[None]] = set()
-        first = make()
-        self._all = {first}
-        self._free = deque([(time.monotonic(), first)])
+        self._idle: deque[tuple[float, Channel]] = deque()
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; its connection is taken until the response is closed."""
+    async def ask(self, request: Request, sent: Callable[[], None] | None = None) -> Incoming:
+        """Send a request; its connection is taken until the answer is closed.
+
+        Parameters
+        ----------
+        request
+            What to send.
+        sent
+            Called when it has left.
+
+        Raises
+        ------
+        BrokenError
+            There is no connection, or it broke. A request that has left is not sent again.
+        """
         await self._room.acquire()
         try:
-            carrier = self._taken()
+            channel = self._kept() or await self._dial()
             try:
-                response = await carrier.handle_async_request(request)
+                head = await channel.ask(request, sent)
             except BaseException:
-                self._drop(carrier)
+                channel.wire.abort()
                 raise
         except BaseException:
             self._room.release()
             raise
-        assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - for the type checker
-        response.stream = _Body(response.stream, self, carrier)
-        return response
+        return Incoming(head, channel, self._give_back)
 
-    async def aclose(self) -> None:
-        """Close all of them."""
-        for carrier in list(self._all):
-            await carrier.aclose()
+    def close(self) -> None:
+        """Close those that are not in use."""
+        while self._idle:
+            self._idle.pop()[1].wire.close()
 
-    def _taken(self) -> httpx.AsyncHTTPTransport:
-        if self._free:
-            return self._free.pop()[1]
-        made = self._make()
-        self._all.add(made)
-        return made
+    def _kept(self) -> Channel | None:
+        """Return the one used last that still holds; what is older than that is of no use."""
+        early = time.monotonic() - _IDLE_SECONDS
+        while self._idle:
+            at, channel = self._idle.pop()
+            if at > early and channel.is_free:
+                return channel
+            channel.wire.close()
+        return None
 
-    def _drop(self, carrier: httpx.AsyncHTTPTransport) -> None:
-        """Close what was broken off in the middle: its pool may never let go of its connection."""
-        self._all.discard(carrier)
-        wire.abort(carrier)
-        task = asyncio.get_running_loop().create_task(_closed(carrier))
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
-
-    def _give_up(self, carrier: httpx.AsyncHTTPTransport) -> None:
-        self._drop(carrier)
+    def _give_back(self, channel: Channel) -> None:
+        """Keep it for the next request, unless its answer was broken off in the middle."""
         self._room.release()
-
-    async def _give_back(self, carrier: httpx.AsyncHTTPTransport) -> None:
+        if not channel.is_free:
+            channel.wire.abort()
+            return
         now = time.monotonic()
-        self._free.append((now, carrier))
-        self._room.release()
-        if self._free[0][0] < now - _IDLE_SECONDS:
-            _, idle = self._free.popleft()
-            self._all.discard(idle)
-            await idle.aclose()
-
-
-class _Body(httpx.AsyncByteStream):
-    """The body of a response; closed, it gives its connection back."""
-
-    def __init__(
-        self,
-        stream: httpx.AsyncByteStream,
-        connections: Connections,
-        carrier: httpx.AsyncHTTPTransport,
-    ) -> None:
-        self._stream = stream
-        self._connections = connections
-        self._carrier: httpx.AsyncHTTPTransport | None = carrier
-        self._whole = False
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._stream:
-            yield part
-        self._whole = True
-
-    async def aclose(self) -> None:
-        """End it; a second call does nothing."""
-        carrier, self._carrier = self._carrier, None
-        if carrier is None:
-            return
-        if not self._whole:
-            self._connections._give_up(carrier)  # noqa: SLF001 - this module's own
-            return
-        try:
-            await self._stream.aclose()
-        except BaseException:
-            self._connections._give_up(carrier)  # noqa: SLF001 - this module's own
-            raise
-        await self._connections._give_back(carrier)  # noqa: SLF001 - this module's own
-
-
-async def _closed(carrier: httpx.AsyncHTTPTransport) -> None:
-    with contextlib.suppress(Exception):  # nobody waits for it
-        await carrier.aclose()
+        self._idle.append((now, channel))
+        if self._idle[0][0] < now - _IDLE_SECONDS:
+            self._idle.popleft()[1].wire.close()

@@ -19,8 +19,7 @@ from alcf_jupyter.errors import LoginRequiredError, SignInError, TokenRefusedErr
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    import httpx
-
+    from alcf_jupyter.connection.channel import Request
     from alcf_jupyter.connection.sources import Token
 
 _AGAIN_SECONDS = 60.0
@@ -75,13 +74,13 @@ class Credential:
         """Return the value of the Authorization header, or None to send none."""
         return None if self._secret is None else f"Bearer {self._secret.reveal()}"
 
-    async def sign(self, request: httpx.Request) -> None:
+    async def sign(self, request: Request) -> None:
         """Put the token on a request."""
         value = self.header()
         if value is not None:
             request.headers["Authorization"] = value
 
-    async def renew(self, refused: httpx.Request, error: SignInError) -> bool:  # noqa: ARG002
+    async def renew(self, refused: Request, error: SignInError) -> bool:  # noqa: ARG002
         """Get another token in place of one that was refused; tell whether there is one."""
         return False  # what was given is all there is
 
@@ -147,7 +146,7 @@ class SignIn(Credential):
         """Return the value of the Authorization header as it was last sent."""
         return f"Bearer {self._token.secret.reveal()}" if self._token else None
 
-    async def sign(self, request: httpx.Request) -> None:
+    async def sign(self, request: Request) -> None:
         """Put a token that holds on a request.
 
         Raises
@@ -160,7 +159,7 @@ class SignIn(Credential):
             token = await self._obtain(None)
         request.headers["Authorization"] = f"Bearer {token.secret.reveal()}"
 
-    async def renew(self, refused: httpx.Request, error: SignInError) -> bool:
+    async def renew(self, refused: Request, error: SignInError) -> bool:
         """Get another token in place of one that was refused; tell whether there is one.
 
         Parameters

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.connection.deadline import Deadline
     from alcf_jupyter.connection.endpoint_file import EndpointFile
+    from alcf_jupyter.connection.incoming import Incoming
     from alcf_jupyter.connection.pace import Turn
-    from alcf_jupyter.connection.transport import Incoming
 
 _REFUSALS = (403, 404)
 

@@ -114,7 +114,7 @@ def versions() -> dict[str, str]:
     """Return what bears on a request: this package, its HTTP library, and Python."""
     return {
         "alcf_jupyter": __version__,
-        "httpx": metadata.version("httpx"),
+        "h11": metadata.version("h11"),
         "python": platform.python_version(),
     }
 

@@ -6,7 +6,6 @@ import asyncio
 import math
 import time
 from collections import deque
-from typing import Any
 
 from alcf_jupyter.connection import worker
 from alcf_jupyter.connection.loop import Lock
@@ -44,18 +43,11 @@ def of(origin: str, per_second: float | None, *, shared: bool = False) -> Pace:
 
 
 class Turn:
-    """The turn of one request; it counts from when the request has left.
+    """The turn of one request; it counts from when the request has left."""
 
-    Parameters
-    ----------
-    counts
-        Whether there is a limit that it counts for.
-    """
+    __slots__ = ("_given", "_left")
 
-    __slots__ = ("_given", "_left", "counts")
-
-    def __init__(self, *, counts: bool = True) -> None:
-        self.counts = counts
+    def __init__(self) -> None:
         self._given = time.monotonic()
         self._left: float | None = None
 
@@ -76,11 +68,6 @@ class Turn:
     def ends(self) -> None:
         """Count the turn at the latest from now: its request was answered, or failed."""
         if self._left is None:
-            self.leaves()
-
-    async def trace(self, event: str, _about: dict[str, Any]) -> None:
-        """Take what httpcore tells about its request."""
-        if event.endswith("send_request_body.complete"):
             self.leaves()
 
 
@@ -118,7 +105,7 @@ class Pace:
         thousands the next request goes at once.
         """
         if not self._burst:
-            return Turn(counts=False)
+            return Turn()
         async with self._queue.here():
             while (early := self._early()) > 0:  # noqa: ASYNC110 - time passes by itself
                 await asyncio.sleep(early)

@@ -11,7 +11,7 @@ import httpx
 from alcf_jupyter.connection import loop, sdk_errors
 from alcf_jupyter.connection.call import BYTES_PER_VECTOR, read_json, write_json
 from alcf_jupyter.connection.deadline import Deadline
-from alcf_jupyter.connection.transport import MAX_ANSWER_BYTES
+from alcf_jupyter.connection.incoming import MAX_ANSWER_BYTES
 from alcf_jupyter.connection.vectors import matrix
 from alcf_jupyter.errors import AlcfError, AnswerError, UnknownModelError, UsageError
 from alcf_jupyter.service import dialect, guard
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     )
 
     from alcf_jupyter.connection.directory import Directory
-    from alcf_jupyter.connection.transport import Incoming, Transport
+    from alcf_jupyter.connection.incoming import Incoming
+    from alcf_jupyter.connection.transport import Transport
     from alcf_jupyter.service.catalog import Model
 
 _A_DAY = 86_400.0
@@ -104,7 +105,7 @@ class Way:
             if route == "embeddings":
                 _check_numbers(value)
             emit(_Head(_JSON))
-            emit(answer.body)
+            emit(bytes(answer.body))
 
     async def _refusal(self, incoming: Incoming, sent: int, asked: Any) -> AlcfError:
         answer = await incoming.read()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from alcf_jupyter.connection.incoming import MAX_ANSWER_BYTES
 from alcf_jupyter.connection.origin import origin, sha256
-from alcf_jupyter.connection.transport import MAX_ANSWER_BYTES
 from alcf_jupyter.errors import AlcfError, InvalidAnswerError
 from alcf_jupyter.frames import answer_form
 from alcf_jupyter.frames.cost import Estimate

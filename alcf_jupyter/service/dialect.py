@@ -41,7 +41,11 @@ __all__ = [
 _AGAIN = "Run the cell again."
 
 
-def decode(body: bytes, content_type: str, loads: Callable[[bytes], Any] = json.loads) -> Any:
+def decode(
+    body: bytes | bytearray,
+    content_type: str,
+    loads: Callable[[bytes | bytearray], Any] = json.loads,
+) -> Any:
     """Read the JSON of an answer with status 200.
 
     Raises

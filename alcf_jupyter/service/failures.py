@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 _QUOTE_ID = "Run the cell again; if it goes on, quote the id:  %alcf help contacts"
 
 
-def failure(status: int, body: bytes, content_type: str = "", *, sent_bytes: int = 0) -> AlcfError:
+def failure(
+    status: int, body: bytes | bytearray, content_type: str = "", *, sent_bytes: int = 0
+) -> AlcfError:
     """Return the error that an answer with `status` and `body` stands for.
 
     Parameters

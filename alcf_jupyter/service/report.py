@@ -21,7 +21,7 @@ class Report:
     html: bool = False
 
 
-def report(body: bytes, content_type: str = "") -> Report:
+def report(body: bytes | bytearray, content_type: str = "") -> Report:
     """Read the body of a failure; anything at all may stand in it."""
     text = body[:1_000_000].decode("utf-8", "replace").strip()
     content_type = content_type.casefold()

@@ -3,16 +3,22 @@
 import asyncio
 import threading
 
-import httpx
 import pytest
 
 from alcf_jupyter.connection import connections
+from alcf_jupyter.connection.channel import Request
 from alcf_jupyter.connection.connections import Connections
-from tests.connection.faultserver import serving, whole
+from alcf_jupyter.connection.dialer import Dialer
+from alcf_jupyter.connection.wire import BrokenError
+from tests.connection.faultserver import chunked, head, serving, stream_head, whole
 
 
-def made(**more):
-    return httpx.AsyncHTTPTransport(trust_env=False, limits=httpx.Limits(max_connections=1), **more)
+def kept_for(server, most):
+    return Connections(Dialer(server.origin).dial, most)
+
+
+def asking(kept, path="/x"):
+    return kept.ask(Request("GET", path, {"Host": "the.test"}))
 
 
 def script(gate=None):
@@ -27,27 +33,25 @@ def script(gate=None):
     return answer, peers
 
 
-async def one(kept, server):
-    response = await kept.handle_async_request(httpx.Request("GET", f"{server.url}/x"))
-    body = b"".join([part async for part in response.stream])
-    await response.aclose()
-    return body
-
-
-def open_ones(kept):
-    return [carrier for carrier in kept._all if carrier._pool.connections]
+async def one(kept, path="/x"):
+    incoming = await asking(kept, path)
+    try:
+        return bytes((await incoming.read()).body)
+    finally:
+        incoming.close()
 
 
 def test_one_after_the_other_go_over_one_connection():
     answer, peers = script()
 
     async def story(server):
-        kept = Connections(made, 4)
-        bodies = [await one(kept, server) for _ in range(5)]
+        kept = kept_for(server, 4)
+        bodies = [await one(kept) for _ in range(5)]
         assert len(set(bodies)) == 5
-        assert len(kept._all) == 1
-        await kept.aclose()
-        assert not open_ones(kept)
+        ((_, channel),) = kept._idle
+        kept.close()
+        await asyncio.sleep(0)
+        assert not channel.is_free
 
     with serving(answer) as server:
         asyncio.run(story(server))
@@ -58,44 +62,43 @@ def test_no_more_at_once_than_there_is_room_for():
     answer, _ = script()
 
     async def story(server):
-        kept = Connections(made, 3)
-        await asyncio.gather(*(one(kept, server) for _ in range(20)))
-        assert len(kept._all) <= 3
-        held = [
-            await kept.handle_async_request(httpx.Request("GET", f"{server.url}/x"))
-            for _ in range(3)
-        ]
+        kept = kept_for(server, 3)
+        await asyncio.gather(*(one(kept) for _ in range(20)))
+        assert len(kept._idle) <= 3
+        held = [await asking(kept) for _ in range(3)]
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(one(kept, server), 0.1)
-        for response in held:
-            await response.aclose()
-            await response.aclose()  # does nothing: room for three, not for six
+            await asyncio.wait_for(one(kept), 0.1)
+        for incoming in held:
+            incoming.close()
+            incoming.close()  # does nothing: room for three, not for six
         assert kept._room._value == 3
-        await kept.aclose()
+        kept.close()
 
     with serving(answer) as server:
         asyncio.run(story(server))
+    assert server.connections <= 3
 
 
 def test_what_was_not_needed_for_a_while_is_closed(monkeypatch):
-    answer, _ = script()
+    answer, peers = script()
     monkeypatch.setattr(connections, "_IDLE_SECONDS", 0.2)
 
     async def story(server):
-        kept = Connections(made, 8)
-        held = [
-            await kept.handle_async_request(httpx.Request("GET", f"{server.url}/x"))
-            for _ in range(4)
-        ]
-        for response in held:
-            assert [part async for part in response.stream]
-            await response.aclose()
-        assert len(kept._all) == 4
+        kept = kept_for(server, 8)
+        held = [await asking(kept) for _ in range(4)]
+        for incoming in held:
+            assert [part async for part in incoming.chunks]
+            incoming.close()
+        assert len(kept._idle) == 4
+        for _ in range(10):  # one of them is needed all the time
+            await asyncio.sleep(0.03)
+            await one(kept)
+        assert len(kept._idle) == 1
+        assert len({id(peer) for peer in peers}) == 4
         await asyncio.sleep(0.3)
-        for _ in range(6):
-            await one(kept, server)
-        assert len(kept._all) == 1
-        await kept.aclose()
+        await one(kept)
+        assert len({id(peer) for peer in peers}) == 5, "what is that old is not used again"
+        kept.close()
 
     with serving(answer) as server:
         asyncio.run(story(server))
@@ -113,19 +116,17 @@ def test_a_connection_is_given_back_after_a_failure_or_a_cancellation():
         peer.send(whole({}))
 
     async def story(server):
-        kept = Connections(made, 1)
-        with pytest.raises(httpx.HTTPError):
-            await kept.handle_async_request(httpx.Request("GET", f"{server.url}/reset"))
-        assert await one(kept, server) == b"{}"
+        kept = kept_for(server, 1)
+        with pytest.raises(BrokenError):
+            await asking(kept, "/reset")
+        assert await one(kept) == b"{}"
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(
-                kept.handle_async_request(httpx.Request("GET", f"{server.url}/late")), 0.1
-            )
+            await asyncio.wait_for(asking(kept, "/late"), 0.1)
         waits.set()
-        assert await one(kept, server) == b"{}"
+        assert await one(kept) == b"{}"
         assert kept._room._value == 1
-        assert len(kept._all) == 1
-        await kept.aclose()
+        assert len(kept._idle) == 1
+        kept.close()
 
     with serving(answer) as server:
         asyncio.run(story(server))
@@ -133,36 +134,27 @@ def test_a_connection_is_given_back_after_a_failure_or_a_cancellation():
 
 @pytest.mark.parametrize("where", ["before it", "within its head", "within its body"])
 def test_an_answer_that_is_given_up_leaves_no_dead_connection(where):
-    """Cancelled a hundred times: httpx's pool loses some of them, and would wait for them."""
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n"
+    start = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n"
 
     def answer(peer, request):
         if request.path != "/hang":
             peer.send(whole({"n": 1}))
             return
         if where != "before it":
-            peer.send(head if where == "within its head" else head + b"\r\n{")
+            peer.send(start if where == "within its head" else start + b"\r\n{")
         silent.wait(20)
 
     async def story(server):
-        kept = Connections(made, 16)
+        kept = kept_for(server, 16)
         for _ in range(6):
-            gone = [asyncio.create_task(hang(kept, server)) for _ in range(16)]
+            gone = [asyncio.create_task(one(kept, "/hang")) for _ in range(16)]
             await asyncio.sleep(0.05)
             for task in gone:
                 task.cancel()
             await asyncio.gather(*gone, return_exceptions=True)
             async with asyncio.timeout(5):
-                await asyncio.gather(*(one(kept, server) for _ in range(16)))
-        await kept.aclose()
-
-    async def hang(kept, server):
-        response = await kept.handle_async_request(httpx.Request("GET", f"{server.url}/hang"))
-        try:
-            async for _ in response.stream:
-                pass
-        finally:
-            await response.aclose()
+                await asyncio.gather(*(one(kept) for _ in range(16)))
+        kept.close()
 
     silent = threading.Event()
     with serving(answer) as server:
@@ -170,3 +162,48 @@ def test_an_answer_that_is_given_up_leaves_no_dead_connection(where):
             asyncio.run(story(server))
         finally:
             silent.set()
+
+
+ENDS = {
+    "with its length": (whole({}), True),
+    "in chunks": (stream_head() + chunked("{}", last=True), True),
+    "in chunks with trailers": (stream_head() + chunked("{}") + b"0\r\nX: y\r\n\r\n", True),
+    "without a body": (head(204).encode(), True),
+    "that is told to be the last one": (whole({}, Connection="close"), False),
+    "of an old kind": (whole({}).replace(b"HTTP/1.1", b"HTTP/1.0"), False),
+    "with its length, and more": (whole({}) + whole({"smuggled": 1}), False),
+    "in chunks, and more": (stream_head() + chunked("{}", last=True) + b"x", False),
+    "without a body, and more": (head(204).encode() + whole({"smuggled": 1}), False),
+    "with two ways to find its end": (
+        stream_head(Content_Length=2) + chunked("{}", last=True),
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_a_connection_is_used_again_where_nothing_is_left_of_the_answer(how):
+    sent, again = ENDS[how]
+
+    async def story(server):
+        kept = kept_for(server, 1)
+        first = await one(kept)
+        assert await one(kept) == first
+        assert first in (b"{}", b"")
+        kept.close()
+
+    with serving(lambda peer, _: peer.send(sent)) as server:
+        asyncio.run(story(server))
+        assert server.connections == (1 if again else 2)
+
+
+def test_an_answer_that_was_not_read_to_its_end_ends_its_connection():
+    async def story(server):
+        kept = kept_for(server, 1)
+        for _ in range(3):
+            (await asking(kept)).close()
+        kept.close()
+
+    with serving(lambda peer, _: peer.send(whole({}))) as server:
+        asyncio.run(story(server))
+        assert server.connections == 3

@@ -3,9 +3,8 @@
 import asyncio
 import hashlib
 import time
+from contextlib import asynccontextmanager
 
-import httpcore
-import httpx
 import pytest
 
 from alcf_jupyter.connection import loop, wire
@@ -25,23 +24,18 @@ from tests.connection.faultserver import (
 
 
 def connections(client):
-    """Return the connections of a client, as httpcore has them."""
+    """Return the connections of a client that wait for the next request."""
     (kept,) = client._transport._connections.values()
-    return [one for carrier in kept._all for one in carrier._pool.connections]
+    return [channel.wire for _, channel in kept._idle]
 
 
-def test_it_is_what_carries_the_requests():
-    """httpx has no option for it; this notices when its inside has changed."""
-    with serving() as server:
-        client = client_of(server.url)
-        client.whoami()
-        (connection,) = connections(client)
-        stream = connection._connection._network_stream
-        assert isinstance(stream, wire.Wire)
-        assert stream.get_extra_info("server_addr") == ("127.0.0.1", server.port)
-        assert stream.get_extra_info("client_addr")[0] == "127.0.0.1"
-        assert stream.get_extra_info("ssl_object") is None
-        assert stream.get_extra_info("is_readable") is False
+@asynccontextmanager
+async def connected(port):
+    stream = await wire.connect("127.0.0.1", port)
+    try:
+        yield stream
+    finally:
+        stream.abort()
 
 
 def test_every_byte_arrives_in_order():
@@ -158,32 +152,61 @@ def test_what_nobody_asked_for_ends_a_connection():
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 64 + ".invalid"])
 def test_a_host_that_is_none(host):
     async def connect():
-        with pytest.raises(httpcore.ConnectError):
-            await wire.Network().connect_tcp(host, 80, timeout=5)
+        with pytest.raises(wire.BrokenError):
+            await wire.connect(host, 80)
 
     asyncio.run(connect())
 
 
-def test_time_limits_of_httpcore_hold():
+def test_what_is_closed_is_said_to_be():
     async def story(server):
-        stream = await wire.Network().connect_tcp("127.0.0.1", server.port, timeout=5)
-        with pytest.raises(httpcore.ReadTimeout):
-            await stream.read(100, timeout=0.05)
-        await stream.write(b"")
-        await stream.aclose()
-        assert await stream.read(100) == b""
-        with pytest.raises(httpcore.WriteError):
+        async with connected(server.port) as stream:
+            assert stream.is_quiet
+        assert not stream.is_quiet
+        await asyncio.sleep(0)
+        assert await stream.read() == b""
+        with pytest.raises(wire.BrokenError, match="closed"):
             await stream.write(b"x")
-        await wire.Network().sleep(0)
+        stream.close()
+        stream.abort()
 
     with serving() as server:
         asyncio.run(story(server))
 
 
-def test_a_transport_of_httpx_of_any_kind_takes_it():
-    for proxy in (None, "http://127.0.0.1:1"):
-        carrier = wire.swift(httpx.AsyncHTTPTransport(proxy=proxy, trust_env=False))
-        assert isinstance(carrier._pool._network_backend, wire.Network)
+def test_what_was_read_too_far_is_read_again():
+    async def story(server):
+        async with connected(server.port) as stream:
+            await stream.write(b"GET / HTTP/1.1\r\n\r\n")
+            first = await stream.read(10)
+            stream.unread(first[4:])
+            stream.unread(b"")
+            assert not stream.is_quiet
+            assert first + await stream.read(3) == b"0123456789456"
+            assert await stream.read() == b"789"
+            assert stream.is_quiet
+
+    with serving(lambda peer, _: peer.send(b"0123456789")) as server:
+        asyncio.run(story(server))
+
+
+def test_who_writes_hears_an_answer_that_comes_early():
+    """A server that refuses a large request may not read it to its end."""
+
+    def refuse(peer):
+        peer.send(b"no")
+        peer._stopping.wait(5)
+
+    async def story(server):
+        async with connected(server.port) as stream:
+            async with asyncio.timeout(3):
+                await stream.write(b"x" * 30_000_000)
+                assert await stream.read() == b"no"
+            assert not stream.is_quiet, "not all of the request has left"
+
+    with serving(accept=refuse) as server:
+        asyncio.run(story(server))
+        server.stopping.set()
 
 
 def test_pieces_that_follow_closely_come_together():
@@ -259,14 +282,13 @@ def test_what_comes_closely_is_taken_in_portions():
         peer.close()
 
     async def story(port, seconds):
-        stream = await wire.Network().connect_tcp("127.0.0.1", port)
-        await stream.write(b"GET / HTTP/1.1\r\n\r\n")
-        stream.gather(seconds)
-        parts, times = [], []
-        while part := await stream.read(65_536):
-            parts.append(part)
-            times.append(time.monotonic())
-        await stream.aclose()
+        async with connected(port) as stream:
+            await stream.write(b"GET / HTTP/1.1\r\n\r\n")
+            stream.gather(seconds)
+            parts, times = [], []
+            while part := await stream.read(65_536):
+                parts.append(part)
+                times.append(time.monotonic())
         return parts, times
 
     with serving(steadily) as server:
@@ -292,35 +314,53 @@ def in_parts(count, size, *, cut=0):
     return answer
 
 
-@pytest.mark.parametrize(("count", "size", "most"), [(50, 1_000, 2), (60, 100_000, 12)])
-def test_what_is_expected_is_waited_for_in_one_go(count, size, most):
-    """As long as no more waits than may."""
+def test_what_is_of_known_length_is_received_in_its_place():
+    """What was read too far comes first, and what comes too much is kept apart."""
 
     async def story(port):
-        stream = await wire.Network().connect_tcp("127.0.0.1", port)
-        await stream.write(b"GET / HTTP/1.1\r\n\r\n")
-        stream.expect(count * size)
-        parts = []
-        while sum(map(len, parts)) < count * size:
-            parts.append(await stream.read(2 * wire.HIGH_BYTES))
-        assert len(parts) <= most
-        await stream.aclose()
+        async with connected(port) as stream:
+            await stream.write(b"GET / HTTP/1.1\r\n\r\n")
+            begun = await stream.read(300)
+            stream.unread(begun)
+            place = bytearray(49_500)
+            async with asyncio.timeout(20):
+                assert await stream.fill(memoryview(place)) == 49_500
+                assert place == b"x" * 49_500
+                assert await stream.fill(memoryview(bytearray())) == 0
+                rest = b""
+                while len(rest) < 500:
+                    rest += await stream.read()
+            assert rest == b"x" * 500
+            assert stream.is_quiet
 
-    with serving(in_parts(count, size)) as server:
-        asyncio.run(asyncio.wait_for(story(server.port), 20))
+    with serving(in_parts(50, 1_000)) as server:
+        asyncio.run(story(server.port))
 
 
-def test_what_is_expected_and_never_comes_is_not_waited_for():
+def test_what_is_announced_and_never_comes_is_not_waited_for():
     async def story(port):
-        stream = await wire.Network().connect_tcp("127.0.0.1", port)
-        await stream.write(b"GET / HTTP/1.1\r\n\r\n")
-        stream.expect(10_000)
-        assert len(await stream.read(100_000)) == 3_000
-        assert await stream.read(100_000) == b""
-        await stream.aclose()
+        async with connected(port) as stream:
+            await stream.write(b"GET / HTTP/1.1\r\n\r\n")
+            assert await stream.fill(memoryview(bytearray(10_000))) == 3_000
+            assert await stream.read() == b""
 
     with serving(in_parts(10, 1_000, cut=7)) as server:
         asyncio.run(asyncio.wait_for(story(server.port), 20))
+
+
+def test_who_gives_up_gets_nothing_more_in_its_place():
+    async def story(port):
+        async with connected(port) as stream:
+            await stream.write(b"GET / HTTP/1.1\r\n\r\n")
+            place = bytearray(50_000)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(stream.fill(memoryview(place)), 0.01)
+            given_up = bytes(place)
+            await asyncio.sleep(0.05)
+            assert given_up == place
+
+    with serving(in_parts(50, 1_000)) as server:
+        asyncio.run(story(server.port))
 
 
 def test_a_long_answer_wakes_its_reader_few_times(monkeypatch):
@@ -354,7 +394,7 @@ def test_a_request_after_a_stream_is_not_slowed():
         texts(client.stream(ask()))
         used = connections(client)
         assert used
-        assert all(one._connection._network_stream._gather_seconds == 0 for one in used)
+        assert all(one._gather_seconds == 0 for one in used)
         assert client.whoami() == {"username": "alice"}
 
 
