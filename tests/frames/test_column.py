@@ -26,7 +26,8 @@ from alcf_jupyter.errors import (
     UsageError,
 )
 from alcf_jupyter.progress import SilentObserver
-from tests.connection.faultserver import TOKEN, Gateway, gateway_error, serving, whole
+from tests.connection.faultserver import TOKEN, gateway_error, whole
+from tests.frames.serving import connected
 
 COLUMNS = ["reply", "status", "reason", "finish_reason", "attempts", "tokens", "seconds"]
 
@@ -64,14 +65,8 @@ class Model:
 
 @pytest.fixture
 def model():
-    made = Model()
-    before = session.current().client
-    with serving(Gateway(infer=made)) as server:
-        made.server = server
-        alcf.connect(server.url, token=TOKEN, poll_seconds=0.1)
-        session.current().chat = "m"
+    with connected(Model()) as made:
         yield made
-    session.current().client, session.current().chat = before, None
 
 
 def run(data, template="{{text}}", **options):

@@ -14,14 +14,14 @@ import pyarrow as pa
 import pytest
 
 import alcf_jupyter as alcf
-from alcf_jupyter.connection import session
 from alcf_jupyter.errors import (
     MaintenanceError,
     RefusedError,
     UnknownModelError,
     UsageError,
 )
-from tests.connection.faultserver import TOKEN, Gateway, gateway_error, jobs, serving, whole
+from tests.connection.faultserver import TOKEN, gateway_error, jobs, whole
+from tests.frames.serving import connected
 
 WIDTH = 4
 
@@ -69,14 +69,8 @@ class Model:
 
 @pytest.fixture
 def model():
-    made = Model()
-    before = session.current().client
-    with serving(Gateway(infer=made)) as server:
-        made.server = server
-        alcf.connect(server.url, token=TOKEN, poll_seconds=0.1)
-        session.current().embed = "m"
+    with connected(Model()) as made:
         yield made
-    session.current().client, session.current().embed = before, None
 
 
 def check(frame, texts):

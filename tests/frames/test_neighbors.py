@@ -12,8 +12,8 @@ from alcf_jupyter.connection import session
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames import nearest as search
 from alcf_jupyter.frames.points import Points
-from tests.connection.faultserver import TOKEN, Gateway, serving
 from tests.frames.embedded import Told, frame, lines
+from tests.frames.serving import connected
 from tests.frames.test_embeddings import Model, vector_of
 
 RANDOM = np.random.default_rng(1)
@@ -216,12 +216,8 @@ TEXTS = ["one", "two", "three", "four"]
 @pytest.fixture
 def model():
     """A service whose model gives each text a vector of its own."""
-    made = Model()
-    before = session.current().client
-    with serving(Gateway(infer=made)) as server:
-        alcf.connect(server.url, token=TOKEN, poll_seconds=0.1)
+    with connected(Model()) as made:
         yield made
-    session.current().client = before
 
 
 def test_texts_are_embedded_by_the_model_of_the_frame(model):

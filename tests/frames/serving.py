@@ -1,0 +1,20 @@
+"""A model of the tests' own behind the gateway of a fault server, connected to."""
+
+import contextlib
+
+import alcf_jupyter as alcf
+from alcf_jupyter.connection import session
+from tests.connection.faultserver import TOKEN, Gateway, serving
+
+
+@contextlib.contextmanager
+def connected(model):
+    """Serve `model` as ``m``, the default for chats and for embeddings; it knows its server."""
+    now = session.current()
+    before = now.client, now.chat, now.embed
+    with serving(Gateway(infer=model)) as server:
+        model.server = server
+        alcf.connect(server.url, token=TOKEN, poll_seconds=0.1)
+        now.chat = now.embed = "m"
+        yield model
+    now.client, now.chat, now.embed = before
