@@ -78,9 +78,7 @@ def ours(*, real: bool) -> float:
     tokens = pieces()
     tick = 0.0
     start, before = time.monotonic(), time.process_time()
-    display = AnswerDisplay(
-        live=True, label="model @ cluster", clock=time.monotonic if real else lambda: tick
-    )
+    display = AnswerDisplay(live=True, clock=time.monotonic if real else lambda: tick)
     for number, token in enumerate(tokens, 1):
         tick = number / RATE
         if real:

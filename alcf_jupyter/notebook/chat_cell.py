@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Display = AnswerDisplay | TerminalDisplay
 
+_NONE_CAME = "Not answered."
+
 
 class ChatCell:
     """One run of a chat cell.
@@ -95,6 +97,9 @@ class ChatCell:
         except (AnswerError, AnswerInterrupted) as stop:
             self._keep_partial(stop.reply, display)
             raise
+        except BaseException:
+            display.fail(_NONE_CAME)
+            raise
         return self._finished(reply, display)
 
     def rehearse(self, prompt: str, settings: dict[str, Any]) -> DryRun:
@@ -116,6 +121,9 @@ class ChatCell:
             compared = compare(prompt, self._chosen.model, observer=display, **settings)
         except AnswerInterrupted as stop:
             self._keep(self._compared(stop.reply, display))
+            raise
+        except BaseException:
+            display.fail(_NONE_CAME)
             raise
         compared = self._compared(compared, display)
         if compared.errors:
@@ -175,6 +183,7 @@ class ChatCell:
     def _keep_partial(self, reply: Any, display: Display) -> None:
         """Show what had arrived, marked, and keep it where a whole answer would have been."""
         if reply is None or not (reply.text or reply.reasoning or reply.tool_calls):
+            display.fail(_NONE_CAME)
             return
         self._keep(self._finished(reply, display))
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from alcf_jupyter.notebook.growing import GrowingMarkdown
     from alcf_jupyter.prompt.tools import ToolRun
 
-__all__ = ["AnswerDisplay", "Format", "answer_bundle"]
-
 _FIRST_INTERVAL: Final = 0.1
 _LAST_INTERVAL: Final = 0.25
 _GROWN_AT: Final = 2_000
@@ -38,8 +36,6 @@ class AnswerDisplay:
     live
         Whether updates are shown. Without it (nbclient, nbconvert, papermill, nbval) nothing is
         emitted until the end, and then exactly one output.
-    label
-        What answers, for example ``"gpt-oss-120b @ sophia"``; shown with every status.
     quiet
         Leave out the status line and the footer.
     fmt
@@ -52,12 +48,11 @@ class AnswerDisplay:
         self,
         *,
         live: bool,
-        label: str = "",
         quiet: bool = False,
         fmt: Format = "markdown",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._live, self._label, self._quiet, self._fmt = live, label, quiet, fmt
+        self._live, self._quiet, self._fmt = live, quiet, fmt
         self._clock = clock
         self._id = os.urandom(8).hex()
         self._shown = False
@@ -172,8 +167,8 @@ class AnswerDisplay:
         self._dirty = False
         self._emit(dict(data), dict(metadata))
 
-    def fail(self, note: str, metadata: Mapping[str, Any] | None = None) -> None:
-        """Keep what has arrived, and mark it.
+    def fail(self, note: str) -> None:
+        """Keep what has arrived, and mark it; a status that was true for a moment is replaced.
 
         Where nothing has been shown and nothing has arrived, nothing is emitted: the error that
         ends the cell says it all.
@@ -182,20 +177,14 @@ class AnswerDisplay:
         ----------
         note
             What happened, for example ``"Incomplete: interrupted"``.
-        metadata
-            The provenance of what there is.
         """
         if self._shown or self._length:
-            self.finish(self.text, "", reasoning=self.reasoning, note=note, metadata=metadata)
+            self.finish(self.text, "", reasoning=self.reasoning, note=note)
 
     def _words(self) -> str:
         if self._pieces:
-            words = "Answering"
-        elif self._reasoning:
-            words = "Reasoning"
-        else:
-            words = self._status
-        return " · ".join(one_line(part) for part in (self._label, words) if part)
+            return "Answering"
+        return "Reasoning" if self._reasoning else one_line(self._status)
 
     def _html(self) -> str:
         words = escape_line(self._words())

@@ -64,7 +64,7 @@ class _Terminal:
         self._display.finish("", footer, note=self.ended or None, metadata=told)
 
     def fail(self) -> None:
-        """Leave it to the error."""
+        self._display.fail("")
 
 
 def embed(texts: Any, chosen: Namespace, timeout: str | None, shell: InteractiveShell) -> DataFrame:

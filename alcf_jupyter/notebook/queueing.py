@@ -50,7 +50,7 @@ def wait(line: str) -> str | None:
     settings = {
         "model": words[0],
         "cluster": chosen.cluster,
-        "timeout": chosen.timeout or "30m",
+        **({"timeout": chosen.timeout} if chosen.timeout else {}),
     }
     if chosen.bg and _surface() is not Surface.HEADLESS:
         _wait_behind(settings)
@@ -58,8 +58,12 @@ def wait(line: str) -> str | None:
     from alcf_jupyter.connection.waiting import wait_until_live
 
     display = _display()
-    with on_a_line(WAIT):
-        model = wait_until_live(**settings, observer=display)
+    try:
+        with on_a_line(WAIT):
+            model = wait_until_live(**settings, observer=display)
+    except BaseException:
+        display.fail("No longer waited for.")
+        raise
     display.finish("", _live(model))
     return None
 

@@ -7,12 +7,10 @@ import re
 from html import escape as quote
 from typing import TYPE_CHECKING, Final
 
-from alcf_jupyter.notebook.text import clean, drop_invisible, escape_line
+from alcf_jupyter.notebook.text import clean, drop_invisible
 
 if TYPE_CHECKING:
     import nh3
-
-__all__ = ["CODE", "clean", "escape_line", "plain_html", "to_html"]
 
 CODE: Final = "<pre style=word-break:normal>"
 """What opens a block of code."""

@@ -68,14 +68,22 @@ class TerminalDisplay:
             if line:
                 self._print(f"[{clean(line)}]\n")
 
+    def fail(self, note: str) -> None:  # noqa: ARG002 - the error that follows says it
+        """Take the state away, which is true no longer."""
+        self._forget_status()
+
     def put(self, data: Mapping[str, str], metadata: Mapping[str, Any]) -> None:  # noqa: ARG002
         """Print what is made already."""
         self._print(f"{clean(data['text/plain'])}\n")
 
     def _print(self, text: str) -> None:
-        if self._status and sys.stderr.isatty():
-            sys.stderr.write("\r\x1b[K")
-            self._status = ""
+        self._forget_status()
         sys.stdout.write(text)
         sys.stdout.flush()
         self._printed = True
+
+    def _forget_status(self) -> None:
+        if self._status and sys.stderr.isatty():
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self._status = ""

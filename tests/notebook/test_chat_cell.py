@@ -145,6 +145,22 @@ def test_an_interrupt_is_shown_as_one_line(notebook, cell):
     assert done.only("error")["traceback"] == ["Interrupted."]
 
 
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("%%alcf_chat -m sandbox/queued --timeout 2s\nx", "Not answered."),
+        ("%alcf wait sandbox/queued --timeout 2s", "No longer waited for."),
+    ],
+)
+def test_a_status_that_is_true_no_longer_is_not_what_stays(notebook, cell, told):
+    done = notebook.run(cell)
+    assert "Queued" in done.only("display_data")["data"]["text/plain"]
+    assert done.last["text/plain"] == told
+    assert "2s have passed" in done.error
+    silent = notebook.run(cell, watched=False)
+    assert [name for name, _ in silent.messages] == ["error"]
+
+
 def test_an_interrupt_among_several_keeps_the_answers_that_had_come(notebook):
     done = notebook.run(
         "import signal, threading\n"

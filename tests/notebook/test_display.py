@@ -53,7 +53,7 @@ def clock():
 
 
 def test_status_then_answer_then_footer_are_one_output(published, clock):
-    display = AnswerDisplay(live=True, label="m @ sophia", clock=clock)
+    display = AnswerDisplay(live=True, clock=clock)
     display.status("Queued · 1m 20s <b>$x$")
     clock.now += 1
     display.piece("The *ans")
@@ -66,18 +66,16 @@ def test_status_then_answer_then_footer_are_one_output(published, clock):
     assert len({transient["display_id"] for _, _, transient, _ in published.messages}) == 1
     quiet = 'style="opacity:.75;font-size:.9em"'
     escaped = "Queued · 1m 20s &lt;b&gt;<span>$</span>x<span>$</span>"
-    assert published.html[0] == f'<div role="status" {quiet}>m @ sophia · {escaped}</div>'
-    assert published.html[1] == (
-        f'<p>The *ans</p>\n<div role="status" {quiet}>m @ sophia · Answering</div>'
-    )
-    assert published.messages[1][0]["text/plain"] == "m @ sophia · Answering"
+    assert published.html[0] == f'<div role="status" {quiet}>{escaped}</div>'
+    assert published.html[1] == (f'<p>The *ans</p>\n<div role="status" {quiet}>Answering</div>')
+    assert published.messages[1][0]["text/plain"] == "Answering"
     data, metadata, *_ = published.messages[-1]
     assert data == answer_bundle("The *answer*", "m @ sophia · 2 out")
     assert metadata == {"alcf": {"model": "m"}}
 
 
 def test_headless_is_exactly_one_output_without_an_id(published, clock):
-    display = AnswerDisplay(live=False, label="m", clock=clock)
+    display = AnswerDisplay(live=False, clock=clock)
     display.status("Queued")
     for _ in range(50):
         clock.now += 0.1
@@ -178,10 +176,9 @@ def test_other_formats_stream_as_plain_text(published, clock, fmt):
 def test_a_failure_keeps_and_marks_what_had_arrived(published, clock):
     display = AnswerDisplay(live=True, clock=clock)
     display.piece("half an", "because")
-    display.fail("Incomplete: interrupted", {"model": "m"})
-    data, metadata, *_ = published.messages[-1]
+    display.fail("Incomplete: interrupted")
+    data, *_ = published.messages[-1]
     assert data == answer_bundle("half an", note="Incomplete: interrupted", reasoning="because")
-    assert metadata == {"alcf": {"model": "m"}}
 
 
 def test_a_failure_replaces_the_status_that_was_shown(published, clock):
@@ -200,7 +197,7 @@ def test_a_failure_before_anything_was_shown_leaves_it_to_the_error(published, c
 def test_a_saved_cell_holds_one_output_with_the_whole_answer():
     code = """
 from alcf_jupyter.notebook.display import AnswerDisplay
-display = AnswerDisplay(live=True, label="m")
+display = AnswerDisplay(live=True)
 display.status("Queued")
 for _ in range(200):
     display.piece("word ")

@@ -24,7 +24,7 @@ from tests.notebook.hostile import HOSTILE
 from alcf_jupyter.notebook.display import AnswerDisplay
 
 for text in HOSTILE:
-    display = AnswerDisplay(live=True, label=text[:100])
+    display = AnswerDisplay(live=True)
     display.status(text)
     display.piece("", text)
     display.piece(text)

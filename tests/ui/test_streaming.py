@@ -19,7 +19,7 @@ def until_seen(stage):
         display.tick()
         time.sleep(0.02)
 
-display = AnswerDisplay(live=True, label="gpt-oss-120b @ sophia")
+display = AnswerDisplay(live=True)
 display.status("Queued · 1m 20s · estimated start in 5 minutes")
 until_seen("seen-status")
 for _ in range(30):
