@@ -74,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
     out = Path(arguments[0]).resolve() if arguments else SITE
     said = build(out)
     elsewhere = [f"loads from another host: {line}" for line in fetched_from_elsewhere(out)]
-    print("\n".join([*([said] if said else []), *elsewhere, f"The site: {out / 'index.html'}"]))
+    print("\n".join([said, *elsewhere]).strip() or f"The site: {out / 'index.html'}")
     return int(bool(said or elsewhere))
 
 
