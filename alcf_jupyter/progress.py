@@ -147,8 +147,9 @@ class LineObserver(StderrObserver):
 
     def note(self, words: str) -> None:
         """Write a line."""
-        self._told = True
-        _write(f"{words}\n")
+        with self._guard:
+            self._told = True
+            _write(f"{words}\n")
 
     def progress(self, now: RunProgress) -> None:
         """Write how far it is, if its state is new or the last line is a while ago."""

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     Send: TypeAlias = Callable[[Call], Steps]
 
 
+_OF_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
+
+
 def hold(request: Request, send: Send) -> Steps:
     """Hold a chat to its end: send, run the tools asked for, check the form, and remember.
 
@@ -78,7 +81,8 @@ def _with_tools(request: Request, reply: Reply, send: Send) -> Steps:
         done = toolbox.run_all(request.tools, calls)
         runs += [run for _, run in done]
         talk += toolbox.messages(done)
-        following = yield from send(_again(request.call, talk, choose_freely=True))
+        # a demand for a call is met by the first one
+        following = yield from send(_again(request.call, talk, "tool_choice"))
         reply = replies.joined(reply, following)
     return replace(
         reply,
@@ -124,7 +128,7 @@ def _in_form(request: Request, reply: Reply, send: Send) -> Steps:
                 {"role": "assistant", "content": reply.text},
                 {"role": "user", "content": complaint(reason)},
             ]
-            following = yield from send(_again(request.call, talk))
+            following = yield from send(_again(request.call, talk, *_OF_TOOLS))
             reply = replies.joined(reply, following)
     raise invalid(
         reason,
@@ -156,8 +160,7 @@ def _check_whole(reply: Reply) -> None:
     raise error
 
 
-def _again(call: Call, talk: list[dict[str, Any]], *, choose_freely: bool = False) -> Call:
-    body = {**call.body, "messages": list(talk)}
-    if choose_freely:
-        body.pop("tool_choice", None)  # a demand for a call is met by the first one
+def _again(call: Call, talk: list[dict[str, Any]], *left_out: str) -> Call:
+    body = {name: value for name, value in call.body.items() if name not in left_out}
+    body["messages"] = list(talk)
     return sendable(Call(call.route, call.model, call.cluster, body, call.deadline, call.patient))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +74,6 @@ class Model:
     queue_seconds: float = 240.0
     load_seconds: float = 480.0
     options: dict[str, Any] = field(default_factory=dict)
-    alias_of: str = ""
     since: float = 0.0
     jobs_say: str = ""
     triggered_until: float = 0.0
@@ -155,8 +154,7 @@ class Catalog:
             if not found:
                 raise ValueError(f"the alias {alias!r} stands for {target!r}, which is no model")
             for cluster, model in found:
-                values = {item.name: getattr(model, item.name) for item in fields(Model)}
-                cluster.models.append(Model(**{**values, "id": alias, "alias_of": target}))
+                cluster.models.append(replace(model, id=alias))
 
 
 def read_catalog(clusters: Mapping[str, Mapping[str, Any]]) -> Catalog:

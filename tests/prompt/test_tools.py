@@ -113,6 +113,15 @@ def test_tools_and_a_schema_together():
         assert alcf.chat("go", model="m", tools=[density], schema="d int").data == {"d": 3}
 
 
+def test_an_answer_that_is_repaired_calls_no_tool_again():
+    asks = wants("density", '{"material": "Fe"}')
+    with model(asks, "three", '{"d": 3}') as served:
+        options = {"tools": [density], "tool_choice": "required", "schema": "d int"}
+        assert alcf.chat("go", model="m", **options).data == {"d": 3}
+    offered = [("tools" in asked, asked.get("tool_choice")) for asked in served.asked]
+    assert offered == [(True, "required"), (True, None), (False, None)]
+
+
 def test_a_method_is_a_function_with_a_name():
     assert list(tools.declared([Counter().most_common])) == ["most_common"]
 

@@ -1,29 +1,12 @@
 """Batches that outlive the sandbox that was asked for them."""
 
-import json
-import time
-
-
-def line(number):
-    body = {"model": "sandbox/echo", "messages": [{"role": "user", "content": f"row {number}"}]}
-    request = {"custom_id": f"req-{number}", "method": "POST", "url": "/v1/chat/completions"}
-    return json.dumps({**request, "body": body})
+from .test_batches import finish, line
 
 
 def submit(sandbox, root, name):
     (root / f"{name}.jsonl").write_text("\n".join(map(line, range(3))), "utf-8")
     body = {"model": "sandbox/echo", "input_file": f"/{name}.jsonl", "output_folder_path": "/out"}
     return sandbox.post("/sophia/vllm/v1/batches", body).json()["batch_id"]
-
-
-def finish(sandbox, batch):
-    for _ in range(200):
-        sandbox.control("POST", "/clock", {"advance": 120})
-        status = sandbox.get(f"/v1/batches/{batch}").json()
-        if status != "pending":
-            return status
-        time.sleep(0.02)
-    return status
 
 
 def test_the_next_sandbox_knows_them_and_goes_on(start, tmp_path):
