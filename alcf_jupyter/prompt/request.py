@@ -159,7 +159,7 @@ def _instead(prompt: object) -> str:
 def _add_images(made: Request, images: Any, prompt: str) -> None:
     from alcf_jupyter.prompt.images import pictures, several
 
-    given_images = several(images)
+    given_images = [] if images is None else several(images)
     if not given_images:
         return
     shown = pictures(given_images)

@@ -146,7 +146,7 @@ def turns(name: str) -> list[Turn]:
         There is no such thread; the message names the nearest.
     """
     if name not in _threads:
-        near = nearest(name, _threads)
+        near = nearest(str(name), _threads)
         raise UsageError(
             f"There is no thread {brief(name, 60)!r}.",
             do=f"Did you mean:  {near[0]}" if near else "See them:  %alcf threads",

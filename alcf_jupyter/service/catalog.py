@@ -121,6 +121,7 @@ class Catalog:
         UnknownClusterError
             There is none; the message names the nearest.
         """
+        name = str(name)
         for cluster in self.clusters:
             if cluster.name.casefold() == name.casefold():
                 return cluster

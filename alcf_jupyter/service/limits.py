@@ -36,13 +36,13 @@ JOBS_CACHE_SECONDS = 60.0
 """The gateway answers ``/jobs`` from a cache this old; asking more often tells nothing new."""
 
 BYTES_PER_TOKEN = 4
-"""About, of an English text."""
+"""About, of an English text: a rule of thumb, no figure of the service."""
 
 BLOCKING_SECONDS = 300.0
 """How long the gateway waits for a model before it answers 408."""
 
 COLD_START_MINUTES = (10, 15)
-"""What loading a model on Sophia takes."""
+"""What loading a model on Sophia takes, as the guide says."""
 
 WARM_UP_WINDOW_SECONDS = 600.0
 """For so long after a first request the gateway refuses others to a model that is loading."""

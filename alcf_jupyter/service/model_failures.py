@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 AGAIN = "Run the cell again; if it goes on, look at:  %alcf status"
 """What to do about a failure that another try may get past."""
 
+# vLLM's words for a model asked by a route that it does not have, and for one shown an image
 _UNABLE = re.compile(r"does not support (\w[\w ]{0,60}) API")
+_BLIND = "is not a multimodal model"
 
 
 def model_server_failure(status: int, reason: str) -> AlcfError:
@@ -36,6 +38,14 @@ def model_server_failure(status: int, reason: str) -> AlcfError:
             do=f"Take one that can:  %alcf models --can {skill}",
             status=status,
             code="unsupported_endpoint",
+        )
+    if _BLIND in reason:
+        return RefusedError(
+            "This model takes no images.",
+            why=reason,
+            do="Take one that does:  %alcf models --can see",
+            status=status,
+            code="model_server",
         )
     hint = "Change what it names; the same request fails again."
     if "context" in reason.casefold():

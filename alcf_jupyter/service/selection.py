@@ -67,8 +67,8 @@ def select(
 
 def _check(word: str | None, known: Iterable[str], name: str) -> None:
     words = list(known)
-    if word is not None and word.casefold() not in [one.casefold() for one in words]:
-        near = nearest(word, words)
+    if word is not None and str(word).casefold() not in [one.casefold() for one in words]:
+        near = nearest(str(word), words)
         raise UsageError(
             f"There is no {name} {word!r}; there are {', '.join(words)}.",
             do=f"Did you mean:  {near[0]}" if near else f"Leave {name} out.",

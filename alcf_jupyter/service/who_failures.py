@@ -45,7 +45,7 @@ def identity(_status: int, message: str, _code: str) -> AlcfError:
     if "polic" in low or "high-assurance" in low:
         return LoginRequiredError(
             "The service wants a new sign-in: the last one is too old for its policy.",
-            why=message,
+            why=message.partition(" Please logout")[0],  # what follows is for another program
             do=_LOGIN,
         )
     if "expired" in low:

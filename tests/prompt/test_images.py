@@ -37,6 +37,8 @@ def test_the_sandbox_sees_every_kind_of_image(tmp_path):
         assert f"PNG of {size} pixels" in reply.text
     single = alcf.chat("look", model="sandbox/vision", images=path)
     assert "1 image." in single.text
+    for none in (None, [], ()):
+        assert "no image" in alcf.chat("look", model="sandbox/vision", images=none).text
 
 
 def test_a_file_that_fits_goes_as_it_is(tmp_path):

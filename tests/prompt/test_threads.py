@@ -125,5 +125,7 @@ def test_an_unknown_thread_names_the_nearest():
         alcf.chat("hi", model="m", thread="study")
     with pytest.raises(UsageError, match="Did you mean:  study"):
         alcf.threads("studdy")
+    with pytest.raises(UsageError, match="no thread '5'"):
+        alcf.threads(5)
     with pytest.raises(UsageError, match="needs a name"):
         alcf.chat("hi", model="m", new_thread=True)

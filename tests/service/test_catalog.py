@@ -326,6 +326,8 @@ def test_find_takes_the_most_ready_and_the_service_s_own_spelling():
     assert known.find("two").cluster == "sophia", "an exact name goes before another case"
     with pytest.raises(UnknownClusterError, match="cluster='sophia'"):
         known.find("two", "sofia")
+    with pytest.raises(UnknownClusterError, match="no cluster '5'"):
+        known.find("two", 5)
     with pytest.raises(UnknownModelError, match="Did you mean:  model='m/One'"):
         known.find("m/Onne")
     with pytest.raises(UnknownModelError, match="under another name"):

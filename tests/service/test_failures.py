@@ -302,3 +302,9 @@ def test_a_model_that_cannot_do_what_was_asked_leads_to_those_that_can():
         assert isinstance(error, RefusedError)
         assert (error.why, error.code) == (reason, "unsupported_endpoint")
         assert error.do.endswith(f"%alcf models --can {skill}")
+
+
+def test_a_model_that_takes_no_images_leads_to_those_that_do():
+    error = failure(500, wrapped(400, '{"error": {"message": "a/b is not a multimodal model"}}'))
+    assert type(error) is RefusedError
+    assert error.do.endswith("%alcf models --can see")

@@ -47,6 +47,7 @@ def test_by_a_part_of_the_name():
     ("options", "kind", "words"),
     [
         ({"state": "lve"}, UsageError, "Live"),
+        ({"state": 5}, UsageError, "Live"),
         ({"can": "embedd"}, UsageError, "embed"),
         ({"cluster": "sofia"}, UnknownClusterError, "sophia"),
     ],
