@@ -308,3 +308,16 @@ def test_a_model_that_takes_no_images_leads_to_those_that_do():
     error = failure(500, wrapped(400, '{"error": {"message": "a/b is not a multimodal model"}}'))
     assert type(error) is RefusedError
     assert error.do.endswith("%alcf models --can see")
+
+
+def test_a_policy_is_told_without_the_commands_of_another_program():
+    message = (
+        "Error: Permission denied from internal policies. This is likely due to a high-assurance "
+        "timeout. Please logout by visiting https://app.globus.org/logout, and re-authenticate "
+        "with the following command: 'python3 inference_auth_token.py authenticate --force'."
+    )
+    body = json.dumps({"error": {"code": "unauthorized", "message": message, "info": {}}})
+    found = failure(401, body.encode(), "application/json")
+    assert found.why.endswith("likely due to a high-assurance timeout.")
+    assert "inference_auth_token" not in str(found)
+    assert "%alcf login --force" in found.do
