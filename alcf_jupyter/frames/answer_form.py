@@ -16,26 +16,25 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.prompt.schema import Schema
 
-WHOLE = "data"
+_WHOLE = "data"
 """The column of an answer that has no fields, such as a list."""
 
 _DTYPES = {"string": "str", "integer": "Int64", "number": "Float64", "boolean": "boolean"}
 
 
-def dtypes(schema: Schema) -> dict[str, str]:
+def _dtypes(schema: Schema) -> dict[str, str]:
     """Return the columns of an answer, with the dtype of each."""
     kinds = {
         name: one.get("type") if isinstance(one, dict) else ""
         for name, one in _properties(schema).items()
     }
-    return {name: _DTYPES.get(str(kind), "object") for name, kind in kinds.items()} or {
-        WHOLE: "object"
-    }
+    kinds = kinds or {_WHOLE: "object"}
+    return {name: _DTYPES.get(str(kind), "object") for name, kind in kinds.items()}
 
 
 def check_names(schema: Schema, prefix: str, taken: Collection[str]) -> None:
     """Raise where a field would be called as a column that every result has."""
-    clash = next((name for name in dtypes(schema) if prefix + name in taken), None)
+    clash = next((name for name in _dtypes(schema) if prefix + name in taken), None)
     if clash is not None:
         raise UsageError(
             f"A field of the schema is called {clash!r}, as a column of every result.",
@@ -61,14 +60,14 @@ def fields(schema: Schema, text: str) -> dict[str, Any]:
             raise ValueError("It is not an object.")  # noqa: TRY301 - told as the rest is
     except ValueError as error:
         raise invalid(error, text, text, do="Look at the row's reply.") from None
-    return value if _properties(schema) else {WHOLE: value}
+    return value if _properties(schema) else {_WHOLE: value}
 
 
 def columns(schema: Schema, found: Sequence[dict[str, Any] | None]) -> dict[str, pd.Series[Any]]:
     """Return the fields of many answers as columns; None for a row without."""
     return {
         name: tables.series([one.get(name) if one else None for one in found], dtype)
-        for name, dtype in dtypes(schema).items()
+        for name, dtype in _dtypes(schema).items()
     }
 
 

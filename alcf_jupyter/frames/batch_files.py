@@ -21,7 +21,7 @@ RESULTS = ".results.jsonl"
 PROGRESS = ".progress.json"
 
 
-def own_folder(manifest: Manifest, part: Part) -> str:
+def _own_folder(manifest: Manifest, part: Part) -> str:
     """Return the folder on the cluster that a part's batch writes into, ``""`` if not known."""
     if not (manifest.output_folder and part.batch_id and manifest.model):
         return ""
@@ -30,7 +30,7 @@ def own_folder(manifest: Manifest, part: Part) -> str:
 
 def written(manifest: Manifest, part: Part, profile: Profile, suffix: str) -> list[Path]:
     """Return the files of a part's batch that are on this machine, the oldest first."""
-    remote = own_folder(manifest, part)
+    remote = _own_folder(manifest, part)
     local = batch_places.local_of(remote, profile) if remote else None
     if local is None:
         return []

@@ -191,10 +191,6 @@ class Journal:
         """
         self._lock.check()
 
-    def vectors(self) -> NDArray[np.float32]:
-        """Return the matrix of all vectors recorded so far, mapped, by the rows' `place`."""
-        return read(self.folder).vectors
-
     def save(self, folder: str | Path) -> Path:
         """Write a whole record elsewhere: what is recorded here, and what could not be.
 

@@ -242,7 +242,7 @@ class TextColumn:
         if missing.any() or not np.array_equal(places, np.arange(len(vectors))):
             vectors = vectors[np.where(missing, 0, places)]
         if self._embedding.normalize:
-            vectors = normalized(vectors)
+            vectors = _normalized(vectors)
         return vector_column(vectors, missing)
 
     def _origin(self, outcome: Outcome) -> dict[str, Any]:
@@ -265,7 +265,7 @@ class TextColumn:
         )
 
 
-def normalized(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def _normalized(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return vectors scaled to length 1; one of zeros stays as it is."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     lengths[lengths == 0] = 1

@@ -62,7 +62,7 @@ def test_the_record_holds_no_path_and_can_be_moved(tmp_path):
         assert list(journal.content.rows) == ["k0", "k1", "k2"]
         assert (journal.content.vectors == matrix(3)).all()
         journal.append(ROWS[3:4], matrix(1, first=900))
-        assert (journal.vectors()[3] == matrix(1, first=900)).all()
+        assert (read(journal.folder).vectors[3] == matrix(1, first=900)).all()
 
 
 def test_vectors_are_mapped_and_are_a_bare_matrix(tmp_path):
@@ -70,7 +70,7 @@ def test_vectors_are_mapped_and_are_a_bare_matrix(tmp_path):
         journal.append(ROWS[:50], matrix(50))
         journal.append(ROWS[50:60])
         journal.append(ROWS[60:], matrix(40, first=7))
-        found = journal.vectors()
+        found = read(journal.folder).vectors
     assert isinstance(found.base, np.memmap) or isinstance(found, np.memmap)
     bare = np.fromfile(tmp_path / VECTORS, "<f4").reshape(-1, 16)
     assert (bare == np.concatenate([matrix(50), matrix(40, first=7)])).all()
