@@ -88,7 +88,7 @@ def map(  # noqa: A001, PLR0913 - the public name; all that can be said, each by
     fresh
         Begin anew; what was recorded is set aside.
     out
-        A Parquet file to write the result to as well.
+        A Parquet file to write the result to as well, once it is whole.
     prefix
         Put before the names of the answer's columns.
     timeout

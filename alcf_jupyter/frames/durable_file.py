@@ -33,7 +33,7 @@ class DurableFile:
         self._handle = os.open(path, _FLAGS, 0o600)
         self.size = os.fstat(self._handle).st_size
         if is_new:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
     def append(self, data: bytes | memoryview) -> None:
         """Append in one write and one sync, or leave the file as it was.
@@ -74,7 +74,7 @@ class DurableFile:
         self._handle = -1
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a new file's name durable, where the system can."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)

@@ -76,7 +76,7 @@ def embed(  # type: ignore[misc]  # noqa: PLR0913 - all that can be said, each b
     fresh
         Begin anew; what was recorded is set aside.
     out
-        A Parquet file to write the result to as well, as `save_embeddings` does.
+        A Parquet file to write the result to as well, as `save_embeddings` does, once it is whole.
     timeout
         For the whole run, the queue included. Texts that have not come by then are pending.
     wait

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final, overload
+from typing import TYPE_CHECKING, Any, Final, get_args, overload
 
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames import recorded
+from alcf_jupyter.frames.journal_lines import Status
 from alcf_jupyter.frames.run_counts import counts
 from alcf_jupyter.plain import brief, escape
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.frames.recorded import RecordedRun
 
-_STATUSES: Final = ("ok", "truncated", "failed")
+_STATUSES: Final = get_args(Status)
 _HEAD: Final = (
     "name",
     "kind",

@@ -7,6 +7,8 @@ import os
 import secrets
 from typing import TYPE_CHECKING
 
+from alcf_jupyter.frames.durable_file import sync_folder
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -40,9 +42,4 @@ def replacing(target: Path, mode: int = 0o600) -> Iterator[Path]:
         raise
     finally:
         os.close(handle)
-    with contextlib.suppress(OSError):  # the name, too, where the system can
-        folder = os.open(target.parent, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    sync_folder(target.parent)
