@@ -235,7 +235,7 @@ class Client:
             A None for each of `calls`, whose place an answer takes as it comes: an interrupt
             leaves there what had come.
         """
-        found = [None] * len(calls) if came is None else came
+        found: list[Answer | AlcfError | None] = [None] * len(calls) if came is None else came
         return replay.many(
             self.service,
             calls,
