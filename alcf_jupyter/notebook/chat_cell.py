@@ -69,21 +69,15 @@ class ChatCell:
             "model": chosen.model[0] if chosen.model else None,
             "cluster": chosen.cluster,
             "system": self._system(),
-            "images": [named.image(word, space) for word in chosen.image or ()],
+            "images": [named.value(word, space) for word in chosen.image or ()],
             "thread": chosen.thread,
             "new_thread": chosen.new_thread,
-            "schema": None if chosen.schema is None else named.schema(chosen.schema, space),
+            "schema": None if chosen.schema is None else named.value(chosen.schema, space),
             "tools": [named.tool(word, space) for word in chosen.tool or ()],
             "timeout": chosen.timeout or timeout,
             "wait": not chosen.no_wait,
         }
-        parameters = options.chat_parameters(chosen)
-        twice = sorted(given.keys() & parameters.keys())
-        if twice:
-            raise UsageError(
-                f"-P {twice[0]} is an option of its own.", do="See:  %alcf help alcf_chat"
-            )
-        return {**given, **parameters}
+        return options.with_parameters(given, chosen, "alcf_chat")
 
     def ask(self, prompt: str, settings: dict[str, Any], display: Display) -> Reply:
         """Ask, show what happens, and return the reply; what came is kept where it fails."""

@@ -62,6 +62,9 @@ def help_(line: str) -> str:
         return PARSERS[topic]().format_help().strip()
     if topic == "contacts":
         return _contacts()
+    if topic in COMMANDS:
+        words, _, usage = (COMMANDS[topic].__doc__ or "").partition(": ")
+        return f"usage: {usage.strip('`.')}\n\n{words}."
     if topic:
         near = nearest(topic, TOPICS)
         raise UsageError(
@@ -113,7 +116,7 @@ PARSERS = {
     "cite": options.cite_parser,
     "doctor": options.doctor_parser,
 }
-TOPICS = (*PARSERS, "contacts")
+TOPICS = (*dict.fromkeys((*PARSERS, *COMMANDS)), "contacts")
 """What ``%alcf help`` knows about."""
 
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _MAGIC = re.compile(r"\s*(?:[\w\s,.\[\]'\"]+=\s*)?(%%?)(alcf(?:_chat|_embed)?)\s+(.*)", re.DOTALL)
 _WORD = re.compile(r"""\s*((?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"'])+)""")
-_SKILLS = ("chat", "embed", "batch", "see", "tools", "reason")
 _DURATIONS = ("1m", "5m", "30m", "2h")
 
 
@@ -145,12 +144,26 @@ def _values(parser: Parser, typed: _Typed, command: str) -> Iterable[SimpleCompl
         return _or_itself(_models(typed, embedding=command == "alcf_embed"), typed)
     if action.dest == "cluster":
         return _or_itself(_clusters(typed), typed)
-    told: dict[str, Iterable[str]] = {"can": _SKILLS, "timeout": _DURATIONS}
-    if action.dest == "state":
+    return _starting(_plain(_words(action.dest), "value"), typed.fragment)
+
+
+def _words(option: str) -> Iterable[str]:
+    """Return what an option takes, where that is one of a few words."""
+    if option == "timeout":
+        return _DURATIONS
+    if option == "state":
         from alcf_jupyter.service.catalog import State
 
-        told["state"] = [str(state) for state in State]
-    return _starting(_plain(told.get(action.dest, ()), "value"), typed.fragment)
+        return [str(state) for state in State]
+    if option == "can":
+        from alcf_jupyter.service.selection import SKILLS
+
+        return SKILLS
+    if option == "status":
+        from alcf_jupyter.service.batches import STATUSES
+
+        return STATUSES
+    return ()
 
 
 def _positional(command: str, typed: _Typed) -> Iterable[SimpleCompletion]:

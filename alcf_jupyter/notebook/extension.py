@@ -43,10 +43,8 @@ def load(shell: InteractiveShell) -> None:
     }
     magics = AlcfMagics(shell)
     shell.register_magics(magics)
-    shell.events.register("post_run_cell", magics.forget_shown)
-    shell.events.register("post_run_cell", offer_sign_in)
-    shell.events.register("post_run_cell", extend_pandas)
-    shell.events.register("post_run_cell", note_use)
+    for hook in (magics.forget_shown, *_AFTER_A_CELL):
+        shell.events.register("post_run_cell", hook)
     for name in _ANSWERS:
         _formatter(shell).for_type_by_name(*name, magics.show_reply)
     _formatter(shell).for_type_by_name(*_RUN, partial(show_run, shell))
@@ -66,10 +64,8 @@ def unload(shell: InteractiveShell) -> None:
             shell.magics_manager.magics[kind].pop(magic, None)
         shell.magics_manager.magics[kind].update(before[kind])
     shell.magics_manager.registry.pop(type(magics).__name__, None)
-    shell.events.unregister("post_run_cell", magics.forget_shown)
-    shell.events.unregister("post_run_cell", offer_sign_in)
-    shell.events.unregister("post_run_cell", extend_pandas)
-    shell.events.unregister("post_run_cell", note_use)
+    for hook in (magics.forget_shown, *_AFTER_A_CELL):
+        shell.events.unregister("post_run_cell", hook)
     target.unregister(shell)
     if matcher in shell.Completer.custom_matchers:
         shell.Completer.custom_matchers.remove(matcher)
@@ -118,11 +114,13 @@ def show_run(shell: InteractiveShell, run: Run) -> None:
 
 def offer_sign_in(result: ExecutionResult) -> None:
     """Show the sign-in panel below a cell that failed for want of a sign-in."""
-    error = result.error_in_exec
-    if isinstance(error, SignInError) and error.remedy:
+    if isinstance(result.error_in_exec, SignInError):
         from alcf_jupyter.notebook.sign_in import offer
 
-        offer(error)
+        offer(result.error_in_exec)
+
+
+_AFTER_A_CELL = (offer_sign_in, extend_pandas, note_use)
 
 
 def _formatter(shell: InteractiveShell) -> Any:

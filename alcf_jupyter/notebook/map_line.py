@@ -58,18 +58,14 @@ def _map(data: Any, template: str, chosen: Namespace, space: Mapping[str, Any]) 
         "model": chosen.model,
         "cluster": chosen.cluster,
         "system": named.system(chosen),
-        "schema": None if chosen.schema is None else named.schema(chosen.schema, space),
+        "schema": None if chosen.schema is None else named.value(chosen.schema, space),
         "images": chosen.image,
         "wait": not chosen.no_wait,
         "fresh": chosen.fresh,
         "background": chosen.bg,
         **{name: value for name, value in given.items() if value is not None},
     }
-    parameters = options.chat_parameters(chosen)
-    twice = sorted(settings.keys() & parameters.keys())
-    if twice:
-        raise UsageError(f"-P {twice[0]} is an option of its own.", do="See:  %alcf help map")
-    return over_rows(data, template, **settings, **parameters)
+    return over_rows(data, template, **options.with_parameters(settings, chosen, "map"))
 
 
 def _rehearse(data: Any, template: str, chosen: Namespace) -> Any:

@@ -29,8 +29,13 @@ def use(kind: Literal["chat", "embed"], name: str | None, client: Client) -> str
     Raises
     ------
     UsageError
-        The service shows no such model.
+        The service shows no such model, or the notebook has turned to another.
     """
+    if client is not session.current().client:
+        raise UsageError(
+            "The notebook is connected to another service now.",
+            do="See its models:  %alcf models",
+        )
     cells = "Chat cells" if kind == "chat" else "Embed cells"
     if name is None:
         setattr(session.current(), kind, None)

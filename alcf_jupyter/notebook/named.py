@@ -15,13 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def image(word: str, namespace: Mapping[str, Any]) -> Any:
-    """Return what ``-i`` names: a variable, or the path of a file."""
-    return _variable(word, namespace, word)
-
-
-def schema(word: str, namespace: Mapping[str, Any]) -> Any:
-    """Return what ``--schema`` names: a variable, a file, or the short form itself."""
+def value(word: str, namespace: Mapping[str, Any]) -> Any:
+    """Return what ``-i`` or ``--schema`` names: a variable's value, else the word as it is."""
     return _variable(word, namespace, word)
 
 

@@ -233,6 +233,30 @@ def cite_parser() -> Parser:
     )
 
 
+def with_parameters(settings: dict[str, Any], options: Namespace, topic: str) -> dict[str, Any]:
+    """Return settings with the request parameters that were given.
+
+    Parameters
+    ----------
+    settings
+        What has an option of its own, by the names of the arguments in Python.
+    options
+        Those of a line.
+    topic
+        The help that lists them.
+
+    Raises
+    ------
+    UsageError
+        As `chat_parameters`; or ``-P`` names what has an option of its own.
+    """
+    parameters = chat_parameters(options)
+    twice = sorted(settings.keys() & parameters.keys())
+    if twice:
+        raise UsageError(f"-P {twice[0]} is an option of its own.", do=f"See:  %alcf help {topic}")
+    return {**settings, **parameters}
+
+
 def chat_parameters(options: Namespace) -> dict[str, Any]:
     """Return the request parameters that were given, and no others.
 

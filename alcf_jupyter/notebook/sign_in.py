@@ -78,11 +78,9 @@ def login(force: bool = False, *, text: bool = False) -> Account | None:  # noqa
     return _ask(flow, client)
 
 
-def offer(error: object) -> None:
+def offer(error: SignInError) -> None:
     """Show the panel below a cell that failed for want of a sign-in, where somebody can click."""
-    if not isinstance(error, SignInError) or not error.remedy or _where() is not Surface.NOTEBOOK:
-        return
-    if find_spec("ipywidgets") is None:
+    if not error.remedy or _where() is not Surface.NOTEBOOK or not find_spec("ipywidgets"):
         return
     from alcf_jupyter.notebook.widgets.sign_in import show
 

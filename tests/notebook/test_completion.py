@@ -130,6 +130,7 @@ def test_options_and_their_values(kernel):
         ("%alcf connect --pr|", {"--proxy"}),
         ("%alcf models --state |", {"Live", "Offline"}),
         ("%alcf models --can |", {"chat", "embed"}),
+        ("%alcf batches --status c|", {"completed"}),
         ("%alcf help c|", {"connect", "contacts"}),
     ],
 )
@@ -149,7 +150,10 @@ def test_commands_and_what_follows_them(kernel, code, some):
     ],
 )
 def test_elsewhere_nothing_of_ours_is_offered(kernel, code):
+    # what Python offers there takes seconds at first, and is not looked for
+    kernel.run("get_ipython().Completer.use_jedi = False")
     assert not [text for text in kernel.offers(code) if text.startswith("sandbox/")]
+    kernel.run("get_ipython().Completer.use_jedi = True")
 
 
 @pytest.mark.parametrize("code", ["%alcf_chat -m nosuch|", "%%alcf_chat -c nosuch|"])
@@ -186,7 +190,10 @@ def test_names_that_a_server_makes_up_are_text_and_nothing_else(kernel, service)
         {"cluster": "metis", "add": {"id": "m\x1b[31m\u202e\nx", "behaviour": "echo"}},
     )
     kernel.run("k = c._directory; k._listed_at = 0.0; x = c.models(fresh=True)")
+    sent = "print(any('\\u202e' in m for m in c._directory._listed['clusters']['metis']"
+    assert kernel.run(f"{sent}['frameworks']['api']['models']))").strip() == "True"
     offers = kernel.offers("%%alcf_chat -c metis -m |")
+    assert "sandbox-echo" in offers
     assert not [text for text in offers if not text.isprintable()]
 
 

@@ -284,6 +284,9 @@ def test_status_and_help_say_what_there_is(notebook):
     for word in ("%%alcf_chat", "%%alcf_embed", "%alcf connect", "%alcf use", "%alcf status"):
         assert word in shown
     assert "--temperature" in notebook.run("%alcf help alcf_chat").only("stream")["text"]
+    for command in (line.split()[1] for line in shown.splitlines() if line.startswith("%alcf ")):
+        told = notebook.run(f"%alcf help {command}").only("stream")["text"]
+        assert told.startswith(f"usage: %alcf {command}")
 
 
 def test_use_sets_the_defaults_and_an_alias(notebook):
