@@ -5,6 +5,7 @@ import type { INotebookTracker } from '@jupyterlab/notebook';
 import * as cells from './cells';
 import type { Controller } from './controller';
 import { icon } from './icon';
+import * as magics from './magics';
 
 const CATEGORY = 'ALCF';
 const TUTORIALS = 'alcf-tutorials';
@@ -64,7 +65,7 @@ async function openTutorials(app: JupyterFrontEnd, tracker: INotebookTracker): P
       () => false
     );
   if (!(await there())) {
-    await cells.runBelow(panel, cells.tutorials(TUTORIALS));
+    await cells.runBelow(panel, magics.tutorials(TUTORIALS));
   }
   if (await there()) {
     await app.commands.execute('filebrowser:open-path', { path });

@@ -4,6 +4,7 @@ import * as cells from './cells';
 import type { Item } from './item';
 import { type Asked, failed } from './link';
 import type { Links, PlaceChange } from './links';
+import * as magics from './magics';
 import type { Part } from './messages';
 import type { Actions } from './panel/actions';
 import { Panel } from './panel/panel';
@@ -110,7 +111,7 @@ export class Controller {
     refresh: part => this.ask({ type: 'refresh', part }),
     steer: (run, action) => this.ask({ type: 'steer', run, action }),
     insert: model => this.insert(model),
-    signIn: () => this.run(cells.signIn(this.links.current?.standing.is === 'open')),
+    signIn: () => this.run(magics.signIn(this.links.current?.standing.is === 'open')),
     load: () => void this.load(),
     retry: () => void this.links.retry(),
     reload: () => window.location.reload()
@@ -122,7 +123,7 @@ export class Controller {
     if (notebook === null) {
       return;
     }
-    const source = model === undefined ? '%%alcf_chat\n' : cells.chatCell(model.id, model.cluster);
+    const source = model === undefined ? '%%alcf_chat\n' : magics.chatCell(model.id, model.cluster);
     if (source === null) {
       this.panel.tell(
         failed('This model has a name that cannot stand in a cell.', '', 'alcf.models()')

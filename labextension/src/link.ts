@@ -216,7 +216,9 @@ export class Link {
       case 'hello':
         this.answered();
         this.stand({ is: 'open' });
-        this.sendWatch();
+        if (this.parts.length > 0) {
+          this.sendWatch();
+        }
         return;
       case 'reply':
         this.answer(message);

@@ -2,7 +2,7 @@
 import { type INotebookTracker, NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
 import type { Kernel } from '@jupyterlab/services';
 import { type ISignal, Signal } from '@lumino/signaling';
-import { speaksOfUs } from './cells';
+import { speaksOfUs } from './magics';
 import { type Change, Link } from './link';
 import type { Hello, Part, Reply } from './messages';
 

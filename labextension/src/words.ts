@@ -1,5 +1,6 @@
 /** What is said in words: times, how long a sign-in holds, why there is nothing to see. */
 import type { Standing } from './link';
+import { LOAD } from './magics';
 import { PROTOCOL, type Chosen, type Status, VERSION } from './messages';
 
 const MINUTE = 60;
@@ -98,7 +99,7 @@ export function notice(standing: Standing, slow: boolean, tried: boolean): Notic
         : {
             what: 'The kernel of this notebook has not loaded alcf_jupyter.',
             why: 'Run this line in the notebook:',
-            line: '%load_ext alcf_jupyter',
+            line: LOAD,
             button: 'load'
           };
     case 'foreign':
@@ -127,7 +128,7 @@ function outdated(protocol: number, version: string): Notice {
     ? {
         what: 'The extension in JupyterLab is older than alcf_jupyter in the kernel.',
         why: `They do not understand each other (${versions}). Run this line, then reload the page:`,
-        line: '!alcf-jupyter install-labextension --user'
+        line: '%run -m alcf_jupyter.cli install-labextension --user'
       }
     : {
         what: 'alcf_jupyter in the kernel is older than the extension in JupyterLab.',

@@ -9,6 +9,11 @@ from tests.ui.side import Side
 pytestmark = pytest.mark.browser
 
 SET_UP = "%load_ext alcf_jupyter\n%alcf connect sandbox"
+# about four rows a second
+RUN = """import alcf_jupyter as alcf, pandas as pd
+texts = pd.DataFrame({"text": [f"text {n}" for n in range(400)]})
+prompt = "{{text}} " + 8 * "word "
+run = alcf.map(texts, prompt, model="sandbox/slow", concurrency=2, background=True)"""
 
 
 @pytest.fixture
@@ -157,13 +162,13 @@ def test_only_what_is_on_the_screen_is_watched(connected):
     side.listen()
     side.node.get_by_text("Batches").click()
     side.wait("Last checked")
-    side.node.get_by_text("Runs").click()
+    side.node.get_by_text("Batches").click()
     side.close()
     side.page.wait_for_function("window.__went.some(([, { parts }]) => parts?.length === 1)")
     watched = [data["parts"] for data in side.went("send") if data["type"] == "watch"]
     assert watched == [
         ["status", "models", "runs", "batches"],
-        ["status", "models", "batches"],
+        ["status", "models", "runs"],
         ["status"],
     ]
     hide = """away => {
@@ -178,5 +183,47 @@ def test_only_what_is_on_the_screen_is_watched(connected):
     assert len(side.went("recv")) == came
     side.page.evaluate(hide, 0)
     assert side.went("send")[-1] == {"type": "watch", "parts": ["status"]}
-    side.node.get_by_text("Runs").evaluate("node => { node.parentElement.open = true }")
-    side.node.get_by_text("Batches").evaluate("node => { node.parentElement.open = false }")
+
+
+def test_a_run_is_followed_paused_resumed_and_stopped(connected, pictures):
+    side = connected(RUN, "run.stop()")
+    side.notebook.run(1)
+    job = side.node.locator(".alcf-job").first
+    job.get_by_text("running", exact=True).wait_for()
+    done = "() => document.querySelector('.alcf-job progress').value"
+    side.page.wait_for_function(f"({done})() > 2")
+    assert job.get_by_role("progressbar").get_attribute("max") == "400"
+    side.notebook.screenshots(pictures, "panel-run")
+    job.get_by_role("button", name="Pause").click()
+    job.get_by_text("paused", exact=True).wait_for()
+    assert job.get_by_role("button", name="Pause").is_hidden()
+    side.page.wait_for_timeout(1500)  # what was under way comes in
+    before = side.page.evaluate(done)
+    side.page.wait_for_timeout(1000)
+    assert side.page.evaluate(done) == before
+    job.get_by_role("button", name="Resume").click()
+    side.page.wait_for_function(f"before => ({done})() > before", arg=before)
+    job.get_by_role("button", name="Stop").click()
+    job.get_by_text("stopped", exact=True).wait_for()
+    assert job.get_by_role("button").count() == 0
+
+
+def test_the_commands_put_their_cells_below_the_active_one(connected):
+    side = connected("1 + 1")
+    side.execute("sign-in")
+    side.notebook.output(1).get_by_text("Sign in to the ALCF Inference Endpoints").wait_for()
+    assert side.sources() == [SET_UP, "%alcf login", "1 + 1"]
+    side.execute("insert-chat")
+    side.notebook.cell(2).locator(".alcf-magic").wait_for()
+    assert side.sources()[2] == "%%alcf_chat\n"
+    side.execute("tutorials")
+    folder = side.notebook._server.folder / "alcf-tutorials"
+    side.page.locator(".jp-DirListing-itemText", has_text="01_first_prompt.ipynb").wait_for()
+    assert (folder / "01_first_prompt.ipynb").is_file()
+    assert side.sources()[3] == "%run -m alcf_jupyter.cli tutorials alcf-tutorials"
+    # a second time they are there, and only shown
+    cells = side.sources()
+    side.open()
+    side.execute("tutorials")
+    side.page.locator(".jp-DirListing-itemText", has_text="01_first_prompt.ipynb").wait_for()
+    assert side.sources() == cells

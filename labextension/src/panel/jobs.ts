@@ -39,11 +39,10 @@ abstract class Jobs {
     return this.node.open;
   }
 
-  protected draw(jobs: readonly Job[] | undefined, empty: string): void {
-    this.node.hidden = jobs === undefined;
-    setText(this.head, jobs?.length ? `${this.name} ${jobs.length}` : this.name);
-    this.rows.show(jobs ?? []);
-    this.empty.hidden = !!jobs?.length;
+  protected draw(jobs: readonly Job[], empty: string): void {
+    setText(this.head, jobs.length > 0 ? `${this.name} (${jobs.length})` : this.name);
+    this.rows.show(jobs);
+    this.empty.hidden = jobs.length > 0 || empty === '';
     setText(this.empty, empty);
   }
 
@@ -116,7 +115,9 @@ export class RunsView extends Jobs {
   }
 
   show(runs: Runs | undefined): void {
-    this.draw(runs?.runs ?? [], 'No column is being worked on.');
+    this.draw(runs?.runs ?? [], '');
+    // without runs it only takes room
+    this.node.hidden = !runs?.runs.length;
   }
 
   protected override steers(job: Job): readonly Steer['action'][] {

@@ -23,7 +23,7 @@ export class Panel extends Widget {
     this.models = new ModelsView(all);
     this.runs = new RunsView(all);
     this.batches = new BatchesView(all);
-    this.body.append(this.head.node, this.models.node, this.runs.node, this.batches.node);
+    this.body.append(this.head.node, this.runs.node, this.batches.node, this.models.node);
     this.node.append(this.notice.node, this.body, this.told.node);
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', 'ALCF Inference Endpoints');

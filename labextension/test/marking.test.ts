@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest';
+import { marksOf } from '../src/marking';
+
+/** The expressions that are marked. */
+function marked(text: string): string[] | undefined {
+  return marksOf(text)?.expressions.map(([from, to]) => text.slice(from, to));
+}
+
+it.each(['', '1 + 1', '# %%alcf_chat', '%%alcf_chats\nx', '%%alcf_embed\n{{x}}', ' %%alcf_chat'])(
+  'leaves other cells alone: %j',
+  text => {
+    expect(marksOf(text)).toBeNull();
+  }
+);
+
+it('marks the line of the magic, and the expressions after it', () => {
+  const text = '%%alcf_chat -s "{{no}}"\nSum of {{x}} and {{ d["a"] + {1: 2}[1] }}.';
+  expect(marksOf(text)?.line).toBe(text.indexOf('\n'));
+  expect(marked(text)).toEqual(['{{x}}', '{{ d["a"] + {1: 2}[1] }}']);
+});
+
+it('marks no literal, nothing that is open, and nothing where variables are left alone', () => {
+  expect(marked('%%alcf_chat\n\\{{x}} {{y} {z} {{}}')).toEqual([]);
+  expect(marked('%%alcf_chat --no-vars\n{{x}}')).toEqual([]);
+  expect(marked('%%alcf_chat')).toEqual([]);
+});
+
+it('reads a long text in time that grows with its length', () => {
+  const start = performance.now();
+  expect(marked(`%%alcf_chat\n${'{{'.repeat(50_000)}`)).toEqual([]);
+  expect(marked(`%%alcf_chat\n${'{{a '.repeat(20_000)}`)).toEqual([]);
+  expect(performance.now() - start).toBeLessThan(500);
+});

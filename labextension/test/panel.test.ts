@@ -1,0 +1,140 @@
+// @vitest-environment jsdom
+import { beforeEach, expect, it, type Mock, vi } from 'vitest';
+import { Keyed, el } from '../src/dom';
+import type { Model, Models, Status } from '../src/messages';
+import type { Actions } from '../src/panel/actions';
+import { counts, fitting } from '../src/panel/filters';
+import { RunsView } from '../src/panel/jobs';
+import { ModelsView } from '../src/panel/models';
+import { Told } from '../src/panel/told';
+
+const HOSTILE = '<img src=x onerror="window.pwned = 1"><b>bold</b>';
+
+function model(id: string, more: Partial<Model> = {}): Model {
+  return {
+    id,
+    cluster: 'sophia',
+    state: 'Live',
+    note: '',
+    starts: false,
+    can_chat: true,
+    can_embed: null,
+    facts: [['State', 'Live']],
+    ...more
+  };
+}
+
+function models(...all: Model[]): Models {
+  return { type: 'models', checked: 0, followed: true, note: '', warnings: [], models: all };
+}
+
+const STATUS: Status = {
+  type: 'status',
+  service: '',
+  account: { state: 'none', words: '', until: null },
+  chat: { model: 'b', cluster: 'sophia', state: 'Live' },
+  embed: null
+};
+
+let actions: { [name in keyof Actions]: Mock };
+let view: ModelsView;
+
+beforeEach(() => {
+  const names = ['use', 'warm', 'insert', 'refresh', 'steer', 'signIn', 'load', 'retry', 'reload'];
+  actions = Object.fromEntries([...names, 'arranged'].map(name => [name, vi.fn()])) as never;
+  view = new ModelsView(actions);
+  document.body.replaceChildren(view.node);
+});
+
+const rows = (): HTMLElement[] => [...document.querySelectorAll<HTMLElement>('.alcf-model')];
+const press = (name: string): void =>
+  [...document.querySelectorAll('button')].find(one => one.textContent.startsWith(name))?.click();
+
+it('keeps an element for each key, in the order that is asked for', () => {
+  const list = el('ul');
+  const keyed = new Keyed<string, HTMLElement>(
+    list,
+    key => key,
+    () => el('li'),
+    (node, key) => (node.textContent = key)
+  );
+  keyed.show(['a', 'b', 'c']);
+  const [a, b, c] = [...list.children];
+  keyed.show(['c', 'a', 'd', 'a']);
+  expect([...list.children].map(node => node.textContent)).toEqual(['c', 'a', 'd']);
+  expect([...list.children].slice(0, 2)).toEqual([c, a]);
+  expect(b?.isConnected).toBe(false);
+  keyed.show([]);
+  expect(list.children.length).toBe(0);
+});
+
+it('filters by state and by every word of the search', () => {
+  const all = [model('a/x'), model('b/x', { cluster: 'metis', state: 'Offline' }), model('c')];
+  expect(counts(all)).toEqual({ Live: 2, Starting: 0, Queued: 0, Offline: 1, All: 3 });
+  expect(fitting(all, 'Offline', '').map(({ id }) => id)).toEqual(['b/x']);
+  expect(fitting(all, 'All', ' METIS x').map(({ id }) => id)).toEqual(['b/x']);
+});
+
+it('selects the model of chat cells, and keeps what was selected while states change', () => {
+  view.show(models(model('a'), model('b')), STATUS);
+  expect(rows()[1]?.getAttribute('aria-selected')).toBe('true');
+  rows()[0]?.click();
+  view.show(models(model('b', { state: 'Offline' }), model('a', { state: 'Queued' })), STATUS);
+  const chosen = document.querySelector('[aria-selected=true]');
+  expect(chosen?.textContent).toMatch(/^a/);
+  expect(chosen?.querySelector('[data-state=Queued]')?.textContent).toBe('Queued');
+});
+
+it('does what its buttons say with the selected model, and not what it cannot do', () => {
+  const cold = model('cold', { starts: true, can_embed: false });
+  view.show(models(model('b'), cold), undefined);
+  rows()[1]?.click();
+  ['Use for chat', 'Insert', 'Start it', 'Use for embeddings'].forEach(press);
+  expect(actions.use).toHaveBeenCalledExactlyOnceWith('chat', cold);
+  expect(actions.insert).toHaveBeenCalledExactlyOnceWith(cold);
+  expect(actions.warm).toHaveBeenCalledExactlyOnceWith(cold);
+});
+
+it('walks with the keyboard', () => {
+  view.show(models(model('a'), model('b'), model('c')), undefined);
+  const list = document.querySelector('[role=listbox]');
+  Element.prototype.scrollIntoView = () => undefined;
+  const walked = ['ArrowDown', 'ArrowDown', 'ArrowUp', 'End', 'ArrowDown', 'Home'].map(key => {
+    list?.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+    return rows().findIndex(row => row.getAttribute('aria-selected') === 'true');
+  });
+  expect(walked).toEqual([0, 1, 0, 2, 2, 0]);
+  expect(list?.getAttribute('aria-activedescendant')).toBe(rows()[0]?.id);
+});
+
+it('shows what servers wrote as text', () => {
+  const hostile = model(HOSTILE, { cluster: HOSTILE, note: HOSTILE, facts: [[HOSTILE, HOSTILE]] });
+  view.show({ ...models(hostile), note: HOSTILE, warnings: [HOSTILE] }, undefined);
+  rows()[0]?.click();
+  const told = new Told();
+  told.show({
+    type: 'reply',
+    to: 1,
+    said: '',
+    error: { what: HOSTILE, why: HOSTILE, do: HOSTILE }
+  });
+  document.body.append(told.node);
+  expect(document.querySelectorAll('img, b').length).toBe(0);
+  expect(document.body.textContent.split(HOSTILE).length - 1).toBeGreaterThan(9);
+});
+
+it('gives a run the buttons of its state', () => {
+  const runs = new RunsView(actions);
+  document.body.replaceChildren(runs.node);
+  const shown = (): string[] =>
+    [...document.querySelectorAll('button')].filter(one => !one.hidden).map(one => one.textContent);
+  const run = { key: 'k', title: 'T', words: '', rows: 10, done: 3, failed: 0 };
+  const states = ['running', 'paused', 'finished'] as const;
+  const found = states.map(state => {
+    runs.show({ type: 'runs', runs: [{ ...run, state }] });
+    return shown();
+  });
+  expect(found).toEqual([['Pause', 'Stop'], ['Resume', 'Stop'], []]);
+  const bar = document.querySelector('progress');
+  expect([bar?.value, bar?.max]).toEqual([3, 10]);
+});
