@@ -393,6 +393,8 @@ class Caller:
                         break
             finally:  # what came before a failure is shown, too
                 call.total_seconds = time.monotonic() - began
+                if not reading.empty:  # the first piece may have come together with the failure
+                    call.first_seconds = call.first_seconds or call.total_seconds
                 incoming.gather(0)
                 gathering.now()
         return reading.end()
