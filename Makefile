@@ -92,15 +92,14 @@ clean: ## remove the environment and everything built
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each environment is installed again only when its lock or the package's own settings change.
-$(INSTALLED): $(VENV)/.packages $(EXTENSION)
-	@$(BIN)/alcf-jupyter install-labextension >/dev/null
+$(INSTALLED): $(VENV)/.packages pyproject.toml $(EXTENSION)
+	@$(call install_package,$(VENV))
 	@touch $@
 
-$(VENV)/.packages: $(LOCK) pyproject.toml | $(UV) $(EXTENSION)
+$(VENV)/.packages: $(LOCK) | $(UV)
 	@$(enough)
 	@echo "Installing into $(VENV): a minute, once."
 	@$(call install,$(VENV),$(LOCK))
-	@$(call install_package,$(VENV))
 	@touch $@
 
 build/py%/.installed: $(LOCK) pyproject.toml | $(UV) $(EXTENSION)
