@@ -211,7 +211,7 @@ def test_a_run_is_followed_paused_resumed_and_stopped(connected, pictures):
 def test_the_commands_put_their_cells_below_the_active_one(connected):
     side = connected("1 + 1")
     side.execute("sign-in")
-    side.notebook.output(1).get_by_text("Sign in to the ALCF Inference Endpoints").wait_for()
+    side.notebook.output(1).get_by_text("Open the Globus sign-in page").wait_for()
     assert side.sources() == [SET_UP, "%alcf login", "1 + 1"]
     side.execute("insert-chat")
     side.notebook.cell(2).locator(".alcf-magic").wait_for()
