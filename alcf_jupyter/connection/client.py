@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from alcf_jupyter.connection import loop, replay
 from alcf_jupyter.connection.batches import BatchRoutes
-from alcf_jupyter.connection.call import Caller, Status
+from alcf_jupyter.connection.call import Status
+from alcf_jupyter.connection.caller import Caller
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.directory import Directory
 from alcf_jupyter.connection.many import ManyChats

@@ -65,6 +65,23 @@ class Lock:
         return self._lock
 
 
+class Door:
+    """Lets one task of the loop through at a time; in between goes what else is ready.
+
+    For work that keeps the loop busy: what has come for many tasks at once is otherwise worked off
+    by all of them before anything new is sent.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+
+    async def __aenter__(self) -> None:
+        await self._lock.here().acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        asyncio.get_running_loop().call_soon(self._lock.here().release)
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run `work` on the loop and return its result; an interrupt cancels it."""
 

@@ -13,7 +13,8 @@ from alcf_jupyter.service.failures import failure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from alcf_jupyter.connection.call import Call, Caller, Emit
+    from alcf_jupyter.connection.call import Call, Emit
+    from alcf_jupyter.connection.caller import Caller
     from alcf_jupyter.connection.directory import Directory
     from alcf_jupyter.connection.transport import Transport
     from alcf_jupyter.service.catalog import Model

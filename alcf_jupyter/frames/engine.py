@@ -31,7 +31,7 @@ from alcf_jupyter.frames.verdict import Verdict, says_crowded, verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from alcf_jupyter.connection.call import Caller
+    from alcf_jupyter.connection.caller import Caller
     from alcf_jupyter.connection.pace import Turn
     from alcf_jupyter.frames.job import Work
     from alcf_jupyter.frames.lane import Lane

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from alcf_jupyter.connection import call as calls
+from alcf_jupyter.connection import retries
 from alcf_jupyter.connection.call import Call, read_json, write_json
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.errors import (
@@ -46,7 +46,7 @@ POSTS = "/v1/chat/completions"
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch):
     """How long the pauses are is tested below; here they would only be waited for."""
-    monkeypatch.setattr(calls, "_pause", lambda _state: 0.01)
+    monkeypatch.setattr(retries, "pause", lambda _state: 0.01)
 
 
 def wrapped(status):
@@ -198,7 +198,7 @@ def test_a_failure_in_a_stream_is_raised_with_its_cause(event_, cause):
 
 
 def test_the_deadline_ends_the_tries(monkeypatch):
-    monkeypatch.setattr(calls, "_pause", lambda _state: 0.4)
+    monkeypatch.setattr(retries, "pause", lambda _state: 0.4)
     with serving(answering(whole({"detail": "Too many requests."}, 429))) as server:
         with pytest.raises((RateLimitError, DeadlineError)):
             client_of(server.url).chat(ask(timeout=1.0))
@@ -212,12 +212,12 @@ def state_of(error, attempt):
 
 def test_the_pauses(monkeypatch):
     monkeypatch.undo()
-    second = [calls._pause(state_of(RateLimitError("x"), n)) for n in range(1, 6)]
+    second = [retries.pause(state_of(RateLimitError("x"), n)) for n in range(1, 6)]
     assert all(1.0 <= pause <= 1.3 for pause in second)
-    window = calls._pause(state_of(RateLimitError("x", scope="tokens"), 1))
+    window = retries.pause(state_of(RateLimitError("x", scope="tokens"), 1))
     assert 5 * window > 60, "six tries outlast the window of a minute"
     first, later = (
-        [calls._pause(state_of(UnreachableError("x"), n)) for _ in range(50)] for n in (1, 2)
+        [retries.pause(state_of(UnreachableError("x"), n)) for _ in range(50)] for n in (1, 2)
     )
     assert min(first) >= 0.4
     assert max(first) <= 1.2

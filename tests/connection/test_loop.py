@@ -195,3 +195,44 @@ def test_a_lock_is_the_running_loop_s():
     first = asyncio.run(take())
     second = asyncio.run(asyncio.wait_for(take(), 1))
     assert first is not second
+
+
+def test_between_two_that_go_through_a_door_others_have_their_turn():
+    """What has come for many at once does not hold up what one of them leads to."""
+    seen = []
+
+    async def story():
+        door, came = loop.Door(), asyncio.Event()
+
+        async def works(number):
+            await came.wait()
+            async with door:
+                seen.append(number)
+            asyncio.get_running_loop().call_soon(seen.append, f"after {number}")
+
+        tasks = [asyncio.create_task(works(number)) for number in range(4)]
+        await asyncio.sleep(0)
+        came.set()
+        tasks[2].cancel()  # who does not wait any more keeps nobody out
+        await asyncio.gather(*tasks, return_exceptions=True)
+        async with asyncio.timeout(1):
+            await works(4)
+        await asyncio.sleep(0)
+
+    asyncio.run(story())
+    assert seen == [0, "after 0", 1, "after 1", 3, "after 3", 4, "after 4"]
+
+
+def test_a_door_stays_open_after_an_error_and_on_another_loop():
+    door = loop.Door()
+
+    async def story():
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError):
+                async with door:
+                    raise ZeroDivisionError
+        async with asyncio.timeout(1), door:
+            return True
+
+    assert asyncio.run(story())
+    assert asyncio.run(story())
