@@ -183,17 +183,24 @@ def joined(first: Reply, last: Reply) -> Reply:
         first.timing.first_token,
         _sum(first.timing.total, last.timing.total),
     )
+    kept = ("prompt_sha256", "states", "tool_calls")
     provenance = {
         **last.provenance,
-        "prompt_sha256": first.provenance["prompt_sha256"],
+        **{name: first.provenance[name] for name in kept if name in first.provenance},
         "prompt_tokens": used.prompt_tokens,
         "completion_tokens": used.completion_tokens,
         "waited_seconds": round(timing.waited, 3),
         "total_seconds": None if timing.total is None else round(timing.total, 3),
-        "states": first.provenance["states"],
         "requests": first.provenance.get("requests", 1) + 1,
     }
-    return replace(last, usage=used, timing=timing, states=first.states, provenance=provenance)
+    return replace(
+        last,
+        usage=used,
+        timing=timing,
+        states=first.states,
+        tool_calls=first.tool_calls,
+        provenance=provenance,
+    )
 
 
 def _sum(one: _Number | None, two: _Number | None) -> _Number | None:

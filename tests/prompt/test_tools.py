@@ -117,7 +117,11 @@ def test_an_answer_that_is_repaired_calls_no_tool_again():
     asks = wants("density", '{"material": "Fe"}')
     with model(asks, "three", '{"d": 3}') as served:
         options = {"tools": [density], "tool_choice": "required", "schema": "d int"}
-        assert alcf.chat("go", model="m", **options).data == {"d": 3}
+        reply = alcf.chat("go", model="m", **options)
+    assert reply.data == {"d": 3}
+    assert [run.name for run in reply.tool_calls] == ["density"]
+    assert reply.provenance["tool_calls"] == [reply.tool_calls[0].call]
+    assert reply.provenance["requests"] == 3
     offered = [("tools" in asked, asked.get("tool_choice")) for asked in served.asked]
     assert offered == [(True, "required"), (True, None), (False, None)]
 
