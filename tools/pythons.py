@@ -89,7 +89,7 @@ def _failed(version: str) -> bool:
     folder = f"build/py{version}"
     print(f"Python {version}:", flush=True)
     install = ["make", "--silent", f"{folder}/.installed", f"PYTHON={program}"]
-    test = [f"{folder}/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2"]
+    test = [f"{folder}/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "4"]
     return any(
         subprocess.run(command, cwd=CHECKOUT, check=False).returncode  # noqa: S603
         for command in (install, [*test, *TESTS])
