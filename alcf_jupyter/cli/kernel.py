@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment
 
@@ -63,6 +63,9 @@ def install(name: str, display_name: str | None, proxy: str | None) -> list[str]
         ) from None
     variables = proxy_variables(proxy)
     shown = display_name or f"Python ({name})"
+    # a proxy's password; Jupyter of the same user is all that reads it
+    closed = any("@" in value for value in variables.values())
+    before = os.umask(0o077) if closed else None
     try:
         folder = kernelspec.install(
             user=True,
@@ -75,9 +78,9 @@ def install(name: str, display_name: str | None, proxy: str | None) -> list[str]
             f"The kernel could not be registered: {error}",
             do="Type:  alcf-jupyter install-kernel --name alcf",
         ) from None
-    if any("@" in value for value in variables.values()):
-        # a proxy's password; Jupyter of the same user is all that reads it
-        (Path(folder) / "kernel.json").chmod(0o600)
+    finally:
+        if before is not None:
+            os.umask(before)
     return [
         f"Registered the kernel {shown} in {folder}",
         _about(variables),
