@@ -183,3 +183,15 @@ def test_variables_that_a_page_names_are_read(path):
     text = path.read_text(encoding="utf-8")
     for name in re.findall(r"\b(?:ALCF|GLOBUS)_[A-Z_]+[A-Z]\b", text):
         assert f'"{name}"' in code, name
+
+
+def test_the_answer_in_the_readme_is_one_that_came():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    answer, footer = re.findall(r"^> (\S.*)$", text, re.MULTILINE)
+    tutorial = nbformat.read(TUTORIALS[0], as_version=4)
+    shown = [
+        o.data["text/plain"] for c in tutorial.cells for o in c.get("outputs", ()) if "data" in o
+    ]
+    (whole,) = (one for one in shown if one.startswith(answer))
+    told = re.sub(r"</?sub>", "", footer).partition(" · first token")[0]
+    assert whole.endswith(told)
