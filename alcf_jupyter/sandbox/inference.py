@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .answers import DONE, STREAM, Answer, GatewayError, frame, internal_error
@@ -25,6 +26,23 @@ BLOCK_SECONDS = 300.0
 UPSTREAM_SECONDS = 120.0
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A request that has passed the gateway's checks."""
+
+    service: Service
+    person: Person
+    cluster: Cluster
+    model: Model
+    route: str
+    body: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The name under which the gateway knows the model."""
+        return slug(self.cluster.name, self.model.framework, self.model.id)
+
+
 async def infer(service: Service, request: Request, cluster: str, framework: str) -> Answer:
     """POST /{cluster}/{framework}/v1/{route}."""
     route = request.inference_route()
@@ -34,11 +52,9 @@ async def infer(service: Service, request: Request, cluster: str, framework: str
     person = request.caller()
     where = service.catalog.cluster(cluster)
     model = look_up(service, person, where, framework, route, body["model"])
-    name = slug(where.name, framework, model.id)
-    service.tokens.check(name, person.id)
-    if where.kind == COMPUTE:
-        return await _compute(service, person, where, model, route, body)
-    return await _direct(service, person, where, model, route, body)
+    asked = _Asked(service, person, where, model, route, body)
+    service.tokens.check(asked.name, person.id)
+    return await (_compute if where.kind == COMPUTE else _direct)(asked)
 
 
 _NO_STREAM = {
@@ -76,31 +92,23 @@ def look_up(
 # -- Sophia: Globus Compute
 
 
-async def _compute(
-    service: Service,
-    person: Person,
-    cluster: Cluster,
-    model: Model,
-    route: str,
-    body: dict[str, Any],
-) -> Answer:
-    name = slug(cluster.name, model.framework, model.id)
+async def _compute(asked: _Asked) -> Answer:
+    service, model = asked.service, asked.model
     state = service.lifecycle.state(model)
     if state == UNREACHABLE:
-        raise GatewayError("internal_endpoint_error", f"Endpoint '{name}' is offline.", status=503)
+        message = f"Endpoint '{asked.name}' is offline."
+        raise GatewayError("internal_endpoint_error", message, status=503)
     if state != LIVE and service.lifecycle.triggered(model):
-        raise not_ready(name)
+        raise not_ready(asked.name)
     service.lifecycle.trigger(model)
-    if body.get("stream"):
-        frames = _compute_stream(service, model, route, body)
-        counted = _counted(service, person, name, frames)
-        return Answer(content_type=STREAM, headers=list(STREAM_HEADERS), frames=counted)
+    if asked.body.get("stream"):
+        return _streamed(asked, _compute_stream(asked))
     if not await service.lifecycle.wait_until_live(model, BLOCK_SECONDS):
         raise timed_out(service.new_uuid())
     watch = Stopwatch()
     try:
         async with asyncio.timeout(BLOCK_SECONDS):
-            result = await service.model_server.call(route, model, body)
+            result = await service.model_server.call(asked.route, model, asked.body)
     except TimeoutError:
         raise timed_out(service.new_uuid()) from None
     except Refused as refused:
@@ -109,7 +117,7 @@ async def _compute(
         ) from None
     except DiedError:
         return internal_error(service.new_id())
-    _count(service, person, name, result)
+    _count(asked, result)
     return Answer(payload={**result, **watch.metrics(result)})
 
 
@@ -131,17 +139,13 @@ def timed_out(task_id: str) -> GatewayError:
     )
 
 
-STREAM_HEADERS = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
-
-
-async def _compute_stream(
-    service: Service, model: Model, route: str, body: dict[str, Any]
-) -> AsyncIterator[bytes]:
+async def _compute_stream(asked: _Asked) -> AsyncIterator[bytes]:
+    service, model = asked.service, asked.model
     if not await service.lifecycle.wait_until_live(model, FIRST_DATA_SECONDS):
         yield frame(TIMED_OUT)
         yield DONE
         return
-    pieces = service.model_server.stream(route, model, body)
+    pieces = service.model_server.stream(asked.route, model, asked.body)
     async for sent in compute_relay(pieces, service.clock):
         yield sent
 
@@ -149,34 +153,25 @@ async def _compute_stream(
 # -- Metis, Minerva: another server's API
 
 
-async def _direct(
-    service: Service,
-    person: Person,
-    cluster: Cluster,
-    model: Model,
-    route: str,
-    body: dict[str, Any],
-) -> Answer:
-    name = slug(cluster.name, model.framework, model.id)
+async def _direct(asked: _Asked) -> Answer:
+    service, model = asked.service, asked.model
     if service.lifecycle.state(model) != LIVE:
-        where = "Metis" if cluster.kind == METIS else cluster.name.capitalize()
-        message = f"'{body['model']}' is not currently live on {where}."
+        where = "Metis" if asked.cluster.kind == METIS else asked.cluster.name.capitalize()
+        message = f"'{asked.body['model']}' is not currently live on {where}."
         raise GatewayError("internal_endpoint_error", message, status=503)
-    if body.get("stream"):
-        pieces = service.model_server.stream(route, model, body)
-        frames = direct_relay(pieces, service.clock, model.id)
-        counted = _counted(service, person, name, frames)
-        return Answer(content_type=STREAM, headers=list(STREAM_HEADERS), frames=counted)
+    if asked.body.get("stream"):
+        pieces = service.model_server.stream(asked.route, model, asked.body)
+        return _streamed(asked, direct_relay(pieces, service.clock, model.id))
     try:
         async with asyncio.timeout(UPSTREAM_SECONDS):
-            result = await service.model_server.call(route, model, body)
+            result = await service.model_server.call(asked.route, model, asked.body)
     except Refused as refused:
         raise direct_error(refused) from None
     except TimeoutError:
         raise upstream_timed_out() from None
     except DiedError:
         return internal_error(service.new_id())
-    _count(service, person, name, result)
+    _count(asked, result)
     return Answer(payload=result)
 
 
@@ -190,22 +185,25 @@ def upstream_timed_out() -> GatewayError:
     )
 
 
-# -- tokens a minute
+# -- streams, and tokens a minute
 
 
-def _count(service: Service, person: Person, name: str, result: dict[str, Any]) -> None:
+def _streamed(asked: _Asked, frames: AsyncIterator[bytes]) -> Answer:
+    headers = [("cache-control", "no-cache"), ("x-accel-buffering", "no")]
+    return Answer(content_type=STREAM, headers=headers, frames=_counted(asked, frames))
+
+
+def _count(asked: _Asked, result: dict[str, Any]) -> None:
     used = result.get("usage") or {}
     total = used.get("total_tokens", used.get("input_tokens", 0) + used.get("output_tokens", 0))
-    service.tokens.record(name, person.id, total)
+    asked.service.tokens.record(asked.name, asked.person.id, total)
 
 
-async def _counted(
-    service: Service, person: Person, name: str, frames: AsyncIterator[bytes]
-) -> AsyncIterator[bytes]:
+async def _counted(asked: _Asked, frames: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     sent = 0
     try:
         async for one in frames:
             sent += 1
             yield one
     finally:
-        service.tokens.record(name, person.id, sent)
+        asked.service.tokens.record(asked.name, asked.person.id, sent)
