@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from alcf_jupyter.errors import RefusedError
+from alcf_jupyter.errors import DeadlineError, RefusedError
 from alcf_jupyter.notebook.bundle import answer_bundle
 from alcf_jupyter.notebook.footer import times
 from alcf_jupyter.notebook.run_display import RunDisplay
@@ -85,6 +85,8 @@ def embed(texts: Any, chosen: Namespace, timeout: str | None, shell: Interactive
     ------
     RefusedError
         None of the texts could be embedded; the frame that says why is in ``_``.
+    DeadlineError
+        None of them was embedded in time.
     """
     from alcf_jupyter.frames import embeddings
     from alcf_jupyter.frames.launch import TIMEOUT
@@ -123,10 +125,15 @@ def _output(shell: InteractiveShell, *, quiet: bool) -> _Output | _Terminal:
 
 def _check(frame: DataFrame, shell: InteractiveShell) -> None:
     """Fail the cell where no text has a vector, so that nothing goes on without one."""
-    failed = frame[frame["status"] == "failed"]
-    if failed.empty or (frame["status"] == "ok").any():
+    failed, pending = (frame[frame["status"] == status] for status in ("failed", "pending"))
+    if (failed.empty and pending.empty) or (frame["status"] == "ok").any():
         return
     shell.displayhook.update_user_ns(frame)  # type: ignore[no-untyped-call]
+    if failed.empty:
+        raise DeadlineError(
+            "None of the texts was embedded in time.",
+            do="Run the cell again; give it  --timeout 1h",
+        )
     raise RefusedError(
         "None of the texts could be embedded.",
         why=str(failed["reason"].iloc[0]),

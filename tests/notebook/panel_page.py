@@ -33,6 +33,12 @@ class Kernel:
             return False
         return True
 
+    def listen(self, seconds):
+        """Take whatever comes for so many seconds."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self.take(left)
+
     def wait(self, fits, seconds=30, since=0):
         """Return the first message from `since` on that fits; wait for it."""
         until, at = time.monotonic() + seconds, since

@@ -249,3 +249,10 @@ def test_an_embed_cell_without_a_vector_fails_and_says_why(notebook):
     done = notebook.run("%%alcf_embed -m sandbox/echo -o none\na text")
     assert "Embeddings API" in done.error
     assert "%alcf models --can embed" in done.error
+
+
+def test_an_embed_cell_whose_time_is_over_fails_and_keeps_the_frame(notebook):
+    done = notebook.run("%%alcf_embed -m sandbox/queued --timeout 1s\na text")
+    assert "None of the texts was embedded in time." in done.error
+    assert "The time is over." in done.last["text/plain"]
+    assert notebook.value("list(_['status'])") == "['pending']"

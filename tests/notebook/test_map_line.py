@@ -49,7 +49,7 @@ def test_a_table_in_and_a_table_out(notebook):
 
 def test_options_in_any_place_and_a_prompt_in_a_variable(notebook):
     line = "%alcf map -m sandbox/echo df[df.title.notna()] -s 'Be \"short\"' prompt"
-    notebook.run(f"out = {line[0]}{line[1:]}")
+    notebook.run(f"out = {line}")
     assert notebook.value("out['reply'].tolist()") == "['Classify: rain', 'Classify: snow']"
     notebook.run('out = %alcf map df "{{my text}} and $x$" -m sandbox/echo')
     assert notebook.value("out['reply'].tolist()[0]") == "'a and $x$'"

@@ -9,7 +9,7 @@ from alcf_jupyter.notebook.panel import messages
 from tests.controlled import sandbox
 from tests.notebook.panel_page import Kernel, Page
 
-SPEEDY = 4  # a cell that sleeps so long is not over when what is asked meanwhile has come
+ASLEEP = 4  # seconds: a cell that sleeps so long is not over when an answer has come meanwhile
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_what_the_browser_told_is_there_for_the_doctor(page, kernel):
 def test_nothing_is_told_before_it_is_on_the_screen(page, kernel):
     page.told("hello")
     kernel.run("alcf.use('sandbox/echo')")
-    kernel.take(1.2)
+    kernel.listen(1.2)
     assert [message["type"] for message in page.all()] == ["hello"]
 
 
@@ -103,10 +103,10 @@ def test_a_model_that_is_gone_cannot_be_chosen(page):
 def test_it_is_answered_while_a_cell_runs_and_the_cells_output_stays_its_own(page, kernel):
     page.send("watch", parts=["models"])
     page.model("sandbox/echo")
-    cell = kernel.start(f"import time; time.sleep({SPEEDY}); print('from the cell')")
+    cell = kernel.start(f"import time; time.sleep({ASLEEP}); print('from the cell')")
     began = time.monotonic()
-    page.ask("use", kind="chat", model="sandbox/echo", seconds=SPEEDY)
-    assert time.monotonic() - began < SPEEDY / 2
+    page.ask("use", kind="chat", model="sandbox/echo", seconds=ASLEEP)
+    assert time.monotonic() - began < ASLEEP / 2
     assert kernel.end(cell) == "from the cell\n"
 
 
@@ -115,12 +115,12 @@ def test_what_a_running_cell_changes_is_told_and_does_not_take_the_panel_with_it
     page.model("sandbox/echo")
     since = page.mark()
     cell = kernel.start(
-        f"import time; alcf.use('sandbox/code'); time.sleep({SPEEDY}); print('later')"
+        f"import time; alcf.use('sandbox/code'); time.sleep({ASLEEP}); print('later')"
     )
     began = time.monotonic()
     page.told("status", lambda s: (s["chat"] or {}).get("model") == "sandbox/code", since=since)
-    page.ask("use", kind="chat", model="sandbox/json", seconds=SPEEDY)
-    assert time.monotonic() - began < SPEEDY - 1
+    page.ask("use", kind="chat", model="sandbox/json", seconds=ASLEEP)
+    assert time.monotonic() - began < ASLEEP - 1
     assert kernel.end(cell) == "later\n"
     assert kernel.run("print(alcf.defaults()['chat'])").strip() == "sandbox/json"
 
@@ -132,7 +132,7 @@ def test_what_is_hidden_is_told_nothing(page, kernel):
     page.ask("use", kind="chat", model=None)  # what was sent before it has arrived now
     before = len(page.all())
     kernel.run("alcf.use('sandbox/markdown')")
-    kernel.take(1.5)
+    kernel.listen(1.5)
     assert len(page.all()) == before
 
 
@@ -146,11 +146,15 @@ def test_what_comes_back_on_the_screen_is_told_whole(page):
     page.told("status", since=since)
 
 
-def test_what_does_not_change_is_told_once(page):
+LIVE = ["Live", "Live"]
+
+
+def test_what_does_not_change_is_told_once(page, kernel):
     page.send("watch", parts=["status"])
-    page.told("status", lambda s: s["service"].startswith("the sandbox"))
+    kernel.run("alcf.use('sandbox/echo', 'sandbox/embed')")
+    page.told("status", lambda s: [(s[k] or {}).get("state") for k in ("chat", "embed")] == LIVE)
     before = len(page.all())
-    page.kernel.take(1.5)
+    kernel.listen(1.5)
     assert len(page.all()) == before
 
 
@@ -188,7 +192,7 @@ def test_a_page_of_another_protocol_is_greeted_and_left_alone(kernel):
     other.told("hello")
     other.send("watch", parts=["status"])
     kernel.run("alcf.use('sandbox/echo')")
-    kernel.take(1.2)
+    kernel.listen(1.2)
     assert [message["type"] for message in other.all()] == ["hello"]
     other.close()
 
@@ -232,7 +236,7 @@ def test_the_service_is_left_alone_ten_minutes_after_the_last_use(page, kernel):
     kernel.run(late + "threading.Timer(0.5, past).start()")
     ended = page.told("models", lambda m: not m["followed"])
     since = page.mark()
-    kernel.take(2.5)
+    kernel.listen(2.5)
     assert page.all()[-1] == ended
     assert page.ask("refresh", part="models")["error"] is None
     page.told("models", lambda m: m["followed"], since=since)
@@ -285,28 +289,37 @@ def test_batches_are_shown_until_they_are_completed(page, kernel):
 def test_batches_are_looked_up_again_when_they_come_back_on_the_screen(page):
     page.send("watch", parts=["batches"])
     first = page.told("batches", lambda b: b["checked"] is not None)["checked"]
-    page.kernel.take(0.6)  # the sandbox's batches change no faster
+    page.kernel.listen(0.6)  # the sandbox's batches change no faster
     page.send("watch", parts=[])
     page.send("watch", parts=["batches"])
     page.told("batches", lambda b: b["checked"] is not None and b["checked"] > first)
 
 
-def test_a_look_at_batches_submits_none_that_waits(page, kernel):
-    """A campaign of two parts, the first of which runs, and the second waits for the quota."""
+def test_a_look_at_a_batch_that_runs_submits_nothing(page, kernel):
     kernel.run(
         "import pandas as pd\n"
+        "from alcf_jupyter.connection import standin\n"
         "from alcf_jupyter.frames import batch_submission\n"
-        "submitted = []\n"
-        "kept = batch_submission._submit_all\n"
+        "def pace(lines, seconds):\n"
+        "    told = {'batch_chunk_lines': lines, 'batch_chunk_seconds': seconds}\n"
+        "    return standin.control(standin.start(), 'POST', '/limits', told)\n"
+        "pace(10, 240)\n"
         "frame = pd.DataFrame({'text': [f'row {n}' for n in range(30)]})\n"
         "b = alcf.submit_batch(frame, 'Do {{text}}', model='sandbox/echo')\n"
+        "submitted, kept = [], batch_submission._submit_all\n"
         "batch_submission._submit_all = lambda *given: submitted.append(given)"
     )
-    page.send("watch", parts=["batches"])
     key = kernel.run("print(b.id)").strip()
+    page.send("watch", parts=["batches"])
     page.ask("refresh", part="batches")
-    page.told("batches", lambda b: any(one["key"] == key and one["rows"] for one in b["batches"]))
-    assert kernel.run("batch_submission._submit_all = kept; print(len(submitted))").strip() == "0"
+
+    def runs(batches):
+        mine = [one for one in batches["batches"] if one["key"] == key]
+        return mine and [mine[0][name] for name in ("done", "failed", "rows")] == [10, 0, 30]
+
+    page.told("batches", runs)
+    code = "batch_submission._submit_all = kept; pace(20_000, 10); print(len(submitted))"
+    assert kernel.run(code).strip() == "0"
 
 
 def test_who_is_not_let_in_is_told_so(page, kernel):
@@ -331,8 +344,9 @@ def test_who_signs_in_is_told_so_before_the_next_look_is_due(page, kernel):
         )
         page.send("watch", parts=["status"])
         page.told("status", lambda s: s["account"]["state"] == "signed out")
+        since = page.mark()
         kernel.run(f"c.credential._secret = Secret({running.secret!r}, 'a sign-in')")
-        page.told("status", lambda s: s["account"]["state"] == "signed in", seconds=5)
+        page.told("status", lambda s: s["account"]["state"] == "signed in", 5, since)
 
 
 def test_a_service_that_hangs_holds_up_no_click(page, kernel):
@@ -372,7 +386,7 @@ def test_a_message_that_cannot_be_sent_keeps_back_none_after_it(page, kernel):
         "bad = replace(good.models[0], id='half a \\ud800 character')\n"
         "d.known = replace(good, models=(bad,)); d.catalog = None"
     )
-    kernel.take(1.2)
+    kernel.listen(1.2)
     since = page.mark()
     kernel.run("d.known = replace(good, models=good.models[:1])")
     assert len(page.told("models", since=since)["models"]) == 1

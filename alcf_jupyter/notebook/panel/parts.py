@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from alcf_jupyter import progress
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from alcf_jupyter.frames.batch_progress import Progress
     from alcf_jupyter.frames.run import Run
     from alcf_jupyter.notebook.panel.looks import Looks
-    from alcf_jupyter.service.catalog import Cluster, Model
+    from alcf_jupyter.service.catalog import Catalog, Cluster, Model
 
 _MOST_RUNS: Final = 20
 _LONG: Final = 400
@@ -39,14 +40,13 @@ def status(client: Client, looks: Looks) -> dict[str, Any]:
 def models(client: Client, looks: Looks) -> dict[str, Any]:
     """Return every model with its state."""
     known = client.known
-    clusters = {cluster.name: cluster for cluster in known.clusters}
     return {
         "type": "models",
         "checked": client.checked_at,
         "followed": looks.models.followed,
         "note": looks.models.trouble,
         "warnings": [one_line(warning, _LONG) for warning in known.warnings],
-        "models": [_model(one, clusters.get(one.cluster)) for one in known.models],
+        "models": _models(known),
     }
 
 
@@ -115,6 +115,13 @@ def _unseen(name: str | None) -> dict[str, str] | None:
     if not name:
         return None
     return {"model": one_line(name), "cluster": "", "state": str(State.UNKNOWN)}
+
+
+@lru_cache(maxsize=2)
+def _models(known: Catalog) -> list[dict[str, Any]]:
+    # asked for twice a second, and another once a minute
+    clusters = {cluster.name: cluster for cluster in known.clusters}
+    return [_model(one, clusters.get(one.cluster)) for one in known.models]
 
 
 def _model(model: Model, cluster: Cluster | None) -> dict[str, Any]:
