@@ -11,7 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 FOUND = Path(__file__).resolve().parent.parent / "build" / "figures"
-_PEERS = ("alcf-jupyter", "httpx", "ipykernel", "msgspec", "numpy", "openai", "pandas", "pyarrow")
+_PACKAGES = (
+    *("alcf-jupyter", "h11", "httpx", "ipykernel", "msgspec"),
+    *("numpy", "openai", "pandas", "pyarrow"),
+)
 
 
 def tell(
@@ -68,7 +71,7 @@ def _here() -> dict[str, object]:
         "machine": f"{_processor()}, {os.cpu_count()} cores",
         "load": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
-        "versions": {name: _version(name) for name in _PEERS},
+        "versions": {name: _version(name) for name in _PACKAGES},
     }
 
 
