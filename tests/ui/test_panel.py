@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from tests.ui.side import Side
@@ -210,6 +212,8 @@ def test_a_run_is_followed_paused_resumed_and_stopped(connected, pictures):
 
 def test_the_commands_put_their_cells_below_the_active_one(connected):
     side = connected("1 + 1")
+    folder = side.notebook._server.folder / "alcf-tutorials"
+    shutil.rmtree(folder, ignore_errors=True)
     side.execute("sign-in")
     side.notebook.output(1).get_by_text("Open the Globus sign-in page").wait_for()
     assert side.sources() == [SET_UP, "%alcf login", "1 + 1"]
