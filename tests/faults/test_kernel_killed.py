@@ -49,8 +49,8 @@ def sent(log):
 
 def recorded(folder):
     """Every prompt whose answer is on the disk; the echo tells which it was."""
-    found = set()
-    for line in (folder / "journal.jsonl").read_bytes().split(b"\n"):
+    found, journal = set(), folder / "journal.jsonl"
+    for line in journal.read_bytes().split(b"\n") if journal.exists() else ():
         if line[8:11] == b" r " and line.endswith(b"}"):
             found.add(json.loads(line[11:])["reply"])
     return found
@@ -71,10 +71,10 @@ def test_a_killed_kernel_loses_nothing_and_sends_nothing_twice(sandbox, tmp_path
         try:
             kernel.run(setup)
             before = len(sent(log))
-            done = recorded(folder) if folder.exists() else set()
+            done = recorded(folder)
             kernel.begin(CELL)
             until = time.monotonic() + 600
-            while len(recorded(folder) if folder.exists() else ()) < share * ROWS:
+            while len(recorded(folder)) < share * ROWS:
                 time.sleep(0.05)
                 assert time.monotonic() < until
             kernel.manager.signal_kernel(signal.SIGKILL)
