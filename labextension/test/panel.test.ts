@@ -40,6 +40,7 @@ let actions: { [name in keyof Actions]: Mock };
 let view: ModelsView;
 
 beforeEach(() => {
+  Element.prototype.scrollIntoView = () => undefined;
   const names = ['use', 'warm', 'insert', 'refresh', 'steer', 'signIn', 'load', 'retry', 'reload'];
   actions = Object.fromEntries([...names, 'arranged'].map(name => [name, vi.fn()])) as never;
   view = new ModelsView(actions);
@@ -98,7 +99,6 @@ it('does what its buttons say with the selected model, and not what it cannot do
 it('walks with the keyboard', () => {
   view.show(models(model('a'), model('b'), model('c')), undefined);
   const list = document.querySelector('[role=listbox]');
-  Element.prototype.scrollIntoView = () => undefined;
   const walked = ['ArrowDown', 'ArrowDown', 'ArrowUp', 'End', 'ArrowDown', 'Home'].map(key => {
     list?.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
     return rows().findIndex(row => row.getAttribute('aria-selected') === 'true');

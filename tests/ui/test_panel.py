@@ -18,6 +18,13 @@ prompt = "{{text}} " + 8 * "word "
 run = alcf.map(texts, prompt, model="sandbox/slow", concurrency=2, background=True)"""
 
 
+CHAT = """%%alcf_chat
+Explain **synchrotron light** in {{3 - 1}} sentences.
+
+A synchrotron light source is a machine that makes very bright X-rays for experiments. Electrons
+are accelerated to almost the speed of light, and kept on a closed path by strong magnets."""
+
+
 @pytest.fixture
 def side(notebook):
     opened = Side(notebook)
@@ -188,14 +195,16 @@ def test_only_what_is_on_the_screen_is_watched(connected):
 
 
 def test_a_run_is_followed_paused_resumed_and_stopped(connected, pictures):
-    side = connected(RUN, "run.stop()")
-    side.notebook.run(1)
+    side = connected("%alcf use sandbox/summary", CHAT, RUN)
+    for cell in (1, 2, 3):
+        side.notebook.run(cell)
     job = side.node.locator(".alcf-job").first
     job.get_by_text("running", exact=True).wait_for()
     done = "() => document.querySelector('.alcf-job progress').value"
     side.page.wait_for_function(f"({done})() > 2")
     assert job.get_by_role("progressbar").get_attribute("max") == "400"
-    side.notebook.screenshots(pictures, "panel-run")
+    side.model("sandbox/cold").click()
+    side.notebook.screenshots(pictures, "panel")
     job.get_by_role("button", name="Pause").click()
     job.get_by_text("paused", exact=True).wait_for()
     assert job.get_by_role("button", name="Pause").is_hidden()

@@ -103,7 +103,6 @@ def test_hostile_names_and_comments_are_text_and_many_models_paint_fast(
     assert record.quiet
     assert record.errors == []
     paints = sorted(side.page.evaluate(PAINT))
-    print("milliseconds to paint 200 models, from the message on:", [round(p) for p in paints])
     # other tests run on the same processors: the least is what the page itself takes
     assert paints[0] < 50, paints
 

@@ -28,6 +28,11 @@ export class Details {
     }
   }
 
+  /** Scroll so that its buttons are seen. */
+  reveal(): void {
+    this.top.scrollIntoView({ block: 'nearest' });
+  }
+
   private do(label: string, hint: string, act: (model: Model) => void): HTMLButtonElement {
     return button(label, hint, () => {
       if (this.model !== null) {
@@ -56,11 +61,16 @@ export class Details {
     'A cell below the active one, with this model',
     model => this.actions.insert(model)
   );
+  private readonly top = el(
+    'div',
+    {},
+    this.name,
+    el('div', { class: 'alcf-buttons' }, this.chat, this.insert, this.embed, this.warm)
+  );
   readonly node = el(
     'section',
     { class: 'alcf-details', 'aria-label': 'Selected model' },
-    this.name,
-    el('div', { class: 'alcf-buttons' }, this.chat, this.insert, this.embed, this.warm),
+    this.top,
     this.facts
   );
 }

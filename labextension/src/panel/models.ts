@@ -72,6 +72,7 @@ export class ModelsView {
   private pick(key: string): void {
     this.selected = key;
     this.draw();
+    this.details.reveal();
   }
 
   private choose(filter: Filter): void {
