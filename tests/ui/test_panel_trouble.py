@@ -13,6 +13,10 @@ from tests.ui.side import Side
 pytestmark = pytest.mark.browser
 
 SET_UP = "%load_ext alcf_jupyter\n%alcf connect sandbox"
+BUSY = """import pathlib, time
+print("waiting")
+while not pathlib.Path("go-on").exists():
+    time.sleep(0.1)"""
 CURRENT = "window.jupyterapp.shell.currentWidget"
 # what a page has opened, from the kernel's side
 COMMS = """import comm
@@ -185,20 +189,23 @@ def test_an_older_and_a_newer_kernel_say_which_side_to_update(side, pictures):
 
 
 def test_restarted_kernels_and_reloaded_pages(connected):
-    side = connected("import time\ntime.sleep(8)", COMMS + "print(len(opened), 'open')")
+    side = connected(BUSY, COMMS + "print(len(opened), 'open')")
+    go_on = side.notebook._server.folder / "go-on"
+    go_on.unlink(missing_ok=True)
     side.page.evaluate(f"void {CURRENT}.sessionContext.session.kernel.restart()")
     side.wait("The kernel of this notebook has not loaded alcf_jupyter.")
     side.click("Run its cell")
     side.model("sandbox/echo").wait_for()
     # in the middle of a cell: the kernel tells what it can do when the cell has ended
     side.notebook.start(1)
-    side.page.wait_for_timeout(1000)
+    side.notebook.output(1).get_by_text("waiting").wait_for()
     side.notebook.save()
     address = side.page.url.split("?")[0]
     side.page.goto(address, wait_until="domcontentloaded")
     side.page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.isReady")
     side.open()
     side.wait("The kernel is busy.")
+    go_on.touch()
     side.model("sandbox/echo").wait_for()
     side.notebook.run(2)
     assert side.notebook.outputs(2)[0]["text"] == "1 open\n", "what is replaced was closed"
