@@ -197,7 +197,7 @@ def drive(service, lane, window, count, most_seconds, pace=1e6):
         window.expect(-1)
         if how == "succeeded":
             service.busy -= 1
-            lane.succeeded(full=bool(started < count))
+            lane.succeeded(full=started < count or bool(again))
             window.add(now, 1)
             continue
         number += 1
