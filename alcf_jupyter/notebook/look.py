@@ -88,12 +88,16 @@ class Look:
         try:
             self._work(fresh)
         except Exception as error:  # noqa: BLE001 - told where it is shown
-            told = error if isinstance(error, AlcfError) else unforeseen(error)
-            self.trouble = one_line(f"{told.what} {told.do}", 400)
-            raise told from None
+            raise self._noted(as_told(error)) from None
         self.at, self.trouble = time.time(), ""
 
+    def _noted(self, error: AlcfError) -> AlcfError:
+        self.trouble = one_line(f"{error.what} {error.do}", 400)
+        return error
 
-def unforeseen(error: Exception) -> AlcfError:
-    """Return an error that nobody planned as one that can be told."""
+
+def as_told(error: Exception) -> AlcfError:
+    """Return an error as it can be told, also one that nobody planned."""
+    if isinstance(error, AlcfError):
+        return error
     return AlcfError(f"That failed: {one_line(repr(error))}", do="Report it:  %alcf help contacts")

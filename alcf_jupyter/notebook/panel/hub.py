@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alcf_jupyter.connection import session
 from alcf_jupyter.errors import AlcfError
-from alcf_jupyter.notebook.look import unforeseen
+from alcf_jupyter.notebook.look import as_told
 from alcf_jupyter.notebook.panel import messages, orders, parts
 from alcf_jupyter.notebook.panel.looks import Looks
 from alcf_jupyter.notebook.text import one_line
@@ -84,8 +84,8 @@ class Hub:
                 return
             said = orders.carry_out(message, looks.client)
         except Exception as error:  # noqa: BLE001 - a page that hears nothing waits for ever
-            told = error if isinstance(error, AlcfError) else unforeseen(error)
-            channel.send(messages.reply(number, error=told))
+            # not kept in a variable: it would hold what it is about, a run with its rows perhaps
+            channel.send(messages.reply(number, error=as_told(error)))
             return
         channel.send(messages.reply(number, said))
         self._wake.set()
