@@ -68,24 +68,25 @@ export class Links {
   private heed(panel: NotebookPanel): void {
     panel.sessionContext.kernelChanged.connect(() => this.follow());
     void panel.context.ready.then(() => this.follow());
-    panel.disposed.connect(() => this.leave(panel));
+    // before the notebook's connection to the kernel is gone
+    panel.content.disposed.connect(() => this.leave(panel));
+    panel.disposed.connect(() => this.follow());
   }
 
   /** Close the comm of a notebook that is closed while its kernel stays. */
   private leave(panel: NotebookPanel): void {
     const kernel = panel.sessionContext.session?.kernel;
     const link = kernel && this.links.get(kernel.id);
-    if (link?.kernel === kernel) {
-      link?.dispose();
-      this.links.delete(kernel?.id ?? '');
+    if (link != null && link.kernel === kernel) {
+      link.dispose();
+      this.links.delete(kernel.id);
     }
-    this.follow();
   }
 
   /** Find the link of the notebook that is in front now. */
   private follow(): void {
     const kernel = this.notebook?.sessionContext.session?.kernel ?? null;
-    const link = kernel && this.linkOf(kernel);
+    const link = kernel === null || kernel.isDisposed ? null : this.linkOf(kernel);
     if (link !== this._current) {
       this._current = link;
       this.tell();
