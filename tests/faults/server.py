@@ -170,6 +170,17 @@ class FaultServer:
             assert time.monotonic() < until, f"{len(self.ledger.of(model))} of {count} came"
             time.sleep(0.005)
 
+    def settle(self, seconds=20):
+        """Wait until whoever is gone has been heard to the end: what they sent may still come."""
+        # connections are taken in turn: one of our own that was heard is behind all of theirs
+        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as own:
+            own.shutdown(socket.SHUT_WR)
+            assert own.recv(1) == b""
+        until = time.monotonic() + seconds
+        while self._tasks:
+            assert time.monotonic() < until, f"{len(self._tasks)} connections are open"
+            time.sleep(0.005)
+
     def close(self):
         """End it, and every connection."""
         self.do(self._shut())

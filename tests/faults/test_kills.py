@@ -91,6 +91,7 @@ def run_to_the_end(mapper, kind, deaths, dice, place):
         told["url"] = server.url
         while True:
             death = next(deaths, None)
+            server.settle()
             since, known = len(server.ledger.sent), recorded(place / "run")
             pid = mapper.begin(told | _at(death, dice))
             if death and death[0] in AT_THE_SERVER[:3]:
