@@ -17,29 +17,29 @@ from alcf_jupyter.frames import accessor as _accessor
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from alcf_jupyter.connection.account import logout, whoami
     from alcf_jupyter.connection.client import Client
-    from alcf_jupyter.connection.replay import replay
-    from alcf_jupyter.connection.sdk import openai
+    from alcf_jupyter.connection.record.replay import replay
+    from alcf_jupyter.connection.sdk.clients import openai
     from alcf_jupyter.connection.session import client, connect, defaults, use
+    from alcf_jupyter.connection.sign_in.account import logout, whoami
     from alcf_jupyter.connection.waiting import wait_until_live
     from alcf_jupyter.errors import AlcfError
-    from alcf_jupyter.frames.batch_input import write_batch_input
-    from alcf_jupyter.frames.batch_metrics import batch_metrics
-    from alcf_jupyter.frames.batch_progress import read_batch_progress
-    from alcf_jupyter.frames.batch_results import read_batch_results
+    from alcf_jupyter.frames.batch.input import write_batch_input
+    from alcf_jupyter.frames.batch.metrics import batch_metrics
+    from alcf_jupyter.frames.batch.progress import read_batch_progress
+    from alcf_jupyter.frames.batch.results import read_batch_results
     from alcf_jupyter.frames.batches import batch, batches, submit_batch
     from alcf_jupyter.frames.column import map  # noqa: A004
-    from alcf_jupyter.frames.duplicates import near_duplicates
     from alcf_jupyter.frames.embedding_file import load_embeddings, save_embeddings
     from alcf_jupyter.frames.embeddings import embed
     from alcf_jupyter.frames.estimate import estimate
-    from alcf_jupyter.frames.groups import group
+    from alcf_jupyter.frames.explore.duplicates import near_duplicates
+    from alcf_jupyter.frames.explore.groups import group
+    from alcf_jupyter.frames.explore.neighbors import neighbors
+    from alcf_jupyter.frames.explore.projection import project
     from alcf_jupyter.frames.matrix import matrix
     from alcf_jupyter.frames.models import models
-    from alcf_jupyter.frames.neighbors import neighbors
-    from alcf_jupyter.frames.projection import project
-    from alcf_jupyter.frames.run_list import runs
+    from alcf_jupyter.frames.record.run_list import runs
     from alcf_jupyter.notebook.explore import explore
     from alcf_jupyter.notebook.methods import cite, usage
     from alcf_jupyter.notebook.provenance import provenance
@@ -104,7 +104,7 @@ _HOMES = {
     "Client": "connection.client",
     "Reply": "prompt.reply",
     "batch": "frames.batches",
-    "batch_metrics": "frames.batch_metrics",
+    "batch_metrics": "frames.batch.metrics",
     "batches": "frames.batches",
     "chat": "prompt.ask",
     "cite": "notebook.methods",
@@ -117,22 +117,22 @@ _HOMES = {
     "embed": "frames.embeddings",
     "estimate": "frames.estimate",
     "explore": "notebook.explore",
-    "group": "frames.groups",
+    "group": "frames.explore.groups",
     "load_embeddings": "frames.embedding_file",
     "login": "notebook.sign_in",
-    "logout": "connection.account",
+    "logout": "connection.sign_in.account",
     "map": "frames.column",
     "matrix": "frames.matrix",
     "models": "frames.models",
-    "near_duplicates": "frames.duplicates",
-    "neighbors": "frames.neighbors",
-    "openai": "connection.sdk",
-    "project": "frames.projection",
+    "near_duplicates": "frames.explore.duplicates",
+    "neighbors": "frames.explore.neighbors",
+    "openai": "connection.sdk.clients",
+    "project": "frames.explore.projection",
     "provenance": "notebook.provenance",
-    "read_batch_progress": "frames.batch_progress",
-    "read_batch_results": "frames.batch_results",
-    "replay": "connection.replay",
-    "runs": "frames.run_list",
+    "read_batch_progress": "frames.batch.progress",
+    "read_batch_results": "frames.batch.results",
+    "replay": "connection.record.replay",
+    "runs": "frames.record.run_list",
     "save_embeddings": "frames.embedding_file",
     "stream": "prompt.ask",
     "submit_batch": "frames.batches",
@@ -140,8 +140,8 @@ _HOMES = {
     "usage": "notebook.methods",
     "use": "connection.session",
     "wait_until_live": "connection.waiting",
-    "whoami": "connection.account",
-    "write_batch_input": "frames.batch_input",
+    "whoami": "connection.sign_in.account",
+    "write_batch_input": "frames.batch.input",
 }
 
 

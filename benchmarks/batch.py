@@ -160,8 +160,8 @@ def writers(folder: Path) -> dict[str, Callable[[], int]]:
     import msgspec
     import pandas as pd
 
-    from alcf_jupyter.frames.batch_requests import requests
-    from alcf_jupyter.frames.batch_writer import write_files
+    from alcf_jupyter.frames.batch.requests import requests
+    from alcf_jupyter.frames.batch.writer import write_files
 
     frame = pd.DataFrame(
         {

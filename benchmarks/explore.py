@@ -26,7 +26,7 @@ import pyarrow as pa
 from _figures import tell
 
 import alcf_jupyter as alcf
-from alcf_jupyter.frames import nearest
+from alcf_jupyter.frames.explore import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 from _figures import tell
 
-from alcf_jupyter.frames.journal import Journal
-from alcf_jupyter.frames.journal_content import LINES, VECTORS, read
-from alcf_jupyter.frames.journal_lines import Row
-from alcf_jupyter.frames.row_keys import identity, keys
+from alcf_jupyter.frames.record.journal import Journal
+from alcf_jupyter.frames.record.journal_content import LINES, VECTORS, read
+from alcf_jupyter.frames.record.journal_lines import Row
+from alcf_jupyter.frames.record.row_keys import identity, keys
 
 RUN = identity(model="a model")
 REPLY = "An answer of the usual length, which names a category and says in a sentence why. " * 5

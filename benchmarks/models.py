@@ -18,8 +18,8 @@ import httpx
 from _figures import tell
 
 from alcf_jupyter.connection.client import Client
-from alcf_jupyter.connection.credentials import Credential
 from alcf_jupyter.connection.profiles import Profile
+from alcf_jupyter.connection.sign_in.credentials import Credential
 from alcf_jupyter.frames.models import table
 from alcf_jupyter.service.selection import select
 

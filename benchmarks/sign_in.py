@@ -53,7 +53,7 @@ async def signing(credential: object) -> float:
 
 def refused() -> float:
     """Return the milliseconds until a refresh against a closed port is given up."""
-    from alcf_jupyter.connection import sources
+    from alcf_jupyter.connection.sign_in import sources
     from alcf_jupyter.errors import UnreachableError
 
     began = time.perf_counter()
@@ -79,7 +79,7 @@ def headless() -> float:
 
 
 def main() -> None:
-    from alcf_jupyter.connection.credentials import Credential, SignIn
+    from alcf_jupyter.connection.sign_in.credentials import Credential, SignIn
 
     for name in [name for name in os.environ if name.startswith(("ALCF", "GLOBUS"))]:
         del os.environ[name]

@@ -147,9 +147,9 @@ def ours(url: str) -> Callable[[], str]:
     """Return what reads the answer through the package."""
     from alcf_jupyter.connection.call import Call
     from alcf_jupyter.connection.client import Client
-    from alcf_jupyter.connection.credentials import Credential
     from alcf_jupyter.connection.deadline import Deadline
     from alcf_jupyter.connection.profiles import resolve
+    from alcf_jupyter.connection.sign_in.credentials import Credential
     from alcf_jupyter.service.dialect import Piece
 
     client = Client(resolve(url), Credential(None, "no token"))

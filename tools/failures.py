@@ -23,7 +23,7 @@ import openai
 import alcf_jupyter as alcf
 from alcf_jupyter.connection import session
 from alcf_jupyter.connection.client import Client
-from alcf_jupyter.connection.credentials import Credential
+from alcf_jupyter.connection.sign_in.credentials import Credential
 from alcf_jupyter.errors import AlcfError
 from alcf_jupyter.progress import SilentObserver
 

@@ -46,21 +46,22 @@ def _login(options: argparse.Namespace) -> int:
 
 
 def _logout(options: argparse.Namespace) -> int:
-    from alcf_jupyter.connection.account import logout
+    from alcf_jupyter.connection.sign_in.account import logout
 
     print(logout(options.all))
     return 0
 
 
 def _whoami(_: argparse.Namespace) -> int:
-    from alcf_jupyter.connection.account import whoami
+    from alcf_jupyter.connection.sign_in.account import whoami
 
     print(whoami())
     return 0
 
 
 def _token(options: argparse.Namespace) -> int:
-    from alcf_jupyter.connection import sources, worker
+    from alcf_jupyter.connection import worker
+    from alcf_jupyter.connection.sign_in import sources
 
     if sys.stdout.isatty() and not options.show:
         raise UsageError(
@@ -74,7 +75,8 @@ def _token(options: argparse.Namespace) -> int:
 
 
 def _expiry(options: argparse.Namespace) -> int:
-    from alcf_jupyter.connection import sources, worker
+    from alcf_jupyter.connection import worker
+    from alcf_jupyter.connection.sign_in import sources
 
     token = worker.wait(sources.obtain)
     _tell(token.notes)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.connection.deadline import Deadline
     from alcf_jupyter.connection.directory import Directory
-    from alcf_jupyter.connection.transport import Transport
+    from alcf_jupyter.connection.http.transport import Transport
     from alcf_jupyter.service.batches import Listed, Summary
     from alcf_jupyter.service.catalog import Model
 

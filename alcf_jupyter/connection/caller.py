@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import tenacity
 
-from alcf_jupyter.connection import queue, retries
+from alcf_jupyter.connection import queue
 from alcf_jupyter.connection.call import (
     BYTES_PER_VECTOR,
     Call,
@@ -20,7 +20,8 @@ from alcf_jupyter.connection.call import (
 )
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.gathering import GATHER_SECONDS, Gathering
-from alcf_jupyter.connection.incoming import MAX_ANSWER_BYTES
+from alcf_jupyter.connection.http import retries
+from alcf_jupyter.connection.http.incoming import MAX_ANSWER_BYTES
 from alcf_jupyter.connection.loop import Door
 from alcf_jupyter.connection.meter import Meter
 from alcf_jupyter.connection.warmups import WarmUps
@@ -41,9 +42,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from alcf_jupyter.connection.directory import Directory
-    from alcf_jupyter.connection.incoming import Incoming
-    from alcf_jupyter.connection.pace import Turn
-    from alcf_jupyter.connection.transport import Transport
+    from alcf_jupyter.connection.http.incoming import Incoming
+    from alcf_jupyter.connection.http.pace import Turn
+    from alcf_jupyter.connection.http.transport import Transport
     from alcf_jupyter.service.catalog import Model
 
 T = TypeVar("T", dialect.Answer, dialect.Vectors)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from alcf_jupyter.connection import loop, replay
+from alcf_jupyter.connection import loop
 from alcf_jupyter.connection.batches import BatchRoutes
 from alcf_jupyter.connection.call import Status
 from alcf_jupyter.connection.caller import Caller
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.directory import Directory
+from alcf_jupyter.connection.http.transport import Transport
 from alcf_jupyter.connection.many import ManyChats
-from alcf_jupyter.connection.transport import Transport
-from alcf_jupyter.connection.who import Who
+from alcf_jupyter.connection.record import replay
+from alcf_jupyter.connection.sign_in.who import Who
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Sequence
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
 
     from alcf_jupyter.connection.call import Call, Emit
-    from alcf_jupyter.connection.credentials import Credential
     from alcf_jupyter.connection.meter import Meter
     from alcf_jupyter.connection.profiles import Profile
+    from alcf_jupyter.connection.sign_in.credentials import Credential
     from alcf_jupyter.errors import AlcfError
     from alcf_jupyter.progress import Observer
     from alcf_jupyter.service.batches import Listed, Summary
@@ -389,9 +390,9 @@ class Client:
         asynchronous
             Return an ``AsyncOpenAI``.
         """
-        from alcf_jupyter.connection import sdk
+        from alcf_jupyter.connection.sdk import clients
 
-        return sdk.bound(self._transport, self._directory, cluster, asynchronous=asynchronous)
+        return clients.bound(self._transport, self._directory, cluster, asynchronous=asynchronous)
 
     @property
     def service(self) -> str:

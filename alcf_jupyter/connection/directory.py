@@ -24,7 +24,7 @@ from alcf_jupyter.service.failures import failure
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from alcf_jupyter.connection.transport import Transport
+    from alcf_jupyter.connection.http.transport import Transport
     from alcf_jupyter.service.catalog import Model
 
 QUEUE_SECONDS = 15.0

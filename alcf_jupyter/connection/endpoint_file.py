@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alcf_jupyter.connection import profiles
-from alcf_jupyter.connection.secret import Secret
+from alcf_jupyter.connection.sign_in.secret import Secret
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.plain import brief
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from alcf_jupyter.connection import endpoint_file
-from alcf_jupyter.connection.credentials import Credential
 from alcf_jupyter.connection.directory import Directory
-from alcf_jupyter.connection.transport import Transport
+from alcf_jupyter.connection.http.transport import Transport
+from alcf_jupyter.connection.sign_in.credentials import Credential
 from alcf_jupyter.errors import RestrictedError, SignInError, TokenRefusedError, UsageError
 from alcf_jupyter.service.catalog import Catalog, Cluster, Model
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.connection.deadline import Deadline
     from alcf_jupyter.connection.endpoint_file import EndpointFile
-    from alcf_jupyter.connection.incoming import Incoming
-    from alcf_jupyter.connection.pace import Turn
+    from alcf_jupyter.connection.http.incoming import Incoming
+    from alcf_jupyter.connection.http.pace import Turn
 
 _REFUSALS = (403, 404)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.call import Call, Emit
     from alcf_jupyter.connection.caller import Caller
     from alcf_jupyter.connection.directory import Directory
-    from alcf_jupyter.connection.transport import Transport
+    from alcf_jupyter.connection.http.transport import Transport
     from alcf_jupyter.service.catalog import Model
     from alcf_jupyter.service.dialect import Answer
 

@@ -7,9 +7,10 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from alcf_jupyter.connection import endpoint_file, profiles, replay, site_file
+from alcf_jupyter.connection import endpoint_file, profiles, site_file
 from alcf_jupyter.connection.client import Client
-from alcf_jupyter.connection.credentials import Credential, SignIn
+from alcf_jupyter.connection.record import replay
+from alcf_jupyter.connection.sign_in.credentials import Credential, SignIn
 from alcf_jupyter.errors import (
     ModelNotChosenError,
     NoConnectionError,

@@ -8,7 +8,7 @@ import pandas as pd
 
 from alcf_jupyter.errors import InvalidAnswerError, UsageError
 from alcf_jupyter.frames import tables
-from alcf_jupyter.frames.verdict import reason
+from alcf_jupyter.frames.sending.verdict import reason
 from alcf_jupyter.prompt.schema import invalid
 
 if TYPE_CHECKING:

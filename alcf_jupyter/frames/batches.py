@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from alcf_jupyter.connection.session import client
 from alcf_jupyter.errors import AlcfError, UsageError, nearest
-from alcf_jupyter.frames import batch_manifest, batch_metrics, batch_places
-from alcf_jupyter.frames.batch_campaign import Batch
-from alcf_jupyter.frames.batch_manifest import Manifest, Part
-from alcf_jupyter.frames.batch_metrics import Known
-from alcf_jupyter.frames.batch_submission import WAITING
-from alcf_jupyter.frames.batch_submit import submit_batch
+from alcf_jupyter.frames.batch import manifest, places
+from alcf_jupyter.frames.batch import metrics as batch_metrics
+from alcf_jupyter.frames.batch.campaign import Batch
+from alcf_jupyter.frames.batch.manifest import Manifest, Part
+from alcf_jupyter.frames.batch.metrics import Known
+from alcf_jupyter.frames.batch.submission import WAITING
+from alcf_jupyter.frames.batch.submit import submit_batch
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service.batches import STATUSES, Listed, check_id, is_id
 
@@ -59,9 +60,9 @@ def batch(batch_id: str) -> Batch:
         if found is not None:
             return Batch(*found, talk)
     wanted = check_id(given)
-    pointed = batch_manifest.pointed(wanted)
+    pointed = manifest.pointed(wanted)
     if pointed is not None:
-        there = batch_manifest.read(pointed)
+        there = manifest.read(pointed)
         if there is not None and there.service == talk.profile.name:
             return _seen(Batch(there, pointed.parent, talk))
     status = talk.batch_status(wanted)
@@ -80,16 +81,16 @@ def _seen(made: Batch) -> Batch:
 def _named(given: str) -> tuple[Manifest, Path] | None:
     """Return the campaign of a name or a path."""
     path = Path(given).expanduser()
-    name = batch_manifest.stem_of(path.name.removesuffix(batch_manifest.SUFFIX))
+    name = manifest.stem_of(path.name.removesuffix(manifest.SUFFIX))
     folders = [path.parent] if path.parent != Path() else [Path.cwd()]
     profile = client().profile
     if profile.mount and given.startswith("/"):
-        local = batch_places.local_of(given, profile)
+        local = places.local_of(given, profile)
         folders += [local.parent] if local else []
-    known = batch_manifest.pointed(name)
+    known = manifest.pointed(name)
     folders += [known.parent] if known else []
     for folder in dict.fromkeys(folders):
-        found = batch_manifest.read(batch_manifest.path_of(folder, name))
+        found = manifest.read(manifest.path_of(folder, name))
         if found is not None:
             return found, folder
     return None
@@ -99,11 +100,11 @@ def _from_list(listed: Listed, talk: Client) -> Batch:
     """Return a batch from what the service says; its manifest may lie beside the input."""
     path = PurePosixPath(listed.input_file)
     if listed.input_file:
-        local = batch_places.local_of(listed.input_file, talk.profile)
-        name = batch_manifest.stem_of(path.name)
+        local = places.local_of(listed.input_file, talk.profile)
+        name = manifest.stem_of(path.name)
         there = None
         if local is not None:
-            there = batch_manifest.read(batch_manifest.path_of(local.parent, name))
+            there = manifest.read(manifest.path_of(local.parent, name))
         if local is not None and there is not None:
             return Batch(there, local.parent, talk)
     part = Part(
@@ -179,9 +180,9 @@ def _listed(talk: Client, status: str | None) -> list[Listed]:
 
 def _manifests(talk: Client) -> Iterator[Manifest]:
     """Yield the manifests of this service that this machine knows and can read."""
-    for path in batch_manifest.all_pointed():
+    for path in manifest.all_pointed():
         with contextlib.suppress(UsageError):
-            there = batch_manifest.read(path)
+            there = manifest.read(path)
             if there is not None and there.service == talk.profile.name:
                 yield there
 

@@ -9,13 +9,13 @@ from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.session import choose, client
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames import tables
-from alcf_jupyter.frames.batch_submit import submit_batch
+from alcf_jupyter.frames.batch.submit import submit_batch
 from alcf_jupyter.frames.foreground import carry_out
 from alcf_jupyter.frames.launch import TIMEOUT
 from alcf_jupyter.frames.prompt_column import Asking, PromptColumn
 from alcf_jupyter.frames.prompts import prompts_of
+from alcf_jupyter.frames.record.row_keys import identity
 from alcf_jupyter.frames.result_file import ResultFile, write_parquet
-from alcf_jupyter.frames.row_keys import identity
 from alcf_jupyter.prompt.parameters import CHAT_PARAMETERS, given
 from alcf_jupyter.prompt.schema import of as schema_of
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from alcf_jupyter.frames.batch_campaign import Batch
+    from alcf_jupyter.frames.batch.campaign import Batch
     from alcf_jupyter.frames.run import Run
     from alcf_jupyter.progress import RunObserver
 

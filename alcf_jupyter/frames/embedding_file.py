@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from alcf_jupyter.errors import UsageError, nearest
 from alcf_jupyter.frames.matrix import column as vector_column
-from alcf_jupyter.frames.whole_file import replacing
+from alcf_jupyter.frames.record.whole_file import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,8 @@ from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames.embedding_file import save_embeddings
 from alcf_jupyter.frames.foreground import carry_out
 from alcf_jupyter.frames.launch import TIMEOUT
+from alcf_jupyter.frames.record.row_keys import identity
 from alcf_jupyter.frames.result_file import ResultFile
-from alcf_jupyter.frames.row_keys import identity
 from alcf_jupyter.frames.text_column import Embedding, TextColumn
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter import progress
 from alcf_jupyter.frames.launch import launch
-from alcf_jupyter.frames.recorded import expired
+from alcf_jupyter.frames.record.recorded import expired
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from alcf_jupyter.frames.job import Job, Landed
-    from alcf_jupyter.frames.journal_content import Content
-    from alcf_jupyter.frames.journal_lines import Row
+    from alcf_jupyter.frames.record.journal_content import Content
+    from alcf_jupyter.frames.record.journal_lines import Row
 
 
 class Harvest:

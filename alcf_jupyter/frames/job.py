@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.call import Call
     from alcf_jupyter.errors import AlcfError
     from alcf_jupyter.frames.cost import Estimate
-    from alcf_jupyter.frames.engine import Engine
-    from alcf_jupyter.frames.journal_lines import Row
-    from alcf_jupyter.frames.packs import Pack
+    from alcf_jupyter.frames.record.journal_lines import Row
     from alcf_jupyter.frames.run_progress import Progress
+    from alcf_jupyter.frames.sending.engine import Engine
+    from alcf_jupyter.frames.sending.packs import Pack
     from alcf_jupyter.service.dialect import Answer, Usage, Vectors
 
 

@@ -6,17 +6,17 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from alcf_jupyter.connection import replay
+from alcf_jupyter.connection.record import replay
 from alcf_jupyter.connection.session import client
 from alcf_jupyter.errors import JournalHeldError, UsageError
 from alcf_jupyter.frames import live_runs
-from alcf_jupyter.frames.engine import Engine, Limits
-from alcf_jupyter.frames.journal import Journal
-from alcf_jupyter.frames.lane import FIRST_WIDTH, MOST_WIDTH, Lane
-from alcf_jupyter.frames.recorded import place
+from alcf_jupyter.frames.record.journal import Journal
+from alcf_jupyter.frames.record.recorded import place
 from alcf_jupyter.frames.run import Run
-from alcf_jupyter.frames.send_rate import SendRate
-from alcf_jupyter.frames.token_window import TokenWindow
+from alcf_jupyter.frames.sending.engine import Engine, Limits
+from alcf_jupyter.frames.sending.lane import FIRST_WIDTH, MOST_WIDTH, Lane
+from alcf_jupyter.frames.sending.send_rate import SendRate
+from alcf_jupyter.frames.sending.token_window import TokenWindow
 from alcf_jupyter.service import limits
 
 if TYPE_CHECKING:

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from alcf_jupyter.connection.incoming import MAX_ANSWER_BYTES
-from alcf_jupyter.connection.origin import origin, sha256
+from alcf_jupyter.connection.http.incoming import MAX_ANSWER_BYTES
+from alcf_jupyter.connection.record.origin import origin, sha256
 from alcf_jupyter.errors import AlcfError, InvalidAnswerError
 from alcf_jupyter.frames import answer_form
 from alcf_jupyter.frames.cost import Estimate
 from alcf_jupyter.frames.job import Landed
-from alcf_jupyter.frames.journal_lines import Row
-from alcf_jupyter.frames.packs import Pack
-from alcf_jupyter.frames.row_keys import keys
+from alcf_jupyter.frames.record.journal_lines import Row
+from alcf_jupyter.frames.record.row_keys import keys
+from alcf_jupyter.frames.sending.packs import Pack
+from alcf_jupyter.frames.sending.verdict import is_lasting, reason
 from alcf_jupyter.frames.tables import Unfit, series
-from alcf_jupyter.frames.verdict import is_lasting, reason
 from alcf_jupyter.prompt.parameters import check_system
 from alcf_jupyter.service import dialect
 from alcf_jupyter.service.limits import tokens_in

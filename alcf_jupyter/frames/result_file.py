@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from alcf_jupyter.errors import UsageError
-from alcf_jupyter.frames.whole_file import replacing
+from alcf_jupyter.frames.record.whole_file import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,8 +16,8 @@ from alcf_jupyter.errors import AlcfError, DeadlineError, JournalError
 from alcf_jupyter.frames import live_runs
 from alcf_jupyter.frames.harvest import Harvest
 from alcf_jupyter.frames.job import Landed, Outcome
+from alcf_jupyter.frames.record.run_record import RunRecord
 from alcf_jupyter.frames.run_progress import Progress
-from alcf_jupyter.frames.run_record import RunRecord
 from alcf_jupyter.plain import brief
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from alcf_jupyter.frames.engine import Engine
     from alcf_jupyter.frames.job import Job
-    from alcf_jupyter.frames.journal import Journal
+    from alcf_jupyter.frames.record.journal import Journal
     from alcf_jupyter.frames.result_file import ResultFile
+    from alcf_jupyter.frames.sending.engine import Engine
 
 _NEWS_SECONDS = 0.25
 """Those who watch a run are told no more often than this."""

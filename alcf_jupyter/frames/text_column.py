@@ -11,18 +11,18 @@ import pandas as pd
 import pyarrow as pa
 
 from alcf_jupyter.connection.call import BYTES_PER_VECTOR
-from alcf_jupyter.connection.origin import origin, sha256
+from alcf_jupyter.connection.record.origin import origin, sha256
 from alcf_jupyter.connection.vectors import matrix as read_matrix
 from alcf_jupyter.errors import AlcfError, AnswerError, UsageError
 from alcf_jupyter.frames import tables
 from alcf_jupyter.frames.cost import Estimate
 from alcf_jupyter.frames.job import Landed
-from alcf_jupyter.frames.journal_lines import Row
 from alcf_jupyter.frames.matrix import column as vector_column
-from alcf_jupyter.frames.packs import Pack
-from alcf_jupyter.frames.row_keys import keys
+from alcf_jupyter.frames.record.journal_lines import Row
+from alcf_jupyter.frames.record.row_keys import keys
+from alcf_jupyter.frames.sending.packs import Pack
+from alcf_jupyter.frames.sending.verdict import is_lasting, reason
 from alcf_jupyter.frames.tables import Unfit
-from alcf_jupyter.frames.verdict import is_lasting, reason
 from alcf_jupyter.service import dialect, limits
 
 if TYPE_CHECKING:

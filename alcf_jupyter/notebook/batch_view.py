@@ -8,8 +8,8 @@ from alcf_jupyter.notebook import run_view
 from alcf_jupyter.notebook.text import escape_line, one_line
 
 if TYPE_CHECKING:
-    from alcf_jupyter.frames.batch_campaign import Batch
-    from alcf_jupyter.frames.batch_progress import Progress
+    from alcf_jupyter.frames.batch.campaign import Batch
+    from alcf_jupyter.frames.batch.progress import Progress
 
 MOST_PARTS = 40
 

@@ -197,7 +197,7 @@ def _runs(typed: _Typed) -> Iterable[str]:
 
     if not typed.words:
         return ACTIONS
-    listed = sys.modules.get("alcf_jupyter.frames.run_list")
+    listed = sys.modules.get("alcf_jupyter.frames.record.run_list")
     named = len(typed.words) == 1 and typed.words[0] in ACTIONS
     return listed.latest if listed and named else ()
 

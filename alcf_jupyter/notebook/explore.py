@@ -9,10 +9,10 @@ import pandas as pd
 
 from alcf_jupyter import progress
 from alcf_jupyter.errors import UsageError, nearest
-from alcf_jupyter.frames.explore import Exploration
+from alcf_jupyter.frames.explore.embedding_map import Exploration
+from alcf_jupyter.frames.explore.picture import png
+from alcf_jupyter.frames.explore.projection import project
 from alcf_jupyter.frames.extras import MAP
-from alcf_jupyter.frames.picture import png
-from alcf_jupyter.frames.projection import project
 from alcf_jupyter.notebook import map_shadow
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from alcf_jupyter.notebook.bundle import QUIET
 from alcf_jupyter.notebook.text import escape_line
 
 if TYPE_CHECKING:
-    from alcf_jupyter.frames.explore import Exploration
+    from alcf_jupyter.frames.explore.embedding_map import Exploration
 
 LISTED = 50
 _SHADOW_ROWS = 10

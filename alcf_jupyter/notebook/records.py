@@ -28,8 +28,8 @@ def threads(line: str) -> Any:
 
 def runs(line: str) -> Any:
     """See the recorded runs, or open, export or delete one: ``%alcf runs [open NAME]``."""
-    from alcf_jupyter.frames import recorded
-    from alcf_jupyter.frames.run_list import runs as all_runs
+    from alcf_jupyter.frames.record import recorded
+    from alcf_jupyter.frames.record.run_list import runs as all_runs
 
     chosen, rest = options.runs_parser().read(line)
     named.check_result(chosen.out)

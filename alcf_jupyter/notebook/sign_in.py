@@ -19,9 +19,9 @@ from alcf_jupyter.errors import (
 from alcf_jupyter.notebook.surface import Surface, surface
 
 if TYPE_CHECKING:
-    from alcf_jupyter.connection.account import Account
     from alcf_jupyter.connection.client import Client
-    from alcf_jupyter.connection.login import LoginFlow
+    from alcf_jupyter.connection.sign_in.account import Account
+    from alcf_jupyter.connection.sign_in.login import LoginFlow
 
 _TRIES = 3
 
@@ -62,7 +62,7 @@ def login(force: bool = False, *, text: bool = False) -> Account | None:  # noqa
     _check_variables()
     where = _where()
     if where is Surface.HEADLESS:
-        from alcf_jupyter.connection.sources import WAYS
+        from alcf_jupyter.connection.sign_in.sources import WAYS
 
         raise NotSignedInError(
             "You are not signed in, and nobody can be asked here.",
@@ -95,8 +95,8 @@ def _client() -> Client:
     """Return the client in use if it is ALCF's, else another: signing in is for ALCF alone."""
     from alcf_jupyter.connection import session
     from alcf_jupyter.connection.client import Client
-    from alcf_jupyter.connection.credentials import SignIn
     from alcf_jupyter.connection.profiles import resolve
+    from alcf_jupyter.connection.sign_in.credentials import SignIn
 
     now = session.current().client
     if now is None and os.environ.get("ALCF_JUPYTER_SERVICE", "").startswith("http"):
@@ -109,7 +109,7 @@ def _client() -> Client:
 
 def _already(client: Client) -> tuple[Account | None, bool]:
     """Return who is signed in, or None and whether a new login is due."""
-    from alcf_jupyter.connection import account
+    from alcf_jupyter.connection.sign_in import account
 
     client.credential.forget()
     try:
@@ -122,7 +122,7 @@ def _already(client: Client) -> tuple[Account | None, bool]:
 
 def _check_variables() -> None:
     """Refuse a sign-in that would change nothing: these variables come first."""
-    from alcf_jupyter.connection import sources
+    from alcf_jupyter.connection.sign_in import sources
 
     for name in (sources.ENV_TOKEN, sources.ENV_ACCOUNT):
         if os.environ.get(name, "").strip():
@@ -143,8 +143,9 @@ def _where() -> Surface:
 def _open(client: Client, *, force: bool) -> LoginFlow:
     """Return the flow that is open, whose link may be in a browser already, or a new one."""
     global _flow  # noqa: PLW0603 - one sign-in at a time is what a person does
-    from alcf_jupyter.connection import globus, worker
-    from alcf_jupyter.connection.login import LoginFlow
+    from alcf_jupyter.connection import worker
+    from alcf_jupyter.connection.sign_in import globus
+    from alcf_jupyter.connection.sign_in.login import LoginFlow
 
     flow = _flow
     known = flow is not None and not flow.done and flow.force >= force
@@ -161,7 +162,7 @@ def link_line(flow: LoginFlow) -> str:
 def _ask(flow: LoginFlow, client: Client) -> Account:
     from getpass import getpass
 
-    from alcf_jupyter.connection import account
+    from alcf_jupyter.connection.sign_in import account
 
     print(link_line(flow))  # noqa: T201 - the prompt of a terminal
     for left in reversed(range(_TRIES)):

@@ -23,7 +23,7 @@ def login(line: str) -> str | None:
 
 def logout(line: str) -> str:
     """Sign out, and delete the tokens: ``%alcf logout [--all]``."""
-    from alcf_jupyter.connection.account import logout as sign_out
+    from alcf_jupyter.connection.sign_in.account import logout as sign_out
 
     chosen = _read(options.logout_parser(), line)
     return sign_out(chosen.all)
@@ -31,7 +31,7 @@ def logout(line: str) -> str:
 
 def whoami(line: str) -> str:
     """See who you are signed in as: ``%alcf whoami``."""
-    from alcf_jupyter.connection import account
+    from alcf_jupyter.connection.sign_in import account
 
     _read(Parser("%alcf whoami", "Who you are signed in as."), line)
     return str(account.whoami())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from alcf_jupyter.connection.origin import ASKED, origin, sha256
+from alcf_jupyter.connection.record.origin import ASKED, origin, sha256
 from alcf_jupyter.plain import clean
 from alcf_jupyter.service.dialect import Answer, Usage
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from alcf_jupyter.connection.cell import running
+from alcf_jupyter.connection.record.cell import running
 from alcf_jupyter.errors import UsageError, nearest
 from alcf_jupyter.plain import brief
 from alcf_jupyter.typed import typed
@@ -13,7 +13,7 @@ from alcf_jupyter.typed import typed
 if TYPE_CHECKING:
     import pandas as pd
 
-    from alcf_jupyter.connection.cell import Cell
+    from alcf_jupyter.connection.record.cell import Cell
     from alcf_jupyter.prompt.reply import Reply
 
 LONGEST_NAME = 80

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from alcf_jupyter.connection.call import Call
 from alcf_jupyter.connection.client import Client
-from alcf_jupyter.connection.credentials import Credential
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.profiles import resolve
+from alcf_jupyter.connection.sign_in.credentials import Credential
 
 TOKEN = "canary-token-d41d8cd98f00b204"
 

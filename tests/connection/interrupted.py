@@ -10,9 +10,9 @@ import time
 from alcf_jupyter.connection import session
 from alcf_jupyter.connection.call import Call
 from alcf_jupyter.connection.client import Client
-from alcf_jupyter.connection.credentials import Credential
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.profiles import resolve
+from alcf_jupyter.connection.sign_in.credentials import Credential
 from alcf_jupyter.errors import AnswerInterrupted
 from alcf_jupyter.prompt.ask import replying
 

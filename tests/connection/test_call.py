@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from alcf_jupyter.connection import retries
 from alcf_jupyter.connection.call import Call, read_json, write_json
 from alcf_jupyter.connection.deadline import Deadline
+from alcf_jupyter.connection.http import retries
 from alcf_jupyter.errors import (
     AnswerError,
     DeadlineError,

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from alcf_jupyter.connection import wire
-from alcf_jupyter.connection.channel import Channel, Request
-from alcf_jupyter.connection.incoming import Incoming
-from alcf_jupyter.connection.wire import BrokenError
+from alcf_jupyter.connection.http import wire
+from alcf_jupyter.connection.http.channel import Channel, Request
+from alcf_jupyter.connection.http.incoming import Incoming
+from alcf_jupyter.connection.http.wire import BrokenError
 from alcf_jupyter.errors import AnswerError
 from tests.connection.faultserver import chunked, head, serving, stream_head, whole
 

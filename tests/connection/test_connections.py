@@ -5,11 +5,11 @@ import threading
 
 import pytest
 
-from alcf_jupyter.connection import connections
-from alcf_jupyter.connection.channel import Request
-from alcf_jupyter.connection.connections import Connections
-from alcf_jupyter.connection.dialer import Dialer
-from alcf_jupyter.connection.wire import BrokenError
+from alcf_jupyter.connection.http import connections
+from alcf_jupyter.connection.http.channel import Request
+from alcf_jupyter.connection.http.connections import Connections
+from alcf_jupyter.connection.http.dialer import Dialer
+from alcf_jupyter.connection.http.wire import BrokenError
 from tests.connection.faultserver import chunked, head, serving, stream_head, whole
 
 

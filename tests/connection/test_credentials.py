@@ -11,8 +11,8 @@ from IPython.core.ultratb import VerboseTB
 
 import alcf_jupyter as alcf
 from alcf_jupyter.connection import session
-from alcf_jupyter.connection.credentials import Credential, SignIn
-from alcf_jupyter.connection.secret import Secret
+from alcf_jupyter.connection.sign_in.credentials import Credential, SignIn
+from alcf_jupyter.connection.sign_in.secret import Secret
 from alcf_jupyter.errors import AlcfError, UsageError
 from tests.connection.faultserver import TOKEN, Gateway, ask, client_of, gateway_error, serving
 

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from alcf_jupyter.connection import loop, wire
-from alcf_jupyter.connection.channel import Request
-from alcf_jupyter.connection.credentials import Credential
+from alcf_jupyter.connection import loop
 from alcf_jupyter.connection.deadline import Deadline
-from alcf_jupyter.connection.dialer import Dialer
+from alcf_jupyter.connection.http import wire
+from alcf_jupyter.connection.http.channel import Request
+from alcf_jupyter.connection.http.dialer import Dialer
+from alcf_jupyter.connection.http.transport import Transport
+from alcf_jupyter.connection.http.wire import BrokenError
 from alcf_jupyter.connection.profiles import Profile
-from alcf_jupyter.connection.transport import Transport
-from alcf_jupyter.connection.wire import BrokenError
+from alcf_jupyter.connection.sign_in.credentials import Credential
 from alcf_jupyter.errors import DeadlineError, UnreachableError, UsageError
 from tests.connection.faultserver import TOKEN, chunked, serving, stream_head, whole
 from tests.proxying import HOST, Listener, Proxy, certificate, pipe, tls_front

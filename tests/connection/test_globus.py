@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import alcf_jupyter
-from alcf_jupyter.connection.login import LoginFlow
+from alcf_jupyter.connection.sign_in.login import LoginFlow
 from alcf_jupyter.errors import (
     CodeRefusedError,
     IdentityChangedError,
@@ -408,7 +408,7 @@ def test_a_token_goes_to_alcf_alone(auth, alcf, client, clean_environ):
 def test_refresh_tokens_go_to_globus_alone(auth, clean_environ):
     auth.store(store_path(), expires_in=-10)
     clean_environ["GLOBUS_SDK_SERVICE_URL_AUTH"] = "https://example.org/"
-    from alcf_jupyter.connection import sources
+    from alcf_jupyter.connection.sign_in import sources
 
     with pytest.raises(alcf_jupyter.AlcfError, match="not Globus"):
         sources.obtain()

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 import alcf_jupyter
-from alcf_jupyter.connection import globus, sources
-from alcf_jupyter.connection.login import LoginFlow
-from alcf_jupyter.connection.store import TokenFile
+from alcf_jupyter.connection.sign_in import globus, sources
+from alcf_jupyter.connection.sign_in.login import LoginFlow
+from alcf_jupyter.connection.sign_in.store import TokenFile
 from alcf_jupyter.errors import IdentityChangedError, NotSignedInError, TokenStoreError
 from tests.globus_auth import ALICE, BOB, GATEWAY, OLDER, SCOPE, store_path
 
@@ -328,7 +328,7 @@ def _full(_):
 WRITER = """
 import sys, time
 from pathlib import Path
-from alcf_jupyter.connection.store import TokenFile
+from alcf_jupyter.connection.sign_in.store import TokenFile
 file = TokenFile(Path(sys.argv[1]))
 for n in range(50):
     with file.locked():
@@ -353,7 +353,7 @@ def test_four_writers_lose_nothing_and_readers_see_whole_files(auth):
 
 def test_a_lock_of_a_process_that_hangs_is_not_waited_for_forever(auth, client, monkeypatch):
     auth.store(store_path(), expires_in=-10)
-    monkeypatch.setattr("alcf_jupyter.connection.lockfile.SECONDS", 0.2)
+    monkeypatch.setattr("alcf_jupyter.connection.sign_in.lockfile.SECONDS", 0.2)
     with (store_path().parent / "tokens.json.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         assert client.whoami()["name"] == "Alice Example"

@@ -15,7 +15,7 @@ from tests.connection.faultserver import TOKEN, Gateway, serving
 PROLOGUE = f"""
 import gc, os, sys, threading, time
 from alcf_jupyter.connection.client import Client
-from alcf_jupyter.connection.credentials import Credential
+from alcf_jupyter.connection.sign_in.credentials import Credential
 from alcf_jupyter.connection.profiles import resolve
 
 def made(url):

@@ -8,8 +8,8 @@ import pytest
 
 from alcf_jupyter.connection.call import Call
 from alcf_jupyter.connection.deadline import Deadline
-from alcf_jupyter.connection.origin import origin, sha256
 from alcf_jupyter.connection.profiles import resolve
+from alcf_jupyter.connection.record.origin import origin, sha256
 from alcf_jupyter.service.catalog import Model, State
 from alcf_jupyter.service.dialect import Usage
 

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from alcf_jupyter.connection import pace
-from alcf_jupyter.connection.pace import Pace
-from alcf_jupyter.connection.turns import SharedTurns
+from alcf_jupyter.connection.http import pace
+from alcf_jupyter.connection.http.pace import Pace
+from alcf_jupyter.connection.http.turns import SharedTurns
 from alcf_jupyter.service.limits import REQUESTS_PER_SECOND
 from tests.connection.faultserver import Gateway, client_of, serving, whole
 
@@ -159,7 +159,7 @@ def test_a_plain_server_has_no_pace():
 
 PROGRAM = """
 import asyncio, sys, time
-from alcf_jupyter.connection.pace import Pace
+from alcf_jupyter.connection.http.pace import Pace
 
 async def story():
     limit = Pace(9.2, "https://service.example.org")

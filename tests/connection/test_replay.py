@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import alcf_jupyter as alcf
-from alcf_jupyter.connection import replay, session
+from alcf_jupyter.connection import session
+from alcf_jupyter.connection.record import replay
 from alcf_jupyter.errors import ReplayError, StreamFailedError, UnknownModelError, UsageError
 from tests.controlled import sandbox
 from tests.scripted import model

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from alcf_jupyter.connection.saver import QUICK_SECONDS, Saver
+from alcf_jupyter.connection.record.saver import QUICK_SECONDS, Saver
 from alcf_jupyter.errors import ReplayError
 
 

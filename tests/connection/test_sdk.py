@@ -11,7 +11,7 @@ import pydantic
 import pytest
 
 import alcf_jupyter as alcf
-from alcf_jupyter.connection import sdk
+from alcf_jupyter.connection.sdk import clients
 from alcf_jupyter.errors import UnknownClusterError
 from tests.controlled import sandbox
 
@@ -269,7 +269,7 @@ def test_a_wrong_cluster_is_named(service):
 
 def test_the_token_is_nowhere_in_the_client_nor_in_what_it_raises(client, service):
     assert service.secret not in repr(client) + str(vars(client)) + client.api_key
-    assert client.api_key == sdk.PLACEHOLDER
+    assert client.api_key == clients.PLACEHOLDER
     assert service.secret not in str(client.auth_headers)
     service.fail("token-expired")
     with pytest.raises(openai.AuthenticationError) as caught:
@@ -290,7 +290,7 @@ def test_variables_of_the_sdk_change_nothing(service, monkeypatch):
     service.connect()
     with alcf.openai("sophia") as made:
         assert whole(made).choices[0].message.content == WORDS[0]["content"]
-        assert made.api_key == sdk.PLACEHOLDER
+        assert made.api_key == clients.PLACEHOLDER
 
 
 def test_any_openai_server_is_asked_the_same_way(service):

@@ -10,10 +10,10 @@ import pytest
 
 from alcf_jupyter.connection import loop
 from alcf_jupyter.connection.client import Client
-from alcf_jupyter.connection.credentials import Credential
 from alcf_jupyter.connection.deadline import Deadline
+from alcf_jupyter.connection.http.transport import Transport
 from alcf_jupyter.connection.profiles import Profile
-from alcf_jupyter.connection.transport import Transport
+from alcf_jupyter.connection.sign_in.credentials import Credential
 from alcf_jupyter.errors import (
     AlcfError,
     AnswerError,

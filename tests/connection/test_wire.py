@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from alcf_jupyter.connection import loop, wire
+from alcf_jupyter.connection import loop
 from alcf_jupyter.connection.gathering import GATHER_SECONDS, Gathering
+from alcf_jupyter.connection.http import wire
 from tests.connection.faultserver import (
     DONE,
     Gateway,

@@ -13,8 +13,8 @@ import pandas as pd
 import alcf_jupyter as alcf
 from alcf_jupyter.connection import session
 from alcf_jupyter.connection.client import Client
-from alcf_jupyter.connection.credentials import Credential
 from alcf_jupyter.connection.profiles import resolve
+from alcf_jupyter.connection.sign_in.credentials import Credential
 from alcf_jupyter.errors import AlcfError
 from tests.faults import answers, schedules
 from tests.faults.server import FaultServer, Served

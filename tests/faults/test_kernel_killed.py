@@ -19,7 +19,7 @@ import pandas as pd
 import alcf_jupyter as alcf
 from alcf_jupyter.connection import session
 from alcf_jupyter.connection.client import Client
-from alcf_jupyter.connection.credentials import Credential
+from alcf_jupyter.connection.sign_in.credentials import Credential
 from alcf_jupyter.connection.profiles import resolve
 
 profile = replace(resolve({url!r}, poll_seconds=1), requests_per_second=None)

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from alcf_jupyter.frames.lane import MOST_WIDTH, Lane
-from alcf_jupyter.frames.token_window import TokenWindow
+from alcf_jupyter.frames.sending.lane import MOST_WIDTH, Lane
+from alcf_jupyter.frames.sending.token_window import TokenWindow
 from alcf_jupyter.service import limits
 from tests.faults.size import SIZE
 

@@ -15,8 +15,8 @@ import pytest
 import alcf_jupyter as alcf
 from alcf_jupyter.connection import session
 from alcf_jupyter.connection.client import Client
-from alcf_jupyter.connection.credentials import Credential
 from alcf_jupyter.connection.profiles import resolve
+from alcf_jupyter.connection.sign_in.credentials import Credential
 from alcf_jupyter.errors import AlcfError, SignInError
 from tests.faults import answers, figures
 from tests.faults.columns import TEMPLATE, connect

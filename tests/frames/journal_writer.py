@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from alcf_jupyter.errors import AlcfError
-from alcf_jupyter.frames.journal import Journal
-from alcf_jupyter.frames.journal_content import read
-from alcf_jupyter.frames.journal_lines import Row
+from alcf_jupyter.frames.record.journal import Journal
+from alcf_jupyter.frames.record.journal_content import read
+from alcf_jupyter.frames.record.journal_lines import Row
 
 IDENTITY = "0123456789abcdef0123456789abcdef"
 WIDTH = 24

@@ -6,7 +6,7 @@ import pytest
 
 import alcf_jupyter as alcf
 from alcf_jupyter.connection import session, state
-from alcf_jupyter.frames.batch_glance import newest
+from alcf_jupyter.frames.batch.glance import newest
 from tests.frames.batching import MODEL, connect, created, limits, sandbox, table
 
 

@@ -11,8 +11,8 @@ import pytest
 import alcf_jupyter as alcf
 from alcf_jupyter.connection.profiles import resolve
 from alcf_jupyter.errors import UsageError
-from alcf_jupyter.frames import batch_places
-from alcf_jupyter.frames.batch_places import Place
+from alcf_jupyter.frames.batch import places
+from alcf_jupyter.frames.batch.places import Place
 from tests.frames.batching import MODEL, connect, sandbox
 
 ALCF = resolve("alcf")
@@ -29,23 +29,23 @@ def open_folder(tmp_path):
 
 
 def test_on_a_laptop_the_cluster_is_elsewhere():
-    place = batch_places.find("/eagle/project/me", ALCF)
+    place = places.find("/eagle/project/me", ALCF)
     assert (place.remote, place.local) == ("/eagle/project/me", None)
     assert (place / "x.jsonl").remote == "/eagle/project/me/x.jsonl"
     for given in (None, "results", "~/x"):
         with pytest.raises(UsageError, match="cluster"):
-            batch_places.find(given, ALCF)
+            places.find(given, ALCF)
     with pytest.raises(UsageError, match="upwards"):
-        batch_places.find("/eagle/project/../other", ALCF)
+        places.find("/eagle/project/../other", ALCF)
 
 
 def test_the_sandbox_has_a_cluster_of_its_own(tmp_path):
     profile = replace(resolve("sandbox"), mount=str(tmp_path))
-    place = batch_places.find("/eagle/project", profile)
+    place = places.find("/eagle/project", profile)
     assert (place.remote, place.local) == ("/eagle/project", tmp_path / "eagle" / "project")
-    assert batch_places.find(tmp_path / "eagle" / "project", profile) == place
-    assert batch_places.find(None, profile).remote == "/eagle/sandbox"
-    assert batch_places.local_of("/eagle/../../etc/passwd", profile) is None
+    assert places.find(tmp_path / "eagle" / "project", profile) == place
+    assert places.find(None, profile).remote == "/eagle/sandbox"
+    assert places.local_of("/eagle/../../etc/passwd", profile) is None
 
 
 def test_a_closed_folder_is_named_with_the_line_that_opens_it(open_folder):
@@ -57,23 +57,23 @@ def test_a_closed_folder_is_named_with_the_line_that_opens_it(open_folder):
     file.write_text("x")
     file.chmod(0o644)
     with pytest.raises(UsageError) as refused:
-        batch_places.check_readable(Place(str(file), file))
+        places.check_readable(Place(str(file), file))
     assert f"!chmod o+x {closed}" in str(refused.value)
     closed.chmod(0o711)
-    batch_places.check_readable(Place(str(file), file))
+    places.check_readable(Place(str(file), file))
     file.chmod(0o600)
     with pytest.raises(UsageError, match="chmod o\\+r "):
-        batch_places.check_readable(Place(str(file), file))
-    batch_places.check_readable(Place(str(file), file, private=True))
+        places.check_readable(Place(str(file), file))
+    places.check_readable(Place(str(file), file, private=True))
 
 
 def test_the_output_folder_must_be_writable(open_folder):
     folder = open_folder / "out"
     folder.mkdir(0o755)
     with pytest.raises(UsageError, match="chmod o\\+rwx "):
-        batch_places.check_writable(Place(str(folder), folder))
+        places.check_writable(Place(str(folder), folder))
     folder.chmod(0o777)
-    batch_places.check_writable(Place(str(folder), folder))
+    places.check_writable(Place(str(folder), folder))
 
 
 def test_the_project_space_is_the_services_own(open_folder, monkeypatch):
@@ -82,31 +82,31 @@ def test_the_project_space_is_the_services_own(open_folder, monkeypatch):
     (open_folder / "space").chmod(0o700)
     place = Place(str(folder), folder)
     with pytest.raises(UsageError):
-        batch_places.check_writable(place)
-    monkeypatch.setattr(batch_places, "PROJECT_SPACES", (str(open_folder / "space"),))
-    batch_places.check_writable(place)
+        places.check_writable(place)
+    monkeypatch.setattr(places, "PROJECT_SPACES", (str(open_folder / "space"),))
+    places.check_writable(place)
     beside = open_folder / "space2"
     beside.mkdir(0o700)
     with pytest.raises(UsageError):
-        batch_places.check_writable(Place(str(beside), beside))
+        places.check_writable(Place(str(beside), beside))
 
 
 def test_what_is_said_before_others_can_read_it():
-    words = " ".join(batch_places.warnings_for(Place("/eagle/p", None)))
+    words = " ".join(places.warnings_for(Place("/eagle/p", None)))
     assert "Others on the cluster can read" in words
     assert "active allocation" in words
-    assert batch_places.warnings_for(Place("/x", None, private=True)) == []
+    assert places.warnings_for(Place("/x", None, private=True)) == []
 
 
 def test_paths_that_are_not_there(tmp_path):
     missing = tmp_path / "none" / "x"
     with pytest.raises(UsageError, match="cannot be read: No such file"):
-        batch_places.check_readable(Place(str(missing), missing))
+        places.check_readable(Place(str(missing), missing))
     with pytest.raises(UsageError, match="cannot be made"):
-        batch_places.make_folder(Place(str(missing), missing))
+        places.make_folder(Place(str(missing), missing))
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="is a file"):
-        batch_places.make_folder(Place("/f", tmp_path / "file"))
+        places.make_folder(Place("/f", tmp_path / "file"))
 
 
 def test_a_batch_from_a_laptop(tmp_path, monkeypatch, capsys):

@@ -11,7 +11,7 @@ import pytest
 
 import alcf_jupyter as alcf
 from alcf_jupyter.errors import UsageError
-from alcf_jupyter.frames import batch_results
+from alcf_jupyter.frames.batch import results
 
 RECORDED = Path(__file__).resolve().parents[1] / "recorded" / "batch.results.jsonl"
 GOOD = json.loads(RECORDED.read_text("utf-8").splitlines()[0])
@@ -153,7 +153,7 @@ def test_blocks_of_any_size_read_the_same(tmp_path, monkeypatch, seed):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         whole = alcf.read_batch_results(path)
-        monkeypatch.setattr(batch_results, "BLOCK_BYTES", draw.choice([700, 5_000, 64_000]))
+        monkeypatch.setattr(results, "BLOCK_BYTES", draw.choice([700, 5_000, 64_000]))
         pieces = alcf.read_batch_results(path)
         out = alcf.read_batch_results(path, out=tmp_path / "x.parquet")
     pd.testing.assert_frame_equal(whole, pieces)

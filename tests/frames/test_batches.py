@@ -22,7 +22,7 @@ from alcf_jupyter.errors import (
     UnknownModelError,
     UsageError,
 )
-from alcf_jupyter.frames import batch_manifest, batch_requests, batch_writer
+from alcf_jupyter.frames.batch import manifest, requests, writer
 from tests.frames.batching import CREATE, MODEL, connect, created, limits, sandbox, table
 
 
@@ -207,7 +207,7 @@ def test_the_quota_is_waited_for(box, folder):
     assert {second.name, first.id} <= set(alcf.batches(metrics=False)["id"])
     assert len(alcf.batch_metrics(alcf.batches())) == len(alcf.batches()) - 1
     (folder / "broken.manifest.json").write_text("{")
-    batch_manifest.point("broken", folder / "broken.manifest.json")
+    manifest.point("broken", folder / "broken.manifest.json")
     assert alcf.batches("waiting")["id"].tolist() == [second.name]
     limits(box, batch_seconds=20)
     box.control("POST", "/clock", {"advance": 10_000})
@@ -218,7 +218,7 @@ def test_the_quota_is_waited_for(box, folder):
 
 
 def test_a_long_table_becomes_a_campaign(box, folder, monkeypatch):
-    monkeypatch.setattr(batch_writer, "MOST_LINES", 30)
+    monkeypatch.setattr(writer, "MOST_LINES", 30)
     limits(box, batches_per_user=1, batch_seconds=10_000)
     data = table(100)
     data.loc[::10, "text"] = ""
@@ -642,7 +642,7 @@ def test_progress_while_it_runs(box, folder):
 
 def test_texts_that_cannot_be_sent():
     data = pd.DataFrame({"a": ["ok", "half \ud800", "x" * 2_100_000, 3, None, "ok"]})
-    asked = batch_requests.requests(
+    asked = requests.requests(
         data, "A: {{a}} {{a}} \\{{b", kind="chat", model="m", system=None, schema=None, params={}
     )
     assert [type(one).__name__ for one in asked.texts] == [

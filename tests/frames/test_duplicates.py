@@ -6,7 +6,7 @@ import pytest
 
 import alcf_jupyter as alcf
 from alcf_jupyter.errors import UsageError
-from alcf_jupyter.frames import duplicates
+from alcf_jupyter.frames.explore import duplicates
 from tests.frames.embedded import Told, frame, lines
 
 RANDOM = np.random.default_rng(5)

@@ -10,8 +10,8 @@ from PIL import Image
 
 import alcf_jupyter as alcf
 from alcf_jupyter.errors import UsageError
-from alcf_jupyter.frames.explore import CATEGORIES, MISSING, OTHER, Exploration
-from alcf_jupyter.frames.picture import png
+from alcf_jupyter.frames.explore.embedding_map import CATEGORIES, MISSING, OTHER, Exploration
+from alcf_jupyter.frames.explore.picture import png
 from tests.frames.embedded import Told, frame, lines
 from tests.frames.test_embeddings import model  # noqa: F401 - a fixture
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from alcf_jupyter.errors import JournalError, NotWrittenError
-from alcf_jupyter.frames.journal import Journal
-from alcf_jupyter.frames.journal_content import LINES, VECTORS, read
-from alcf_jupyter.frames.journal_lines import FORMAT, Header, Row, line, seed
+from alcf_jupyter.frames.record.journal import Journal
+from alcf_jupyter.frames.record.journal_content import LINES, VECTORS, read
+from alcf_jupyter.frames.record.journal_lines import FORMAT, Header, Row, line, seed
 
 RUN = "0123456789abcdef0123456789abcdef"
 OTHER = "f" * 32

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from alcf_jupyter.errors import JournalError
-from alcf_jupyter.frames import journal_lines
-from alcf_jupyter.frames.journal import Journal
-from alcf_jupyter.frames.journal_content import LINES, VECTORS, read
-from alcf_jupyter.frames.journal_lines import Row
+from alcf_jupyter.frames.record import journal_lines
+from alcf_jupyter.frames.record.journal import Journal
+from alcf_jupyter.frames.record.journal_content import LINES, VECTORS, read
+from alcf_jupyter.frames.record.journal_lines import Row
 
 CASES = int(os.environ.get("ALCF_TEST_DAMAGE", "10000"))
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # where syncs cost nothing

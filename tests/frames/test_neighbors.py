@@ -10,8 +10,8 @@ import pytest
 import alcf_jupyter as alcf
 from alcf_jupyter.connection import session
 from alcf_jupyter.errors import UsageError
-from alcf_jupyter.frames import nearest as search
-from alcf_jupyter.frames.points import Points
+from alcf_jupyter.frames.explore import nearest as search
+from alcf_jupyter.frames.explore.points import Points
 from tests.frames.embedded import Told, frame, lines
 from tests.frames.serving import connected
 from tests.frames.test_embeddings import Model, vector_of

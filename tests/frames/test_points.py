@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from alcf_jupyter.errors import UsageError
+from alcf_jupyter.frames.explore.points import points
 from alcf_jupyter.frames.matrix import matrix
-from alcf_jupyter.frames.points import points
 from tests.frames.embedded import Told, frame, lines
 
 X = np.random.default_rng(0).standard_normal((50, 8)).astype(np.float32)

@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 
 import alcf_jupyter as alcf
 from alcf_jupyter.errors import UsageError
-from alcf_jupyter.frames.points import Points
+from alcf_jupyter.frames.explore.points import Points
 from tests.frames.embedded import Told, frame, lines
 
 RANDOM = np.random.default_rng(3)
@@ -115,7 +115,7 @@ class PaCMAP:
 def test_a_slow_method_gets_components_seed_and_options_and_is_followed(tmp_path, monkeypatch):
     library(tmp_path, "pacmap", PACMAP)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("alcf_jupyter.frames.projection._TICK", 0.05)
+    monkeypatch.setattr("alcf_jupyter.frames.explore.projection._TICK", 0.05)
     told = Told()
     found = alcf.project(frame(X, missing=[0]), "pacmap", seed=7, n_neighbors=5, observer=told)
     assert np.isnan(plane(found)[0]).all()

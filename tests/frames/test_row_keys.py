@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alcf_jupyter.frames.row_keys import identity, keys
+from alcf_jupyter.frames.record.row_keys import identity, keys
 
 TEXTS = st.lists(st.text(max_size=3), max_size=12)
 

@@ -9,14 +9,14 @@ import alcf_jupyter as alcf
 from alcf_jupyter.connection.call import Call
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.errors import AlcfError, JournalError, RefusedError
-from alcf_jupyter.frames.engine import Engine
-from alcf_jupyter.frames.journal import Journal
 from alcf_jupyter.frames.launch import launch
 from alcf_jupyter.frames.prompt_column import Asking, PromptColumn
 from alcf_jupyter.frames.prompts import prompts_of
+from alcf_jupyter.frames.record.journal import Journal
+from alcf_jupyter.frames.record.row_keys import identity
 from alcf_jupyter.frames.result_file import ResultFile, write_parquet
-from alcf_jupyter.frames.row_keys import identity
 from alcf_jupyter.frames.run import Run
+from alcf_jupyter.frames.sending.engine import Engine
 from tests.connection.faultserver import gateway_error
 from tests.frames.test_column import model, run  # noqa: F401 - a fixture
 

@@ -13,11 +13,11 @@ import pytest
 
 import alcf_jupyter as alcf
 from alcf_jupyter.errors import JournalHeldError, UsageError
-from alcf_jupyter.frames import recorded, run_counts, run_list
-from alcf_jupyter.frames.journal import Journal
-from alcf_jupyter.frames.journal_content import LINES, read
-from alcf_jupyter.frames.journal_lines import Row
-from alcf_jupyter.frames.row_keys import identity
+from alcf_jupyter.frames.record import recorded, run_counts, run_list
+from alcf_jupyter.frames.record.journal import Journal
+from alcf_jupyter.frames.record.journal_content import LINES, read
+from alcf_jupyter.frames.record.journal_lines import Row
+from alcf_jupyter.frames.record.row_keys import identity
 
 ONE, TWO = identity(model="one"), identity(model="two")
 ROWS = [Row("a", "ok", "yes", fields={"n": 1}, tokens=5), Row("b", "failed", reason="no \ud800")]

@@ -13,9 +13,9 @@ import msgspec
 import pytest
 
 from alcf_jupyter.errors import JournalHeldError
-from alcf_jupyter.frames.journal import LOCK, Journal
-from alcf_jupyter.frames.journal_lines import Row
-from alcf_jupyter.frames.writer_lock import STALE, WriterLock, holder_of, myself
+from alcf_jupyter.frames.record.journal import LOCK, Journal
+from alcf_jupyter.frames.record.journal_lines import Row
+from alcf_jupyter.frames.record.writer_lock import STALE, WriterLock, holder_of, myself
 
 SCRIPT = Path(__file__).with_name("journal_writer.py")
 RUN = "0123456789abcdef0123456789abcdef"

@@ -338,8 +338,8 @@ def test_who_is_not_let_in_is_told_so(page, kernel):
 def test_who_signs_in_is_told_so_before_the_next_look_is_due(page, kernel):
     with sandbox() as running:
         kernel.run(
-            "from alcf_jupyter.connection.sources import Token\n"
-            "from alcf_jupyter.connection.secret import Secret\n"
+            "from alcf_jupyter.connection.sign_in.sources import Token\n"
+            "from alcf_jupyter.connection.sign_in.secret import Secret\n"
             f"c = alcf.connect({running.url!r}, token='wrong-token', poll_seconds=600)"
         )
         page.send("watch", parts=["status"])

@@ -199,7 +199,7 @@ def test_a_panel_that_cannot_be_made_does_not_hide_the_error(notebook, auth, alc
     done = notebook.run("client.credential.forget(); client.whoami()")
     assert "ALCF_JUPYTER_GLOBUS_CLIENT" in done.error
     notebook.run("%env ALCF_JUPYTER_GLOBUS_CLIENT=")
-    notebook.run("import alcf_jupyter.connection.login as login")
+    notebook.run("import alcf_jupyter.connection.sign_in.login as login")
     notebook.run("login.LoginFlow = lambda **_: (_ for _ in ()).throw(alcf.AlcfError('no link'))")
     done = notebook.run(CHAT)
     assert "too old for its policy" in done.error

@@ -3,7 +3,7 @@
 import pytest
 
 import alcf_jupyter as alcf
-from alcf_jupyter.connection.cell import Cell
+from alcf_jupyter.connection.record.cell import Cell
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.prompt import threads
 from tests.scripted import message, model

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from alcf_jupyter.connection import endpoint_file, profiles, replay, session
+from alcf_jupyter.connection import endpoint_file, profiles, session
 from alcf_jupyter.connection.client import Client
-from alcf_jupyter.connection.credentials import Credential
+from alcf_jupyter.connection.record import replay
+from alcf_jupyter.connection.sign_in.credentials import Credential
 from alcf_jupyter.errors import AlcfError, SignInError
 from alcf_jupyter.notebook.doctor.finding import from_error, note, ok, problem, shell, short
 from alcf_jupyter.notebook.doctor.proxies import address

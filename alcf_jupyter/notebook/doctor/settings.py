@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from alcf_jupyter.connection import globus, profiles, replay, session, sources, state
+from alcf_jupyter.connection import profiles, session, state
+from alcf_jupyter.connection.record import replay
+from alcf_jupyter.connection.sign_in import globus, sources
 from alcf_jupyter.errors import AlcfError, nearest
 from alcf_jupyter.notebook.doctor.finding import note, ok, problem, short, variable
 from alcf_jupyter.notebook.doctor.proxies import address

@@ -7,12 +7,14 @@ import stat
 import time
 from typing import TYPE_CHECKING
 
-from alcf_jupyter.connection import globus, replay, session, site_file, sources
-from alcf_jupyter.connection.account import of
+from alcf_jupyter.connection import session, site_file
 from alcf_jupyter.connection.client import Client
-from alcf_jupyter.connection.credentials import SignIn
 from alcf_jupyter.connection.deadline import words
-from alcf_jupyter.connection.store import TokenFile
+from alcf_jupyter.connection.record import replay
+from alcf_jupyter.connection.sign_in import globus, sources
+from alcf_jupyter.connection.sign_in.account import of
+from alcf_jupyter.connection.sign_in.credentials import SignIn
+from alcf_jupyter.connection.sign_in.store import TokenFile
 from alcf_jupyter.errors import AlcfError
 from alcf_jupyter.notebook.doctor import service
 from alcf_jupyter.notebook.doctor.finding import alcf, from_error, note, ok, problem, shell, short
@@ -20,9 +22,9 @@ from alcf_jupyter.notebook.doctor.finding import alcf, from_error, note, ok, pro
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from alcf_jupyter.connection.globus import Application
-    from alcf_jupyter.connection.grant import Grant
     from alcf_jupyter.connection.profiles import Profile
+    from alcf_jupyter.connection.sign_in.globus import Application
+    from alcf_jupyter.connection.sign_in.grant import Grant
     from alcf_jupyter.notebook.doctor.finding import Finding
 
 

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from alcf_jupyter.connection.client import Client
-    from alcf_jupyter.connection.sources import Token
-    from alcf_jupyter.frames.batch_metrics import Known
-    from alcf_jupyter.frames.batch_progress import Progress
+    from alcf_jupyter.connection.sign_in.sources import Token
+    from alcf_jupyter.frames.batch.metrics import Known
+    from alcf_jupyter.frames.batch.progress import Progress
 
 T = TypeVar("T")
 
@@ -68,7 +68,7 @@ class Looks:
         return 0.0 if signed_in else self.client.profile.poll_seconds
 
     def _pace_of_batches(self) -> float:
-        from alcf_jupyter.frames.batch_submission import pause
+        from alcf_jupyter.frames.batch.submission import pause
 
         return pause(self.client) if self._active or self._came_up else float("inf")
 
@@ -77,13 +77,13 @@ class Looks:
         self.who = self.client.who()
 
     def _look_at_batches(self, _fresh: bool) -> None:  # noqa: FBT001
-        from alcf_jupyter.frames import batch_glance
+        from alcf_jupyter.frames.batch import glance
         from alcf_jupyter.service.batches import ENDED
 
         self._came_up = False
         if not self.client.profile.is_gateway:
             raise UsageError(f"{self.client.profile} has no batches.", do="")
-        self.found = self._admitted(lambda: batch_glance.newest(self.client, _MOST_BATCHES))
+        self.found = self._admitted(lambda: glance.newest(self.client, _MOST_BATCHES))
         self._active = any(one.batch.status not in ENDED for one, _ in self.found)
 
     def _admitted(self, ask: Callable[[], T]) -> T:

@@ -15,8 +15,8 @@ from alcf_jupyter.service.catalog import READINESS, State
 
 if TYPE_CHECKING:
     from alcf_jupyter.connection.client import Client
-    from alcf_jupyter.frames.batch_metrics import Known
-    from alcf_jupyter.frames.batch_progress import Progress
+    from alcf_jupyter.frames.batch.metrics import Known
+    from alcf_jupyter.frames.batch.progress import Progress
     from alcf_jupyter.frames.run import Run
     from alcf_jupyter.notebook.panel.looks import Looks
     from alcf_jupyter.service.catalog import Catalog, Cluster, Model

@@ -16,7 +16,7 @@ from alcf_jupyter.notebook.widgets.clicks import at_once
 from alcf_jupyter.notebook.widgets.shadow import Shadowed
 
 if TYPE_CHECKING:
-    from alcf_jupyter.frames.batch_campaign import Batch
+    from alcf_jupyter.frames.batch.campaign import Batch
 
 _LOOK_SECONDS = 0.5
 """How often the panel looks what is known; the service is asked at its own pace."""

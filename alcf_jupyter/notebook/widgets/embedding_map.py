@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from alcf_jupyter.errors import AlcfError
-from alcf_jupyter.frames import palette
-from alcf_jupyter.frames.picture import png
+from alcf_jupyter.frames.explore import palette
+from alcf_jupyter.frames.explore.picture import png
 from alcf_jupyter.notebook import map_shadow
 from alcf_jupyter.notebook.text import escape_line
 from alcf_jupyter.notebook.widgets.theme import Theme
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from alcf_jupyter.frames.explore import Exploration
+    from alcf_jupyter.frames.explore.embedding_map import Exploration
 
 NEIGHBORS = 20
 _NO_COLOR = "(one color)"

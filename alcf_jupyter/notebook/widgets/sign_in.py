@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 from IPython.display import display
 
-from alcf_jupyter.connection import account
+from alcf_jupyter.connection.sign_in import account
 from alcf_jupyter.errors import AlcfError
 from alcf_jupyter.notebook.sign_in import link_line
 from alcf_jupyter.notebook.text import escape_line
@@ -16,7 +16,7 @@ from alcf_jupyter.notebook.widgets.shadow import Shadowed
 
 if TYPE_CHECKING:
     from alcf_jupyter.connection.client import Client
-    from alcf_jupyter.connection.login import LoginFlow
+    from alcf_jupyter.connection.sign_in.login import LoginFlow
 
 _TITLE = "Sign in to the ALCF Inference Endpoints"
 _DONE = "Signed in to the ALCF Inference Endpoints."

@@ -1,0 +1,1 @@
+"""Requests over the network: one host, few connections, a pace."""

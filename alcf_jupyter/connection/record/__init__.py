@@ -1,0 +1,1 @@
+"""Recorded answers, and where an answer came from."""

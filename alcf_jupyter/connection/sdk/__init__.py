@@ -1,0 +1,1 @@
+"""The OpenAI client on this connection."""

@@ -1,0 +1,1 @@
+"""Who one is to the service, and the tokens that show it."""

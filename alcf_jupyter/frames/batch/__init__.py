@@ -1,0 +1,1 @@
+"""Batches of the service: their input, their submission, and what came back."""

@@ -1,0 +1,195 @@
+"""What a campaign has to show: its answers on the table's rows, its progress, its summaries."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alcf_jupyter.errors import AlcfError, UsageError
+from alcf_jupyter.frames import tables
+from alcf_jupyter.frames.answer_form import in_place_of_replies
+from alcf_jupyter.frames.batch import files, metrics
+from alcf_jupyter.frames.batch import join as batch_join
+from alcf_jupyter.frames.batch import manifest as batch_manifest
+from alcf_jupyter.frames.batch.blocks import ROWS
+from alcf_jupyter.frames.batch.progress import Progress, read_batch_progress
+from alcf_jupyter.frames.batch.results import Reader, write_tables
+from alcf_jupyter.prompt.schema import of as schema_of
+from alcf_jupyter.service.batches import ENDED, Listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+    from alcf_jupyter.connection.client import Client
+    from alcf_jupyter.frames.batch.manifest import Manifest, Part
+    from alcf_jupyter.service.batches import Summary
+
+
+class Answers:
+    """Reads what the batches of a campaign wrote.
+
+    Parameters
+    ----------
+    manifest, folder, talk
+        As for `Following`.
+    """
+
+    def __init__(self, manifest: Manifest, folder: Path | None, talk: Client) -> None:
+        self._manifest = manifest
+        self._folder = folder
+        self._talk = talk
+        self._tasks: dict[str, list[Summary]] = {}
+
+    def read(self, data: Any, newer: Sequence[Answers], out: Path | None) -> pd.DataFrame | Path:
+        """Return the answers; see `Batch.results`.
+
+        Parameters
+        ----------
+        data
+            The table, or None.
+        newer
+            Those of campaigns that sent failed rows again, the newest first.
+        out
+            A Parquet file, or None.
+        """
+        rows = self.rows(data)
+        readers: list[Reader] = []
+        made = (
+            self._by_custom_id(readers, out)
+            if rows is None
+            else self._joined(rows, newer, readers, out)
+        )
+        for reader in readers:
+            reader.warn()
+        return made
+
+    def _joined(
+        self, rows: pd.DataFrame, newer: Sequence[Answers], readers: list[Reader], out: Path | None
+    ) -> pd.DataFrame | Path:
+        join = batch_join.Join(rows, self._manifest.kind, self._missing(rows))
+
+        def placed() -> Iterator[batch_join.Placed]:
+            for turn, one in enumerate([*newer, self]):
+                for reader in one.readers():
+                    readers.append(reader)
+                    yield from join.placed(reader.tables(), older=turn > 0)
+
+        if out is not None:
+            written = batch_join.to_parquet(join, placed(), out)
+            join.warn()
+            return written
+        made = batch_join.to_frame(join, placed())
+        if self._manifest.schema:
+            form = schema_of(self._manifest.schema)
+            made = in_place_of_replies(made, form, self._manifest.prefix)
+        join.warn()
+        made.attrs["alcf"] = {
+            **self._about(),
+            "repeated": join.repeated,
+            "unknown": join.unknown,
+        }
+        return made
+
+    def _by_custom_id(self, readers: list[Reader], out: Path | None) -> pd.DataFrame | Path:
+        readers += self.readers()
+        found = itertools.chain.from_iterable(reader.tables() for reader in readers)
+        return batch_join.by_custom_id(found) if out is None else write_tables(found, ROWS, out)
+
+    def rows(self, data: Any) -> pd.DataFrame | None:
+        """Return the rows of the table, None where nothing is known of it."""
+        if data is not None:
+            return batch_join.plain_rows(tables.as_frame(data).index)
+        if self._folder is None or not self._manifest.rows:
+            return None
+        return batch_manifest.read_index(self._folder, self._manifest.name)
+
+    def readers(self) -> list[Reader]:
+        """Return a reader of each results file: what there is of a failed part, none before an end.
+
+        Raises
+        ------
+        UsageError
+            A file is not where the service says, or not on this machine.
+        """
+        found: list[Path] = []
+        profile = self._talk.profile
+        for part in self._manifest.parts:
+            if part.status not in ENDED:
+                continue
+            here = files.written(self._manifest, part, profile, files.RESULTS)
+            if not here and part.status == "completed":
+                tasks = self.summaries(part)
+                here = files.results(self._manifest, part, tasks, profile, self._folder)
+            found += here
+        return [Reader(path) for path in found]
+
+    def _missing(self, rows: pd.DataFrame) -> batch_join.Missing:
+        """Return what to say of each row, should it have no line in the results."""
+        sent = (rows[batch_manifest.ROW_STATUS] == "").to_numpy()
+        rank = np.cumsum(sent) - 1
+        ends = np.cumsum([part.lines for part in self._manifest.parts])
+        owner = np.minimum(np.searchsorted(ends, rank, side="right"), len(ends) - 1)
+        told = [_without_line(part) for part in self._manifest.parts]
+        statuses, reasons = (np.array(one, object) for one in zip(*told, strict=True))
+        return statuses[owner], reasons[owner]
+
+    def summaries(self, part: Part) -> list[Summary]:
+        """Return what each task of a part did."""
+        if part.batch_id not in self._tasks:
+            found = metrics.known([Listed(part.batch_id, part.status)], self._talk)
+            self._tasks[part.batch_id] = found[0].tasks
+        return self._tasks[part.batch_id]
+
+    def progress(self) -> Progress:
+        """Return how far all parts together are."""
+        found = [self._progress_of(part) for part in self._manifest.parts]
+        return Progress(
+            sum(one.lines for one in found),
+            batch_manifest.lines_of(self._manifest.parts) or None,
+            sum(one.responses for one in found),
+            sum(one.total_tokens for one in found),
+            sum(one.chunks for one in found),
+            sum(one.seconds for one in found),
+            all(part.status in ENDED for part in self._manifest.parts),
+        )
+
+    def _progress_of(self, part: Part) -> Progress:
+        profile = self._talk.profile
+        for file in files.written(self._manifest, part, profile, files.PROGRESS)[-1:]:
+            with contextlib.suppress(UsageError):  # half written, and the next look is soon
+                return read_batch_progress(file)
+        if part.status != "completed":
+            return Progress()
+        with contextlib.suppress(AlcfError):
+            tasks = self.summaries(part)
+            counts = [(one.lines or 0, one.responses or 0, one.total_tokens or 0) for one in tasks]
+            lines, responses, tokens = (sum(one) for one in zip(*counts, strict=True))
+            return Progress(lines, None, responses, tokens, done=True)
+        return Progress()
+
+    def _about(self) -> dict[str, Any]:
+        manifest = self._manifest
+        return {
+            "model": manifest.model,
+            "cluster": manifest.cluster,
+            "service": self._talk.profile.name,
+            "batches": [part.batch_id for part in manifest.parts],
+            "parameters": manifest.parameters,
+            "template": manifest.template,
+        }
+
+
+def _without_line(part: Part) -> tuple[str, str]:
+    if part.status == "completed":
+        return "failed", "there is no line for it in the results"
+    if part.status == "failed":
+        return "failed", f"the batch failed: {part.reason or 'no reason is told'}"
+    if part.batch_id:
+        return "pending", "the batch has not ended"
+    return "pending", "not submitted yet"

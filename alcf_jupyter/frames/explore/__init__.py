@@ -1,0 +1,1 @@
+"""Embeddings searched, mapped, grouped and shown."""

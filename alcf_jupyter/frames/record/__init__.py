@@ -1,0 +1,1 @@
+"""The record of a run on the disk: what survives a kernel."""
