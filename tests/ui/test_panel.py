@@ -57,25 +57,23 @@ def test_a_kernel_without_the_package_loaded_is_told_the_line_that_loads_it(side
     side.item.get_by_text("ALCF: no model chosen · signed out").wait_for()
 
 
-def test_states_change_on_the_screen_and_a_model_is_started(connected, record, pictures):
+def test_states_change_on_the_screen_and_a_model_is_started(connected, record):
     side = connected()
     side.wait_for_state("sandbox/cold", "Offline")
     assert side.node.get_by_role("button", name="Live 17").get_attribute("aria-pressed") == "false"
     side.model("sandbox/cold").click()
     assert side.details.get_by_role("heading").inner_text() == "sandbox/cold"
     side.details.get_by_text("minutes after a request").wait_for()
-    side.notebook.screenshots(pictures, "panel-cold")
     side.click("Start it")
     side.told.get_by_text("Asked to start").wait_for()
     side.wait_for_state("sandbox/cold", "Starting")
     side.wait_for_state("sandbox/cold", "Live")
     assert side.details.get_by_role("button", name="Start it").is_disabled()
-    side.notebook.screenshots(pictures, "panel-live")
     assert record.quiet
     assert record.errors == []
 
 
-def test_filters_and_search(connected):
+def test_filters_search_and_the_keyboard_alone(connected):
     side = connected()
     rows = side.models.get_by_role("option")
     everything = rows.count()
@@ -91,64 +89,6 @@ def test_filters_and_search(connected):
     side.wait("No model fits.")
     search.fill("")
     assert rows.count() == everything
-
-
-def test_a_chosen_model_answers_the_next_cell(connected, pictures):
-    side = connected("%%alcf_chat\nWhat is a light year?", "%alcf_embed ['one']")
-    side.model("sandbox/summary").click()
-    side.click("Use for chat")
-    side.told.get_by_text("%alcf use sandbox/summary").wait_for()
-    side.item.get_by_text("ALCF: sandbox/summary · Live").wait_for()
-    assert side.model("sandbox/summary").get_by_text("chat", exact=True).is_visible()
-    side.model("sandbox/embed").first.click()
-    side.click("Use for embeddings")
-    side.told.get_by_text("%alcf use --embed sandbox/embed").wait_for()
-    side.notebook.run(1)
-    assert "sandbox/summary @" in side.notebook.output(1).inner_text()
-    side.notebook.run(2)
-    assert "ok" in side.notebook.output(2).inner_text()
-    side.notebook.screenshots(pictures, "panel-chosen")
-
-
-def test_it_answers_while_a_cell_sleeps_and_the_cell_keeps_its_output(connected):
-    side = connected("import time\nfor n in range(12):\n    print('step', n)\n    time.sleep(0.5)")
-    cell = side.notebook.start(1)
-    side.notebook.output(1).get_by_text("step 1").wait_for()
-    side.model("sandbox/code").click()
-    side.click("Use for chat")
-    side.told.get_by_text("%alcf use sandbox/code").wait_for(timeout=4000)
-    side.item.get_by_text("sandbox/code").wait_for(timeout=4000)
-    assert "step 11" not in side.notebook.output(1).inner_text(), "the cell still runs"
-    assert side.node.get_by_text("The kernel is busy.").is_hidden()
-    side.notebook.wait(cell)
-    printed = "".join(output["text"] for output in side.notebook.outputs(1))
-    assert printed.split() == [word for n in range(12) for word in ("step", str(n))]
-
-
-def test_a_chat_cell_is_inserted_and_marked(connected, pictures):
-    side = connected("1 + 1", "2 + 2")
-    side.notebook.run(1)
-    side.model("sandbox/echo").click()
-    side.details.get_by_role("button", name="Insert chat cell").click()
-    expected = "%%alcf_chat -m sandbox/echo -c sophia\n"
-    assert side.sources() == [SET_UP, "1 + 1", expected, "2 + 2"]
-    # the cursor is where the prompt goes
-    side.page.keyboard.insert_text("Say {{1 + 1}} **twice**, not \\{{this}}")
-    cell = side.notebook.cell(2)
-    cell.locator(".alcf-expression").wait_for()
-    assert cell.locator(".alcf-magic").inner_text() == expected.strip()
-    assert cell.locator(".alcf-expression").all_inner_texts() == ["{{1 + 1}}"]
-    bold = "node => [...node.querySelectorAll('span')].some(one => one.textContent === 'twice' && "
-    bold += "getComputedStyle(one).fontWeight >= 700)"
-    assert cell.evaluate(bold), "read as Markdown"
-    assert side.notebook.cell(0).locator(".alcf-magic").count() == 0
-    side.notebook.screenshots(pictures, "panel-cell")
-    side.notebook.run(2)
-    assert "Say 2 **twice**" in str(side.notebook.outputs(2))
-
-
-def test_the_keyboard_is_enough(connected):
-    side = connected()
     side.node.get_by_role("searchbox").focus()
     side.page.keyboard.press("Tab")
     assert side.models.evaluate("node => node === document.activeElement")
@@ -166,12 +106,65 @@ def test_the_keyboard_is_enough(connected):
     side.told.get_by_text("%alcf use").wait_for()
 
 
+def test_a_chosen_model_answers_the_next_cell(connected):
+    side = connected("%%alcf_chat\nWhat is a light year?", "%alcf_embed ['one']")
+    side.model("sandbox/summary").click()
+    side.click("Use for chat")
+    side.told.get_by_text("%alcf use sandbox/summary").wait_for()
+    side.item.get_by_text("ALCF: sandbox/summary · Live").wait_for()
+    assert side.model("sandbox/summary").get_by_text("chat", exact=True).is_visible()
+    side.model("sandbox/embed").first.click()
+    side.click("Use for embeddings")
+    side.told.get_by_text("%alcf use --embed sandbox/embed").wait_for()
+    side.notebook.run(1)
+    assert "sandbox/summary @" in side.notebook.output(1).inner_text()
+    side.notebook.run(2)
+    assert "ok" in side.notebook.output(2).inner_text()
+
+
+def test_it_answers_while_a_cell_sleeps_and_the_cell_keeps_its_output(connected):
+    side = connected("import time\nfor n in range(12):\n    print('step', n)\n    time.sleep(0.5)")
+    cell = side.notebook.start(1)
+    side.notebook.output(1).get_by_text("step 1").wait_for()
+    side.model("sandbox/code").click()
+    side.click("Use for chat")
+    side.told.get_by_text("%alcf use sandbox/code").wait_for(timeout=4000)
+    side.item.get_by_text("sandbox/code").wait_for(timeout=4000)
+    assert "step 11" not in side.notebook.output(1).inner_text(), "the cell still runs"
+    assert side.node.get_by_text("The kernel is busy.").is_hidden()
+    side.notebook.wait(cell)
+    printed = "".join(output["text"] for output in side.notebook.outputs(1))
+    assert printed.split() == [word for n in range(12) for word in ("step", str(n))]
+
+
+def test_a_chat_cell_is_inserted_and_marked(connected):
+    side = connected("1 + 1", "2 + 2")
+    side.notebook.run(1)
+    side.model("sandbox/echo").click()
+    side.details.get_by_role("button", name="Insert chat cell").click()
+    expected = "%%alcf_chat -m sandbox/echo -c sophia\n"
+    assert side.sources() == [SET_UP, "1 + 1", expected, "2 + 2"]
+    # the cursor is where the prompt goes
+    side.page.keyboard.insert_text("Say {{1 + 1}} **twice**, not \\{{this}}")
+    cell = side.notebook.cell(2)
+    cell.locator(".alcf-expression").wait_for()
+    assert cell.locator(".alcf-magic").inner_text() == expected.strip()
+    assert cell.locator(".alcf-expression").all_inner_texts() == ["{{1 + 1}}"]
+    bold = "node => [...node.querySelectorAll('span')].some(one => one.textContent === 'twice' && "
+    bold += "getComputedStyle(one).fontWeight >= 700)"
+    assert cell.evaluate(bold), "read as Markdown"
+    assert side.notebook.cell(0).locator(".alcf-magic").count() == 0
+    side.notebook.run(2)
+    assert "Say 2 **twice**" in str(side.notebook.outputs(2))
+
+
 def test_only_what_is_on_the_screen_is_watched(connected):
     side = connected()
     side.listen()
     side.node.get_by_text("Batches").click()
     side.wait("Last checked")
     side.node.get_by_text("Batches").click()
+    side.page.wait_for_function("window.__went.filter(([, { parts }]) => parts).length === 2")
     side.close()
     side.page.wait_for_function("window.__went.some(([, { parts }]) => parts?.length === 1)")
     watched = [data["parts"] for data in side.went("send") if data["type"] == "watch"]

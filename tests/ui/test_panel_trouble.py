@@ -142,11 +142,19 @@ PAINT = """async () => {
 }"""
 
 
-def test_messages_that_cannot_be_read_and_a_comm_that_is_closed(connected):
+def test_messages_that_neither_side_can_read_and_a_comm_that_is_closed(connected):
     side = connected(COMMS + WRONG, COMMS + CLOSE, "%unload_ext alcf_jupyter")
     side.notebook.run(1)
     side.told.get_by_text("A message of the kernel could not be read").wait_for()
     assert side.told.locator("code").inner_text() == "%alcf doctor"
+    side.page.evaluate(
+        f"""() => {{
+          const comms = [...{CURRENT}.sessionContext.session.kernel._comms.values()];
+          const comm = comms.find(one => one.targetName === 'alcf_jupyter.panel');
+          comm.send({{ type: 'use', id: 1 }});
+        }}"""
+    )
+    side.told.get_by_text("cannot be read").wait_for()
     side.model("sandbox/echo").click()
     side.click("Use for chat")
     side.told.get_by_text("%alcf use sandbox/echo").wait_for()
@@ -159,21 +167,6 @@ def test_messages_that_cannot_be_read_and_a_comm_that_is_closed(connected):
     side.wait("The kernel of this notebook has not loaded alcf_jupyter.")
     side.click("Run its cell")
     side.model("sandbox/echo").wait_for()
-
-
-def test_what_the_page_sends_wrong_is_answered_and_harms_nothing(connected):
-    side = connected()
-    side.page.evaluate(
-        f"""() => {{
-          const comms = [...{CURRENT}.sessionContext.session.kernel._comms.values()];
-          const comm = comms.find(one => one.targetName === 'alcf_jupyter.panel');
-          comm.send({{ type: 'use', id: 1 }});
-        }}"""
-    )
-    side.told.get_by_text("cannot be read").wait_for()
-    side.model("sandbox/echo").click()
-    side.click("Use for chat")
-    side.told.get_by_text("%alcf use sandbox/echo").wait_for()
 
 
 def test_an_older_and_a_newer_kernel_say_which_side_to_update(side, pictures):
