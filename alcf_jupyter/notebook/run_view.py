@@ -85,8 +85,12 @@ def bar_of(done: int, failed_ones: int, total: int, what: str) -> str:
 
 def title(run: Run) -> str:
     """Return what a run is, in one line of text that does not change while it goes on."""
-    where = f"{run.model} @ {run.cluster}" if run.cluster else run.model
-    return one_line(f"Run {run.name} · {where} · {run.progress.rows:,} rows")
+    return one_line(f"Run {run.name} · {whom(run)} · {run.progress.rows:,} rows")
+
+
+def whom(run: Run) -> str:
+    """Return whom a run asks."""
+    return one_line(f"{run.model} @ {run.cluster}" if run.cluster else run.model)
 
 
 def lines(words: Sequence[str]) -> str:

@@ -146,7 +146,7 @@ def _run(key: str, run: Run) -> dict[str, Any]:
     waits = one_line(now.words)
     return {
         "key": key,
-        "title": run_view.title(run),
+        "title": run_view.whom(run),
         "state": now.state,
         "words": " · ".join(part for part in (run_view.facts(now), waits) if part),
         "rows": now.rows,
