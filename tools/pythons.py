@@ -1,7 +1,8 @@
 """Run the quick tests on the other Pythons that are supported, as far as they are on this machine.
 
 ``python -m tools.pythons`` takes the versions from pyproject.toml; ``python -m tools.pythons 3.13``
-names them. It installs each into build/py3.X, and says plainly what was not tested.
+names them. It installs each into build/py3.X, and says plainly what was not tested. With ``--whole``
+every test and tutorial runs there.
 """
 
 from __future__ import annotations
@@ -20,16 +21,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-# The first imports every module; the others run what is logic, the network and the record of a run.
-# No browser, no notebook.
+# The first imports every module; the others run what is logic, the wire and the record of a run.
+# Two minutes for each version, which every change pays.
 TESTS = (
     "tests/test_public_names.py",
     "tests/test_loading.py",
     "tests/service",
     "tests/prompt",
-    "tests/connection",
+    "tests/connection/test_channel.py",
+    "tests/connection/test_wire.py",
     "tests/frames/test_column.py",
     "tests/frames/test_journal.py",
+)
+_NBVAL = (
+    "--nbval",
+    "--nbval-current-env",
+    "--nbval-cell-timeout=60",
+    "--nbval-sanitize-with=notebooks/sanitize.cfg",
 )
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
 _COMPLETE = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
@@ -76,12 +84,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Test on each version; return 0 when no test failed, and say what was not tested."""
     parser = argparse.ArgumentParser(prog="python -m tools.pythons", description=__doc__)
     parser.add_argument("versions", nargs="*", help="default: the supported ones but this")
+    parser.add_argument("--whole", action="store_true", help="every test and tutorial")
+    chosen = parser.parse_args(arguments)
     this = "{}.{}".format(*sys.version_info)
-    versions = parser.parse_args(arguments).versions or [v for v in supported() if v != this]
-    return int(any([_failed(version) for version in versions]))  # noqa: C419 (all are tested)
+    versions = chosen.versions or [v for v in supported() if v != this]
+    tests = _NBVAL if chosen.whole else TESTS
+    return int(any([_failed(version, tests) for version in versions]))  # noqa: C419 (all are tested)
 
 
-def _failed(version: str) -> bool:
+def _failed(version: str, tests: Sequence[str]) -> bool:
     program = find(version)
     if program is None:
         print(f"NOT TESTED on Python {version}: there is none on this machine", flush=True)
@@ -90,9 +101,10 @@ def _failed(version: str) -> bool:
     print(f"Python {version}:", flush=True)
     install = ["make", "--silent", f"{folder}/.installed", f"PYTHON={program}"]
     test = [f"{folder}/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "4"]
+    test += ["--dist", "loadscope"]
     return any(
         subprocess.run(command, cwd=CHECKOUT, check=False).returncode  # noqa: S603
-        for command in (install, [*test, *TESTS])
+        for command in (install, [*test, *tests])
     )
 
 
