@@ -1,8 +1,8 @@
 """Run the quick tests on the other Pythons that are supported, as far as they are on this machine.
 
 ``python -m tools.pythons`` takes the versions from pyproject.toml; ``python -m tools.pythons 3.13``
-names them. It installs each into build/py3.X, and says plainly what was not tested. With ``--whole``
-every test and tutorial runs there.
+names them. It installs each into build/py3.X, and says plainly what was not tested. With
+``--whole`` every test and tutorial runs there.
 """
 
 from __future__ import annotations
