@@ -14,8 +14,8 @@ EXTENSION_SOURCES := alcf_jupyter/notebook/panel/protocol.json labextension/exte
 
 # how `make test` may be narrowed: make test TESTS=tests/test_cli.py
 TESTS ?=
-# twice two cores: the tests wait for clocks, kernels and pages as long as they compute
-WORKERS ?= 4
+# one more than two cores: the tests wait for clocks, kernels and pages, but not for each other
+WORKERS ?= 3
 # on two cores the workers' threads of linear algebra would only get in each other's way
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest \
 	-n $(WORKERS) --dist loadscope --no-loadscope-reorder \

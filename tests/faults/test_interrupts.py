@@ -105,9 +105,8 @@ class Phase:
         if self.name == "writing the record":
             # a disk that takes its time, as a full or a far one does
             kernel.run("os.fdatasync = lambda handle: (time.sleep(1.5), real_sync(handle))")
-            kernel.run(
-                "from alcf_jupyter.frames import durable_file; durable_file._sync = os.fdatasync"
-            )
+            kernel.run("from alcf_jupyter.frames.record import durable_file")
+            kernel.run("durable_file._sync = os.fdatasync")
         cell = kernel.begin(CELL.format(url=self.url, place=str(place)))
         self._wait()
         time.sleep(self.dice.uniform(0.2, 0.5))

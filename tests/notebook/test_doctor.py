@@ -222,6 +222,12 @@ class TestProxies:
 
 
 class TestSettings:
+    @pytest.fixture(autouse=True)
+    def no_settings(self, clean_environ):
+        """Take out what says how these tests are run."""
+        for name in [name for name in clean_environ if name.startswith("ALCF_")]:
+            del clean_environ[name]
+
     def test_a_misspelled_one_is_told_with_what_was_meant(self, clean_environ):
         clean_environ["ALCF_JUPYTER_MODLE"] = "gpt"
         [found] = settings.check()
