@@ -253,9 +253,8 @@ def test_no_canary_in_outputs_tracebacks_history_logs_widgets_or_pickles(noteboo
     run("client.whoami()")
     run("alcf.chat('x', model='sandbox/echo')")
     auth.failing = None
-    run(
-        "from alcf_jupyter.connection import worker; from alcf_jupyter.connection.sign_in import sources, store, globus, login"
-    )
+    run("from alcf_jupyter.connection import worker")
+    run("from alcf_jupyter.connection.sign_in import sources, store, globus, login")
     run("import os; real = os.fsync; os.fsync = lambda *_: 1 / 0")
     run("credential.forget(); client.whoami()")
     run("flow = login.LoginFlow(); flow")
