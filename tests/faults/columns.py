@@ -19,7 +19,7 @@ from alcf_jupyter.errors import AlcfError
 from tests.faults import answers, schedules
 from tests.faults.server import FaultServer, Served
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.2
 """A second of the service is a six-hundredth of one here."""
 
 STATUSES = {"ok", "truncated", "failed", "skipped", "pending"}
