@@ -20,7 +20,7 @@ from tests.faults import answers, schedules
 from tests.faults.server import FaultServer, Served
 
 POLL_SECONDS = 0.2
-"""A second of the service is a six-hundredth of one here."""
+"""A second of the service is a three-hundredth of one here."""
 
 STATUSES = {"ok", "truncated", "failed", "skipped", "pending"}
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # where syncs cost nothing
