@@ -120,17 +120,20 @@ class RunDisplay:
 
     def _html(self) -> str:
         parts = [run_view.lines(self._notes)]
-        waiting = self._status
         if self._now is not None:
-            waiting = waiting or ("" if self._now.state == "running" else run_view.state(self._now))
             parts += [run_view.bar(self._now), run_view.lines([run_view.facts(self._now)])]
-        if waiting:
+        if waiting := self._waiting():
             parts.append(f'<div role="status" style="{QUIET}">{escape_line(waiting)}</div>')
         return "".join(parts)
 
     def _plain(self) -> str:
-        told = [*self._notes, run_view.facts(self._now) if self._now else "", self._status]
+        told = [*self._notes, run_view.facts(self._now) if self._now else "", self._waiting()]
         return "\n".join(line for line in told if line)
+
+    def _waiting(self) -> str:
+        if self._status or self._now is None or self._now.state == "running":
+            return self._status
+        return run_view.state(self._now)
 
     def _emit(self, data: dict[str, str], metadata: dict[str, Any]) -> None:
         from IPython.display import publish_display_data

@@ -45,6 +45,16 @@ def test_a_bar_grows_in_one_output_and_ends_in_words(published, clock):
     assert "progressbar" not in last["text/html"]
 
 
+def test_what_a_run_waits_for_is_told_on_the_screen_and_as_text(published, clock):
+    display = RunDisplay(live=True, clock=clock)
+    clock.now += 2
+    display.progress(Now(rows=1, ok=0, pending=1, state="waiting", words="m @ sophia · Queued"))
+    display.close()
+    data, *_ = published.messages[0]
+    for shown in (data["text/html"], data["text/plain"]):
+        assert "Waiting: m @ sophia · Queued" in shown
+
+
 def test_failed_rows_are_told_in_words_and_by_hatching():
     shown = run_view.bar(Now(rows=100, ok=40, failed=10, pending=50))
     assert "width:40.00%" in shown
