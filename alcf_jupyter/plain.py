@@ -117,3 +117,21 @@ def escape(text: str) -> str:
         HTML that shows exactly this text.
     """
     return _TEX.sub(r"<span>\g<0></span>", html.escape(text))
+
+
+def escape_line(text: object, width: int = 200) -> str:
+    """Show a server's string, such as a job's comment or a model's name, on one line of HTML.
+
+    Parameters
+    ----------
+    text
+        The string; anything else is taken as ``str`` shows it, and None as nothing.
+    width
+        The most characters that are shown; a longer string ends in an ellipsis.
+
+    Returns
+    -------
+    str
+        Cleaned and escaped, for the inside of an element.
+    """
+    return escape(brief(text, width))

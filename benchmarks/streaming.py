@@ -73,7 +73,7 @@ def pieces() -> list[str]:
 
 def ours(*, real: bool) -> float:
     """Replay through our display; return the CPU seconds."""
-    from alcf_jupyter.notebook.display import AnswerDisplay
+    from alcf_jupyter.notebook.cells.display import AnswerDisplay
 
     tokens = pieces()
     tick = 0.0
@@ -114,7 +114,7 @@ def nothing() -> float:
 
 def limit() -> float:
     """Show the whole once; return the CPU seconds."""
-    from alcf_jupyter.notebook.display import AnswerDisplay
+    from alcf_jupyter.notebook.cells.display import AnswerDisplay
 
     text = "".join(pieces())
     before = time.process_time()
@@ -184,7 +184,7 @@ def kernel() -> Iterator[Callable[[str], Cost]]:
     try:
         client.execute_interactive(
             f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import streaming\n"
-            "from alcf_jupyter.notebook.render import to_html; _ = to_html('*warm*')",
+            "from alcf_jupyter.notebook.rendering.render import to_html; _ = to_html('*warm*')",
             timeout=60,
         )
         yield count

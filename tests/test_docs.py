@@ -9,7 +9,8 @@ import yaml
 
 import alcf_jupyter as alcf
 from alcf_jupyter import cli
-from alcf_jupyter.notebook import commands, methods
+from alcf_jupyter.notebook import methods
+from alcf_jupyter.notebook.commands import table
 from alcf_jupyter.service.catalog import State
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -163,11 +164,11 @@ def typed(path):
 
 @pytest.mark.parametrize("path", PROSE, ids=lambda path: path.name)
 def test_commands_and_options_that_a_page_shows_exist(path):
-    parsers = {name: make() for name, make in commands.PARSERS.items()}
+    parsers = {name: make() for name, make in table.PARSERS.items()}
     (words,) = (a.choices for a in cli._parser()._actions if isinstance(a.choices, dict))
     for line in typed(path):
         for word in re.findall(r"%alcf (\w+)", line):
-            assert word in commands.COMMANDS, line
+            assert word in table.COMMANDS, line
         for word in re.findall(r"(?<!install )\balcf-jupyter ([a-z][\w-]*)", line):
             assert word in words, line
         magic = re.match(r"%{1,2}(alcf_\w+|alcf \w+)(.*)", line)

@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alcf_jupyter.notebook import commands
+from alcf_jupyter.notebook.commands import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from alcf_jupyter.notebook.parser import Parser
+    from alcf_jupyter.notebook.line.parser import Parser
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "options.md"
 
@@ -42,7 +42,7 @@ def page() -> str:
         "in a notebook. Options come first on the line; what follows them is the text.",
         "",
     ]
-    for make in commands.PARSERS.values():
+    for make in table.PARSERS.values():
         parser = make()
         lines += [f"## `{parser.magic}`", "", str(parser.description), ""]
         told = list(rows(parser))

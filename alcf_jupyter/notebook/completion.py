@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.completer import SimpleCompletion
 from IPython.core.getipython import get_ipython
 
-from alcf_jupyter.notebook import options
-from alcf_jupyter.notebook.parser import Parser
+from alcf_jupyter.notebook.line import options
+from alcf_jupyter.notebook.line.parser import Parser
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -70,7 +70,7 @@ def complete(context: CompletionContext) -> SimpleMatcherResult:
 
 def _complete(magic: str, line: str) -> tuple[str, Iterable[SimpleCompletion]]:
     if magic == "alcf":
-        from alcf_jupyter.notebook.commands import COMMANDS
+        from alcf_jupyter.notebook.commands.table import COMMANDS
 
         command, space, rest = line.partition(" ")
         if not space:
@@ -185,7 +185,7 @@ def _firsts(command: str) -> Iterable[str]:
     if command == "map":
         return _tables()
     if command == "help":
-        from alcf_jupyter.notebook.commands import TOPICS
+        from alcf_jupyter.notebook.commands.table import TOPICS
 
         return TOPICS
     return ()
@@ -193,7 +193,7 @@ def _firsts(command: str) -> Iterable[str]:
 
 def _runs(typed: _Typed) -> Iterable[str]:
     """Return what can be done with a run, then the names of those that were listed last."""
-    from alcf_jupyter.notebook.records import ACTIONS
+    from alcf_jupyter.notebook.commands.records import ACTIONS
 
     if not typed.words:
         return ACTIONS

@@ -13,7 +13,7 @@ from alcf_jupyter.frames.explore.embedding_map import Exploration
 from alcf_jupyter.frames.explore.picture import png
 from alcf_jupyter.frames.explore.projection import project
 from alcf_jupyter.frames.extras import MAP
-from alcf_jupyter.notebook import map_shadow
+from alcf_jupyter.notebook.widgets import map_shadow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -100,14 +100,14 @@ def note_use(*_: object) -> None:
 
 def observe(shell: InteractiveShell) -> RunObserver:
     """Return who shows the call over many rows that begins now."""
-    from alcf_jupyter.notebook.run_display import observer
+    from alcf_jupyter.notebook.runs.run_display import observer
 
     return observer(shell)
 
 
 def show_run(shell: InteractiveShell, run: Run) -> None:
     """Show a run in the background: a panel with buttons, or a line of text."""
-    from alcf_jupyter.notebook.run_display import show
+    from alcf_jupyter.notebook.runs.run_display import show
 
     show(run, shell)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
 from alcf_jupyter.errors import UsageError, nearest
-from alcf_jupyter.notebook import named
-from alcf_jupyter.notebook.cell_body import body
+from alcf_jupyter.notebook.line import named
+from alcf_jupyter.notebook.line.cell_body import body
 from alcf_jupyter.notebook.surface import Surface, surface
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
     from pandas import DataFrame
 
-    from alcf_jupyter.notebook.bundle import Format
-    from alcf_jupyter.notebook.display import AnswerDisplay
-    from alcf_jupyter.notebook.terminal import TerminalDisplay
+    from alcf_jupyter.notebook.cells.display import AnswerDisplay
+    from alcf_jupyter.notebook.cells.terminal import TerminalDisplay
+    from alcf_jupyter.notebook.rendering.bundle import Format
     from alcf_jupyter.prompt.compare import Comparison
     from alcf_jupyter.prompt.reply import Reply
 
@@ -49,13 +49,13 @@ class AlcfMagics(Magics):
     @line_magic
     def alcf(self, line: str) -> Any:
         """Connect, choose models, look at the state of things: ``%alcf help`` lists it all."""
-        from alcf_jupyter.notebook import commands
+        from alcf_jupyter.notebook.commands import table
         from alcf_jupyter.typed import on_a_line
 
         word, _, rest = line.strip().partition(" ")
-        run: Callable[[str], Any] | None = commands.COMMANDS.get(word or "help")
+        run: Callable[[str], Any] | None = table.COMMANDS.get(word or "help")
         if run is None:
-            near = nearest(word, commands.COMMANDS)
+            near = nearest(word, table.COMMANDS)
             raise UsageError(
                 f"%alcf has no command {word!r}.",
                 do=f"Did you mean:  %alcf {near[0]}" if near else "See them all:  %alcf help",
@@ -97,11 +97,11 @@ class AlcfMagics(Magics):
         from alcf_jupyter.prompt.reply import Reply
 
         if not isinstance(reply, Reply):
-            from alcf_jupyter.notebook.chat_cell import show_beside
+            from alcf_jupyter.notebook.cells.chat_cell import show_beside
 
             show_beside(reply, self._display(quiet=False), lambda one: one.footer)
             return
-        from alcf_jupyter.notebook.chat_cell import show
+        from alcf_jupyter.notebook.cells.chat_cell import show
 
         fmt: Format = "markdown" if reply.data is None else "json"
         show(reply, self._display(quiet=False), reply.footer, fmt)
@@ -115,8 +115,8 @@ class AlcfMagics(Magics):
         return space
 
     def _chat(self, line: str, cell: str | None) -> Reply | Comparison | None:
-        from alcf_jupyter.notebook import options
-        from alcf_jupyter.notebook.chat_cell import ChatCell
+        from alcf_jupyter.notebook.cells.chat_cell import ChatCell
+        from alcf_jupyter.notebook.line import options
 
         chosen, rest = options.chat_parser().read(line)
         prompt = body("%%alcf_chat", rest, cell, "What is an exascale computer?")
@@ -140,8 +140,8 @@ class AlcfMagics(Magics):
         return None if chosen.dry_run else result
 
     def _embed(self, line: str, cell: str | None) -> DataFrame:
-        from alcf_jupyter.notebook import options
-        from alcf_jupyter.notebook.embed_cell import embed
+        from alcf_jupyter.notebook.cells.embed_cell import embed
+        from alcf_jupyter.notebook.line import options
 
         chosen, rest = options.embed_parser().read(line)
         named.check_result(chosen.out)
@@ -160,10 +160,10 @@ class AlcfMagics(Magics):
     ) -> AnswerDisplay | TerminalDisplay:
         where = surface(self.shell)
         if where is Surface.TERMINAL:
-            from alcf_jupyter.notebook.terminal import TerminalDisplay
+            from alcf_jupyter.notebook.cells.terminal import TerminalDisplay
 
             return TerminalDisplay(quiet=quiet)
-        from alcf_jupyter.notebook.display import AnswerDisplay
+        from alcf_jupyter.notebook.cells.display import AnswerDisplay
 
         return AnswerDisplay(live=live and where is Surface.NOTEBOOK, quiet=quiet, fmt=fmt)
 

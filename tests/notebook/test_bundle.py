@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alcf_jupyter.notebook.bundle import answer_bundle, unfenced
+from alcf_jupyter.notebook.rendering.bundle import answer_bundle, unfenced
 from tests.notebook.hostile import HOSTILE
 
 

@@ -5,12 +5,12 @@ import json
 import pytest
 
 from alcf_jupyter import errors
-from alcf_jupyter.notebook import commands
+from alcf_jupyter.notebook.commands import table
 from alcf_jupyter.service.failures import failure
 
 
 def test_it_names_alcfs_support_for_each_subject():
-    shown = commands.COMMANDS["help"]("contacts")
+    shown = table.COMMANDS["help"]("contacts")
     assert "support@alcf.anl.gov" in shown
     for words in ("not served yet", "stays up longer", "reserved", "of your own", "batch"):
         assert words in shown
@@ -21,7 +21,7 @@ def test_a_site_sets_its_own(clean_environ, tmp_path):
     (tmp_path / "alcf_jupyter.toml").write_text(
         '[contacts]\nsupport = "help@site.example"\nreservations = "plan@site.example"\n'
     )
-    shown = commands.COMMANDS["help"]("contacts")
+    shown = table.COMMANDS["help"]("contacts")
     assert "support@alcf.anl.gov" not in shown
     before, _, after = shown.partition("plan@site.example\n")
     assert before.startswith("help@site.example")
@@ -43,4 +43,4 @@ def test_errors_that_need_it_point_there(status, error, kind):
 
 def test_a_topic_that_does_not_exist_names_the_nearest():
     with pytest.raises(errors.UsageError, match="%alcf help contacts"):
-        commands.COMMANDS["help"]("contact")
+        table.COMMANDS["help"]("contact")

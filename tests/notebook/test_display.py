@@ -11,8 +11,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from nbclient import NotebookClient
 
-from alcf_jupyter.notebook.bundle import answer_bundle
-from alcf_jupyter.notebook.display import AnswerDisplay
+from alcf_jupyter.notebook.cells.display import AnswerDisplay
+from alcf_jupyter.notebook.rendering.bundle import answer_bundle
 
 
 class Publisher:
@@ -196,7 +196,7 @@ def test_a_failure_before_anything_was_shown_leaves_it_to_the_error(published, c
 
 def test_a_saved_cell_holds_one_output_with_the_whole_answer():
     code = """
-from alcf_jupyter.notebook.display import AnswerDisplay
+from alcf_jupyter.notebook.cells.display import AnswerDisplay
 display = AnswerDisplay(live=True)
 display.status("Queued")
 for _ in range(200):
@@ -212,7 +212,7 @@ display.finish("word " * 200, "foot", metadata={"model": "m"})
 
 def test_importing_it_brings_in_neither_the_parser_nor_the_sanitizer():
     code = (
-        "import sys, alcf_jupyter.notebook.display;"
+        "import sys, alcf_jupyter.notebook.cells.display;"
         "heavy = {'markdown_it', 'nh3', 'IPython', 'httpx', 'pandas'} & set(sys.modules);"
         "sys.exit(str(heavy) if heavy else 0)"
     )

@@ -18,7 +18,7 @@ import alcf_jupyter as alcf_
 from alcf_jupyter import __version__
 from alcf_jupyter.connection import session
 from alcf_jupyter.errors import UsageError
-from alcf_jupyter.notebook import commands
+from alcf_jupyter.notebook.commands import table
 from alcf_jupyter.notebook.doctor import (
     browser,
     examine,
@@ -568,9 +568,9 @@ class TestReport:
 
 def test_the_magic_returns_the_report(clean_environ):
     clean_environ["ALCF_JUPYTER_SERVICE"] = "sandbox"
-    assert isinstance(commands.COMMANDS["doctor"]("--offline"), Report)
+    assert isinstance(table.COMMANDS["doctor"]("--offline"), Report)
     with pytest.raises(UsageError, match="takes no words"):
-        commands.COMMANDS["doctor"]("all")
+        table.COMMANDS["doctor"]("all")
 
 
 @pytest.mark.parametrize("missing", ["httpx", "packaging", "jupyter_core", "jupyter_client"])

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alcf_jupyter.notebook.growing import GrowingMarkdown
-from alcf_jupyter.notebook.render import to_html
+from alcf_jupyter.notebook.cells.growing import GrowingMarkdown
+from alcf_jupyter.notebook.rendering.render import to_html
 from tests.notebook.hostile import HOSTILE
 from tests.notebook.test_render import Inspector
 
@@ -109,7 +109,7 @@ def test_a_large_unfinished_block_is_shown_as_it_is():
 
 
 def test_entangled_text_is_shown_as_it_is(monkeypatch):
-    monkeypatch.setattr("alcf_jupyter.notebook.markdown._steps", lambda _: 10)
+    monkeypatch.setattr("alcf_jupyter.notebook.rendering.markdown._steps", lambda _: 10)
     *_, last = grow("*a* [b](c) " * 20, 20)
     assert last.startswith("<pre")
 

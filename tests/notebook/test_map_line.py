@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from alcf_jupyter.notebook.map_line import _split
+from alcf_jupyter.notebook.commands.map_line import _split
 from tests.notebook.test_magics import Notebook
 
 SET_UP = """\

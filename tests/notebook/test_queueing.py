@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from alcf_jupyter.notebook import model_facts
+from alcf_jupyter.notebook.models import model_facts
 from alcf_jupyter.service.catalog import Cluster, Model, State
 from tests.notebook.test_magics import Notebook
 
@@ -92,10 +92,12 @@ def test_a_refresh_of_200_models_is_small(notebook):
         "some = next(m for m in known.models if m.cluster == 'sophia')\n"
         "many = tuple(replace(some, id=f'organisation-{i % 7}/Model-{i}-Instruct-v0.{i}')"
         " for i in range(200))\n"
-        "talk._directory.known = Catalog(known.clusters, many)\n"
         "picker = ModelPicker(talk)\n"
         "picker._look.end()\npicker._wake.set()\n"
-        "while picker._following: time.sleep(0.01)"
+        "while picker._following: time.sleep(0.01)\n"
+        "picker._look.now().result()\n"  # a look under way would bring the sandbox's models again
+        "talk._directory.known = Catalog(known.clusters, many)\n"
+        "picker._redraw()"
     )
     done = notebook.run(
         "starting = tuple(replace(m, state=State.STARTING) for m in many)\n"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alcf_jupyter.notebook.render import CODE, plain_html, sanitize, to_html
+from alcf_jupyter.notebook.rendering.render import CODE, plain_html, sanitize, to_html
 from tests.notebook.hostile import HOSTILE
 
 LISTED = """

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from alcf_jupyter.notebook import run_view
-from alcf_jupyter.notebook.run_display import RunDisplay
+from alcf_jupyter.notebook.runs import run_view
+from alcf_jupyter.notebook.runs.run_display import RunDisplay
 from tests.notebook.test_display import Clock, published
 from tests.notebook.test_magics import Notebook
 from tests.test_progress import Now

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alcf_jupyter.notebook.tex import DEEPEST, LONGEST, typesettable
+from alcf_jupyter.notebook.rendering.tex import DEEPEST, LONGEST, typesettable
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from alcf_jupyter.notebook import commands
+from alcf_jupyter.notebook.commands import table
 from tools import options as tool
 
 
@@ -19,10 +19,10 @@ def test_an_old_page_is_found(tmp_path, monkeypatch, capsys):
     assert "python -m tools.options" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", commands.PARSERS)
+@pytest.mark.parametrize("name", table.PARSERS)
 def test_every_option_is_there_with_its_meaning(name):
     text = tool.page()
-    parser = commands.PARSERS[name]()
+    parser = table.PARSERS[name]()
     for flag in parser.takes_value:
         assert f"`{flag}`" in text
     assert all(meaning for _, meaning in tool.rows(parser))

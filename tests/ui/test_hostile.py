@@ -14,14 +14,14 @@ pytestmark = pytest.mark.browser
 
 SHOW = """
 from tests.notebook.hostile import HOSTILE
-from alcf_jupyter.notebook.display import AnswerDisplay
+from alcf_jupyter.notebook.cells.display import AnswerDisplay
 
 for text in HOSTILE:
     AnswerDisplay(live=False).finish(text, text, reasoning=text, note=text)
 """
 STREAM = """
 from tests.notebook.hostile import HOSTILE
-from alcf_jupyter.notebook.display import AnswerDisplay
+from alcf_jupyter.notebook.cells.display import AnswerDisplay
 
 for text in HOSTILE:
     display = AnswerDisplay(live=True)
@@ -33,7 +33,7 @@ for text in HOSTILE:
 SHADOW = """
 from IPython.display import HTML, display
 from tests.notebook.hostile import HOSTILE
-from alcf_jupyter.notebook.text import escape_line
+from alcf_jupyter.plain import escape_line
 
 for text in HOSTILE:
     display(HTML(f"<b>{escape_line(text)}</b>"))

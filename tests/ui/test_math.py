@@ -7,7 +7,7 @@ import pytest
 pytestmark = pytest.mark.browser
 
 SHOW = """
-from alcf_jupyter.notebook.display import AnswerDisplay
+from alcf_jupyter.notebook.cells.display import AnswerDisplay
 for text in {texts!r}:
     AnswerDisplay(live=False).finish(text, text, note=text)
 """

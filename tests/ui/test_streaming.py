@@ -11,7 +11,7 @@ pytestmark = pytest.mark.browser
 STREAM = """
 import time
 from pathlib import Path
-from alcf_jupyter.notebook.display import AnswerDisplay
+from alcf_jupyter.notebook.cells.display import AnswerDisplay
 from tests.notebook.test_growing import LONG
 
 def until_seen(stage):
@@ -81,7 +81,7 @@ def test_a_stream_neither_flickers_nor_jumps(notebook, lab, record, pictures):
 
 
 SHOW = """
-from alcf_jupyter.notebook.display import AnswerDisplay
+from alcf_jupyter.notebook.cells.display import AnswerDisplay
 
 def show(*args, **options):
     AnswerDisplay(live=True).finish(*args, **options)

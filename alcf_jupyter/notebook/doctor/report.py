@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from alcf_jupyter._version import __version__
-from alcf_jupyter.notebook.text import escape, one_line
+from alcf_jupyter.plain import brief, escape
 
 if TYPE_CHECKING:
     from alcf_jupyter.notebook.doctor.finding import Finding
@@ -44,7 +44,7 @@ class Report:
         for title, rows in self.details.items():
             width = max(len(name) for name, _ in rows)
             lines += ["", title]
-            lines += [f"  {name:<{width}}  {one_line(value, _WIDEST)}" for name, value in rows]
+            lines += [f"  {name:<{width}}  {brief(value, _WIDEST)}" for name, value in rows]
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -55,7 +55,7 @@ class Report:
         details = "".join(
             f"<p><b>{escape(title)}</b></p><table>"
             + "".join(
-                f"<tr><td>{escape(name)}</td><td>{escape(one_line(value, _WIDEST))}</td></tr>"
+                f"<tr><td>{escape(name)}</td><td>{escape(brief(value, _WIDEST))}</td></tr>"
                 for name, value in table
             )
             + "</table>"
@@ -83,12 +83,12 @@ class Report:
 
 
 def _columns(level: str, about: str, text: str) -> str:
-    return f"{level:<8} {about:<11} {one_line(text, _WIDEST)}".rstrip()
+    return f"{level:<8} {about:<11} {brief(text, _WIDEST)}".rstrip()
 
 
 def _row(finding: Finding) -> str:
-    do = f"<br><code>{escape(one_line(finding.do, _WIDEST))}</code>" if finding.do else ""
-    says = escape(one_line(finding.says, _WIDEST))
+    do = f"<br><code>{escape(brief(finding.do, _WIDEST))}</code>" if finding.do else ""
+    says = escape(brief(finding.says, _WIDEST))
     level = f"<b>{finding.level}</b>" if finding.level == "problem" else finding.level
     return (
         f"<tr><td>{level}</td><td>{escape(finding.about)}</td>"

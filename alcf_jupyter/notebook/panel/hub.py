@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alcf_jupyter.connection import session
 from alcf_jupyter.errors import AlcfError
-from alcf_jupyter.notebook.look import as_told
+from alcf_jupyter.notebook.models.look import as_told
 from alcf_jupyter.notebook.panel import messages, orders, parts
 from alcf_jupyter.notebook.panel.looks import Looks
-from alcf_jupyter.notebook.text import one_line
+from alcf_jupyter.plain import brief
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -145,9 +145,9 @@ class Hub:
         try:
             return self._told(part)
         except AlcfError as error:  # the environment asks for a service that there is not
-            return parts.nothing(part, one_line(f"{error.what} {error.do}", 400))
+            return parts.nothing(part, brief(f"{error.what} {error.do}", 400))
         except Exception as error:  # noqa: BLE001 - the other parts go on
-            return parts.nothing(part, one_line(f"This cannot be shown: {error!r}", 400))
+            return parts.nothing(part, brief(f"This cannot be shown: {error!r}", 400))
 
     def _told(self, part: str) -> dict[str, Any]:
         if part == "runs":

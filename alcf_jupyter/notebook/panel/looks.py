@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from alcf_jupyter.errors import SignInError, UsageError
-from alcf_jupyter.notebook.look import Look
+from alcf_jupyter.notebook.models.look import Look
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames import live_runs
-from alcf_jupyter.notebook import model_orders
+from alcf_jupyter.notebook.models import model_orders
 
 if TYPE_CHECKING:
     from alcf_jupyter.connection.client import Client

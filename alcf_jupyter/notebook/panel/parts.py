@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from alcf_jupyter import progress
 from alcf_jupyter.connection import session
 from alcf_jupyter.frames import live_runs
-from alcf_jupyter.notebook import model_facts, run_view
-from alcf_jupyter.notebook.text import one_line
+from alcf_jupyter.notebook.models import model_facts
+from alcf_jupyter.notebook.runs import run_view
+from alcf_jupyter.plain import brief
 from alcf_jupyter.service.catalog import READINESS, State
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def status(client: Client, looks: Looks) -> dict[str, Any]:
     chosen = session.defaults()
     return {
         "type": "status",
-        "service": one_line(client.profile),
+        "service": brief(client.profile),
         "account": _account(client, looks),
         "chat": _chosen(client, chosen["chat"]),
         "embed": _chosen(client, chosen["embed"]),
@@ -45,7 +46,7 @@ def models(client: Client, looks: Looks) -> dict[str, Any]:
         "checked": client.checked_at,
         "followed": looks.models.followed,
         "note": looks.models.trouble,
-        "warnings": [one_line(warning, _LONG) for warning in known.warnings],
+        "warnings": [brief(warning, _LONG) for warning in known.warnings],
         "models": _models(known),
     }
 
@@ -91,12 +92,12 @@ def _account(client: Client, looks: Looks) -> dict[str, Any]:
     if not client.profile.is_gateway or client.profile.name == "sandbox":
         return {"state": "none", "words": "needs no sign-in", "until": None}
     if looks.refused:
-        return {"state": "signed out", "words": one_line(looks.refused, _LONG), "until": None}
+        return {"state": "signed out", "words": brief(looks.refused, _LONG), "until": None}
     token = client.credential.token
     if token is None:
         return {"state": "unknown", "words": "not asked yet", "until": None}
     who = looks.who or client.signed_in_by
-    return {"state": "signed in", "words": one_line(who), "until": token.expires_at}
+    return {"state": "signed in", "words": brief(who), "until": token.expires_at}
 
 
 def _chosen(client: Client, name: str | None) -> dict[str, str] | None:
@@ -107,14 +108,14 @@ def _chosen(client: Client, name: str | None) -> dict[str, str] | None:
     if not found:
         return _unseen(wanted)
     best = min(found, key=lambda one: READINESS[one.state])
-    return {"model": one_line(best.id), "cluster": one_line(best.cluster), "state": str(best.state)}
+    return {"model": brief(best.id), "cluster": brief(best.cluster), "state": str(best.state)}
 
 
 def _unseen(name: str | None) -> dict[str, str] | None:
     """Return a model of which only the name is known."""
     if not name:
         return None
-    return {"model": one_line(name), "cluster": "", "state": str(State.UNKNOWN)}
+    return {"model": brief(name), "cluster": "", "state": str(State.UNKNOWN)}
 
 
 @lru_cache(maxsize=2)
@@ -130,20 +131,19 @@ def _model(model: Model, cluster: Cluster | None) -> dict[str, Any]:
         "id": model.id,
         "cluster": model.cluster,
         "state": str(model.state),
-        "note": one_line(model_facts.queue_note(model)),
+        "note": brief(model_facts.queue_note(model)),
         "starts": model_facts.starts(model, cluster),
         "can_chat": model.can_chat,
         "can_embed": model.can_embed,
         "facts": [
-            [name, one_line(text, _LONG)]
-            for name, text in model_facts.facts(model, cluster).items()
+            [name, brief(text, _LONG)] for name, text in model_facts.facts(model, cluster).items()
         ],
     }
 
 
 def _run(key: str, run: Run) -> dict[str, Any]:
     now = run.progress
-    waits = one_line(now.words)
+    waits = brief(now.words)
     return {
         "key": key,
         "title": run_view.whom(run),
@@ -161,10 +161,10 @@ def _batch(one: Known, now: Progress) -> dict[str, Any]:
     rows = now.total or now.lines
     told = (str(now) if rows else "", f"begun {begun}" if begun else "", one.reason)
     return {
-        "key": one_line(batch.id),
-        "title": one_line(f"{batch.model or 'model not told'} @ {batch.cluster}"),
-        "state": one_line(batch.status),
-        "words": one_line(" · ".join(part for part in told if part), _LONG),
+        "key": brief(batch.id),
+        "title": brief(f"{batch.model or 'model not told'} @ {batch.cluster}"),
+        "state": brief(batch.status),
+        "words": brief(" · ".join(part for part in told if part), _LONG),
         "rows": rows,
         "done": min(now.lines, rows),
         "failed": min(now.failed, rows),

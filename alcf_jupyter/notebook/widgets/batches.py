@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 
 from alcf_jupyter.errors import AlcfError
-from alcf_jupyter.notebook import batch_view
-from alcf_jupyter.notebook.text import escape_line
+from alcf_jupyter.notebook.runs import batch_view
 from alcf_jupyter.notebook.widgets.clicks import at_once
 from alcf_jupyter.notebook.widgets.shadow import Shadowed
+from alcf_jupyter.plain import escape_line
 
 if TYPE_CHECKING:
     from alcf_jupyter.frames.batch.campaign import Batch

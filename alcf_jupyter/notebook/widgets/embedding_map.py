@@ -13,9 +13,9 @@ import pandas as pd
 from alcf_jupyter.errors import AlcfError
 from alcf_jupyter.frames.explore import palette
 from alcf_jupyter.frames.explore.picture import png
-from alcf_jupyter.notebook import map_shadow
-from alcf_jupyter.notebook.text import escape_line
+from alcf_jupyter.notebook.widgets import map_shadow
 from alcf_jupyter.notebook.widgets.theme import Theme
+from alcf_jupyter.plain import escape_line
 from alcf_jupyter.progress import SilentObserver
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import ipywidgets as widgets
 
 from alcf_jupyter.errors import AlcfError
-from alcf_jupyter.notebook import model_facts, model_orders
-from alcf_jupyter.notebook.look import Look
-from alcf_jupyter.notebook.text import escape_line
+from alcf_jupyter.notebook.models import model_facts, model_orders
+from alcf_jupyter.notebook.models.look import Look
 from alcf_jupyter.notebook.widgets.clicks import at_once
 from alcf_jupyter.notebook.widgets.shadow import Shadowed
+from alcf_jupyter.plain import escape_line
 from alcf_jupyter.service.catalog import State
 from alcf_jupyter.service.selection import select
 

@@ -11,10 +11,10 @@ from weakref import WeakKeyDictionary
 import ipywidgets as widgets
 from IPython.display import display
 
-from alcf_jupyter.notebook import run_view
-from alcf_jupyter.notebook.text import escape_line
+from alcf_jupyter.notebook.runs import run_view
 from alcf_jupyter.notebook.widgets.clicks import at_once
 from alcf_jupyter.notebook.widgets.shadow import Shadowed
+from alcf_jupyter.plain import escape_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable

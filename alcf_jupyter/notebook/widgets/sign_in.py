@@ -11,8 +11,8 @@ from IPython.display import display
 from alcf_jupyter.connection.sign_in import account
 from alcf_jupyter.errors import AlcfError
 from alcf_jupyter.notebook.sign_in import link_line
-from alcf_jupyter.notebook.text import escape_line
 from alcf_jupyter.notebook.widgets.shadow import Shadowed
+from alcf_jupyter.plain import escape_line
 
 if TYPE_CHECKING:
     from alcf_jupyter.connection.client import Client

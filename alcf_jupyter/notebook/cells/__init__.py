@@ -1,0 +1,1 @@
+"""What a chat cell and an embed cell do and show."""

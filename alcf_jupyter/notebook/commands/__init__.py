@@ -1,0 +1,1 @@
+"""What stands behind ``%alcf``: a module for each subject."""

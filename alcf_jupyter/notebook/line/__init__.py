@@ -1,0 +1,1 @@
+"""The line and the body of a magic: read, checked, completed."""

@@ -1,0 +1,1 @@
+"""The models as somebody looks at them: followed, told in words, chosen and started."""

@@ -1,0 +1,1 @@
+"""A model's answer as HTML in which nothing runs."""

@@ -1,0 +1,1 @@
+"""How far runs and batches are, shown below a cell."""
