@@ -85,7 +85,7 @@ def bar_of(done: int, failed_ones: int, total: int, what: str) -> str:
 
 def title(run: Run) -> str:
     """Return what a run is, in one line of text that does not change while it goes on."""
-    return brief(f"Run {run.name} · {whom(run)} · {run.progress.rows:,} rows")
+    return brief(f"Run {run.name} · {whom(run)} · {run.progress.rows:,} rows", 200)
 
 
 def whom(run: Run) -> str:
