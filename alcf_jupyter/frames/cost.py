@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from alcf_jupyter.connection.deadline import words as span
 from alcf_jupyter.connection.session import client
 from alcf_jupyter.service import limits
+from alcf_jupyter.service.batches import MOST_LINES
+from alcf_jupyter.typed import typed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 _BATCH_SECONDS = 1800.0
 """What takes longer than this is better sent as a batch, where the model takes batches."""
+
+_EMBED = "alcf.submit_batch(…, kind='embed')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,13 @@ class Estimate:
         At the gateway's default of tokens a minute, which may not be the deployed one; None where
         no limit is known.
     as_batch
-        Whether it is better sent as a batch.
+        Whether it is better sent as a batch: it takes long, and the model is not known to take
+        none. The service does not tell which models take batches until one was submitted.
+    batch_files
+        How many files of up to 150,000 requests that makes, each a batch; 0 where the service has
+        no batches, or the model is known to take none.
+    way
+        How the batch is typed.
     """
 
     rows: int
@@ -48,6 +58,8 @@ class Estimate:
     seconds: float | None
     token_seconds: float | None
     as_batch: bool
+    batch_files: int
+    way: str
 
     @classmethod
     def of(
@@ -74,10 +86,10 @@ class Estimate:
         by_tokens = None
         if profile.is_gateway:
             by_tokens = 60.0 * (tokens + (out or 0)) / limits.TOKENS_PER_MINUTE_USER
-        slow = (seconds or 0.0) > _BATCH_SECONDS
-        return cls(
-            len(sizes), requests, tokens, out, seconds, by_tokens, slow and _takes_batches(call)
-        )
+        files = -(-len(sizes) // MOST_LINES) if profile.is_gateway and _may_batch(call) else 0
+        as_batch = files > 0 and (seconds or 0.0) > _BATCH_SECONDS
+        way = _EMBED if call.route == "embeddings" else typed(via="batch")
+        return cls(*(len(sizes), requests, tokens, out, seconds, by_tokens, as_batch, files, way))
 
     def __str__(self) -> str:
         parts = [f"{self.rows:,} rows to send", f"about {self.prompt_tokens:,} tokens in"]
@@ -94,18 +106,19 @@ class Estimate:
                 "are granted"
             )
         if self.as_batch:
-            parts.append('better as a batch:  via="batch"')
+            files = f" of {self.batch_files:,} files" if self.batch_files > 1 else ""
+            parts.append(f"better as a batch{files}, where the model takes them:  {self.way}")
         return " · ".join(parts)
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 - IPython's
         printer.text(str(self))
 
 
-def _takes_batches(call: Call) -> bool:
-    known = client().known
+def _may_batch(call: Call) -> bool:
+    """Tell whether a model takes batches as far as is known; mostly nobody has told."""
     found = [
         one
-        for one in known.models
+        for one in client().known.models
         if one.id.casefold() == call.model.casefold() and call.cluster in (None, one.cluster)
     ]
-    return any(one.can_batch for one in found)
+    return any(one.can_batch is not False for one in found)

@@ -26,6 +26,7 @@ from alcf_jupyter.errors import (
     UsageError,
 )
 from alcf_jupyter.progress import SilentObserver
+from alcf_jupyter.typed import MAP, on_a_line
 from tests.connection.faultserver import TOKEN, gateway_error, whole
 from tests.frames.serving import connected
 
@@ -468,6 +469,26 @@ def test_an_estimate_sends_nothing(model):
     for wrong in ({"template": "{{no}}"}, {"template": None, "system": "x", "model": "m"}):
         with pytest.raises(UsageError):
             alcf.estimate(table, **wrong)
+
+
+@pytest.mark.usefixtures("model")
+def test_what_takes_long_is_better_sent_as_a_batch():
+    """The service does not tell which models take batches, so all but those that refused one."""
+    short = alcf.estimate(["x"] * 1000, "{{text}}")
+    assert (short.as_batch, short.batch_files) == (False, 1)
+    assert "batch" not in str(short)
+    long = alcf.estimate(["x"] * 150_001, "{{text}}")
+    assert (long.as_batch, long.batch_files) == (True, 2)
+    way = "where the model takes them:  "
+    assert str(long).endswith(f"better as a batch of 2 files, {way}via='batch'")
+    with on_a_line(MAP):
+        told = str(alcf.estimate(["x"] * 17_000, "{{text}}"))
+    assert told.endswith(f"better as a batch, {way}--via batch")
+    client = alcf.client()
+    client._directory.learn(client.known.find("m"), can_batch=False)
+    refused = alcf.estimate(["x"] * 17_000, "{{text}}")
+    assert (refused.as_batch, refused.batch_files) == (False, 0)
+    assert "batch" not in str(refused)
 
 
 @pytest.mark.usefixtures("model")
