@@ -44,12 +44,16 @@ class Meter:
     def __init__(self, service: str = "") -> None:
         self.service = service
         _meters.append(self)
-        self.by_model: dict[tuple[str, str], Count] = {}
+        self._by_model: dict[tuple[str, str], Count] = {}
         self._lately: deque[tuple[float, str, int]] = deque(maxlen=100_000)
+
+    def counts(self) -> dict[tuple[str, str], Count]:
+        """Return what was counted so far, by cluster and model."""
+        return dict(self._by_model)
 
     def add(self, model: Model, usage: Usage) -> None:
         """Count an answer of `model`; tokens that the service does not tell count as none."""
-        count = self.by_model.setdefault((model.cluster, model.id), Count())
+        count = self._by_model.setdefault((model.cluster, model.id), Count())
         count.answers += 1
         count.prompt_tokens += usage.prompt_tokens or 0
         count.completion_tokens += usage.completion_tokens or 0
@@ -59,7 +63,7 @@ class Meter:
     def lately(self, model: str | None = None) -> tuple[int, int]:
         """Return the answers and the tokens of the last minute, of `model` or of all."""
         since = time.monotonic() - WINDOW_SECONDS
-        found = [
-            tokens for at, name, tokens in self._lately if at > since and model in (None, name)
-        ]
+        # copied in one go: the connection's thread adds to it all the time
+        lately = tuple(self._lately)
+        found = [tokens for at, name, tokens in lately if at > since and model in (None, name)]
         return len(found), sum(found)

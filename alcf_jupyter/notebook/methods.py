@@ -45,7 +45,7 @@ def usage() -> pd.DataFrame:
     rows = [
         (meter.service, cluster, model, n.answers, n.prompt_tokens, n.completion_tokens)
         for meter in meters()
-        for (cluster, model), n in meter.by_model.items()
+        for (cluster, model), n in meter.counts().items()
     ]
     index = ["service", "cluster", "model"]
     counts = ["answers", "prompt_tokens", "completion_tokens"]
