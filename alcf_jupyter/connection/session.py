@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -43,6 +44,7 @@ class Session:
 
 
 _session = Session()
+_connecting = threading.Lock()
 
 
 def current() -> Session:
@@ -102,8 +104,9 @@ def connect(
         made = _client(asked, None, None, None, None)
     else:
         made = _client(asked or target or "alcf", token, proxy, poll_seconds, aliases)
-    _session.overridden = target if asked and target and target.strip() != asked else None
-    _session.client = made
+    with _connecting:
+        _session.overridden = target if asked and target and target.strip() != asked else None
+        _session.client = made
     return made
 
 
@@ -127,8 +130,8 @@ def _client(
     elif token is None and profile.is_alcf:
         credential = SignIn(site_file.read().proxy if proxy is None else proxy)
     else:
-        given = token.strip() if token else token
-        credential = Credential(given, "connect(token=…)" if token else "no token")
+        given = None if token is None else token.strip()
+        credential = Credential(given, "no token" if token is None else "connect(token=…)")
     return Client(profile, credential)
 
 
@@ -174,7 +177,12 @@ def _sandbox(
 
 def client() -> Client:
     """Return the current client; ALCF's service unless `connect` or the environment says other."""
-    return _session.client or connect()
+    if _session.client is None:
+        made = _client(profiles.from_environment() or "alcf", None, None, None, None)
+        with _connecting:
+            # a thread that only looks, such as the panel's, undoes no connect of the notebook
+            _session.client = _session.client or made
+    return _session.client
 
 
 def use(

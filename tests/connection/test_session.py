@@ -1,5 +1,6 @@
 """What a kernel is connected to, and the models it uses unless told otherwise."""
 
+import os
 import threading
 
 import pytest
@@ -206,3 +207,25 @@ def test_every_thread_sees_the_same_session():
         thread.start()
         thread.join()
         assert seen == [alcf.client()]
+
+
+def test_whoever_only_looks_undoes_no_connect(clean_environ, tmp_path):
+    """The panel asks for the client in a thread of its own, while the notebook connects."""
+    site = tmp_path / "alcf_jupyter.toml"
+    os.mkfifo(site)  # a file system that takes its time
+    clean_environ["JUPYTER_CONFIG_PATH"] = str(tmp_path)
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(alcf.client()))
+    thread.start()
+    with site.open("w"):  # opens when the thread reads it
+        mine = alcf.connect("http://127.0.0.1:9/v1")
+    thread.join(10)
+    assert seen == [mine]
+    assert alcf.client() is mine
+
+
+def test_an_empty_token_is_said_to_be_the_one_that_was_given():
+    with pytest.raises(UsageError, match=r"token from connect\(token=…\) is empty"):
+        alcf.connect("https://example.org/v1", token=" ")
+    with pytest.raises(UsageError, match=r"token from connect\(token=…\) is empty"):
+        alcf.connect("https://example.org/v1", token="")
