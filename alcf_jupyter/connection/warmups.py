@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.service.catalog import Model
 
+_LOCK_TRIES = 50
+_LOCK_PAUSE = 0.002
+
 
 class WarmUps:
     """Asks models to start, each at most once in a while; the gateway refuses a second request.
@@ -77,9 +80,7 @@ def _stamp(path: Path, window: float) -> bool:
     """Write the time into a file, unless the one that stands there is younger than `window`."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        # some shared filesystems have no locks: then two may ask, which costs one request
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        _lock(handle)
         now = time.time()
         try:
             before = float(os.read(handle, 64) or b"-inf")
@@ -92,6 +93,23 @@ def _stamp(path: Path, window: float) -> bool:
         return True
     finally:
         os.close(handle)
+
+
+def _lock(handle: int) -> None:
+    """Take the lock of a file, or go on without: then two may ask, which costs one request.
+
+    Some shared filesystems have no locks, and who has it may hang. This runs on the connection's
+    loop, where everything else would hang, too.
+    """
+    for _ in range(_LOCK_TRIES):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOCK_PAUSE)
+        except OSError:
+            return
+        else:
+            return
 
 
 async def _quietly(send: Callable[[], Awaitable[object]]) -> None:

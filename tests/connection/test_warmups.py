@@ -1,12 +1,14 @@
 """One warm-up in ten minutes, over all of a user's processes."""
 
 import asyncio
+import fcntl
 import json
 import os
 import stat
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -78,6 +80,19 @@ def test_another_client_of_the_same_user_sends_nothing_either():
 def test_another_service_model_or_cluster_is_another_thing(url, model):
     start(WarmUps("https://one", 600))
     assert start(WarmUps(url, 600), model) == (True, 1)
+
+
+def test_a_process_that_hangs_with_the_file_holds_up_nobody(state):
+    start(WarmUps("https://one", 0.01))
+    (file,) = (state / "warmups").iterdir()
+    time.sleep(0.02)
+    with file.open("rb") as handle, ThreadPoolExecutor() as pool:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        asked = pool.submit(start, WarmUps("https://one", 0.01))
+        try:
+            assert asked.result(2) == (True, 1)
+        finally:
+            fcntl.flock(handle, fcntl.LOCK_UN)
 
 
 def test_after_the_window_it_is_sent_again():
