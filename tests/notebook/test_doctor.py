@@ -101,9 +101,10 @@ class TestBrowser:
         ("told", "level", "said", "do"),
         [
             ({"jupyterlab": "4.2.1"}, "problem", "4.4 or later", "jupyterlab>=4.4"),
-            ({"alcf-jupyter": "0.0.1"}, "problem", "0.0.1 in the browser", "install-labextension"),
-            ({"alcf-jupyter": "99.0"}, "problem", "99.0 in the browser", "install --upgrade alcf"),
-            ({"alcf-jupyter": "<b>"}, "problem", "<b> in the browser", "install-labextension"),
+            ({"alcf-jupyter": "0.0.1"}, "problem", "0.0.1 in the browser", "labextension --user"),
+            ({"alcf-jupyter": "0.0.1+mine"}, "problem", "0.0.1+mine in", "labextension --user"),
+            ({"alcf-jupyter": "99.0+mine"}, "problem", "99.0+mine in", "install --upgrade alcf"),
+            ({"alcf-jupyter": "<b>"}, "problem", "<b> in the browser", "Reload the page"),
             ({browser.MANAGER: None}, "problem", "shown as text", "install jupyterlab-widgets"),
             ({browser.MANAGER: "3.1.0"}, "problem", "cannot show", "--upgrade jupyterlab-widgets"),
             ({"anywidget": None}, "note", "a picture only", "pip install anywidget"),
@@ -149,6 +150,14 @@ class TestExtension:
         assert str(folder) in found.says
         assert bool(found.do) == (level == "note")
 
+    def test_one_of_the_user_is_replaced_there(self, clean_environ):
+        place = Path(clean_environ["HOME"], ".local/share/jupyter/labextensions/alcf-jupyter")
+        place.mkdir(parents=True)
+        (place / "package.json").write_text('{"version": "0.0.1"}')
+        clean_environ["JUPYTER_PREFER_ENV_PATH"] = "0"
+        [found] = extension.check()
+        assert found.do == "alcf-jupyter install-labextension --user"
+
     def test_half_a_file_is_none(self, folder):
         (folder / "package.json").write_text('{"version')
         told = extension.there()
@@ -174,6 +183,34 @@ class TestKernels:
         assert found.says == "old would start /nowhere/bin/python, which is not there"
         assert found.do == "jupyter kernelspec remove old"
         assert ("old", "old (/nowhere/bin/python)") in kernels.listed()
+
+    def test_a_program_beside_the_specification_is_found_as_jupyter_finds_it(self, spec):
+        starter = spec("site", "{resource_dir}/start.sh").parent / "start.sh"
+        gone = only(kernels.check())
+        assert gone.says == f"site would start {starter}, which is not there"
+        starter.write_text("#!/bin/sh")
+        starter.chmod(0o700)
+        assert "problem" not in levels(kernels.check())
+        assert ("site", f"site ({starter})") in kernels.listed()
+
+    def test_what_another_machine_starts_is_not_looked_for_here(self, spec, tmp_path, monkeypatch):
+        about = tmp_path / "nodes-1.0.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text("Metadata-Version: 2.1\nName: nodes\nVersion: 1.0\n")
+        started = "jupyter_client.provisioning.local_provisioner:LocalProvisioner"
+        entry = f"[jupyter_client.kernel_provisioners]\nnodes = {started}\n"
+        (about / "entry_points.txt").write_text(entry)
+        monkeypatch.syspath_prepend(tmp_path)
+        provisioner = {"kernel_provisioner": {"provisioner_name": "nodes"}}
+        spec("node", "/nodes/only/python", metadata=provisioner)
+        spec("here", "/nodes/only/python", metadata={"kernel_provisioner": {}})
+        assert only(kernels.check()).says.startswith("here would start")
+
+    def test_a_program_of_another_language_is_not_this_environment(self, spec):
+        spec("ir", "R", "--slave")
+        assert ("ir", "ir (R)") in kernels.listed()
+        spec("mine", "python3")
+        assert ("mine", "mine (this environment)") in kernels.listed()
 
     def test_a_proxy_s_password_that_others_can_read(self, spec):
         path = spec("mine", sys.executable, env={"https_proxy": "http://me:canary@proxy:3128"})
@@ -202,7 +239,7 @@ class TestProxies:
                 {"https_proxy": "http://p:1", "HTTPS_PROXY": "http://q:1", "no_proxy": "*"},
                 "note",
                 "differ",
-                "export HTTPS_PROXY=$https_proxy",
+                'export HTTPS_PROXY="$https_proxy"',
             ),
         ],
     )
@@ -232,7 +269,18 @@ class TestSettings:
         clean_environ["ALCF_JUPYTER_MODLE"] = "gpt"
         [found] = settings.check()
         expected = "there is no setting ALCF_JUPYTER_MODLE"
-        assert found == note("Settings", expected, "export ALCF_JUPYTER_MODEL=gpt")
+        do = 'export ALCF_JUPYTER_MODEL="$ALCF_JUPYTER_MODLE"'
+        assert found == note("Settings", expected, do)
+
+    def test_one_that_is_like_none_is_not_taken_for_another(self, clean_environ):
+        clean_environ["ALCF_JUPYTER_WORKERS"] = "3"
+        [found] = settings.check()
+        assert found == note("Settings", "there is no setting ALCF_JUPYTER_WORKERS")
+
+    def test_a_token_under_a_wrong_name_is_not_shown(self, clean_environ):
+        clean_environ["ALCF_JUPYTER_TOKEN"] = "canary"
+        [found] = settings.check()
+        assert found.do == 'export ALCF_AI_TOKEN="$ALCF_JUPYTER_TOKEN"'
 
     def test_those_of_other_programs_are_not_used(self, clean_environ):
         clean_environ["OPENAI_BASE_URL"] = "http://127.0.0.1:1/v1"
@@ -401,7 +449,8 @@ class TestService:
         assert found.do == "Type:  %alcf connect sandbox"
 
     def test_an_endpoint_s_file_that_others_can_read(self, clean_environ):
-        path = Path(clean_environ["HOME"]) / "metis_endpoint_1.txt"
+        path = Path(clean_environ["HOME"]) / "my keys" / "metis_endpoint_1.txt"
+        path.parent.mkdir()
         with page(b"{}", 401) as url:
             lines = [f"BASE_URL={url}/v1", "SAMBANOVA_API_KEY=canary", "MODELS=m"]
             path.write_text("\n".join(lines))
@@ -410,9 +459,10 @@ class TestService:
             found = service.check(offline=False)
         assert found[0] == problem(
             "Service",
-            "~/metis_endpoint_1.txt holds a key and is open to others",
-            "chmod 600 ~/metis_endpoint_1.txt",
+            "~/my keys/metis_endpoint_1.txt holds a key and is open to others",
+            "chmod 600 ~/'my keys/metis_endpoint_1.txt'",
         )
+        assert service.check(offline=True)[0] == found[0]
         assert "canary" not in repr(found)
 
 
@@ -449,6 +499,19 @@ class TestSignIn:
         found = only(sign_in.check(offline=False))
         assert "has ended" in found.says
         assert found.do == "alcf-jupyter login"
+
+    def test_one_that_is_not_for_this_service(self, auth):
+        auth.store(store_path(), scope="openid")
+        found = only(sign_in.check(offline=True))
+        assert "is not for this service" in found.says
+        assert found.do == "alcf-jupyter login"
+
+    def test_the_older_sign_in_counts_where_the_newer_has_ended(self, auth):
+        auth.store(store_path(), expires_in=-10, refresh=False)
+        auth.store(store_path(OLDER, "inference_app"))
+        kept, who = sign_in.check(offline=False)
+        assert "inference_app" in kept.says
+        assert levels([kept, who]) == ["ok", "ok"]
 
     def test_one_that_globus_does_not_refresh_any_more(self, auth):
         auth.store(store_path(), expires_in=-10)
@@ -560,6 +623,18 @@ class TestReport:
         assert [one["level"] for one in told["findings"]] == ["ok", "problem"]
         assert told["details"]["Kernels"] == {"python3": "Python 3 <img>"}
 
+    def test_what_is_no_text_is_neither_shown_nor_in_the_way(self, clean_environ):
+        clean_environ["no_proxy"] = "\udcff\u202e" + "host," * 100
+        clean_environ["https_proxy"] = "http://p:1"
+        report = examine(offline=True)
+        for shown in (str(report), report._repr_html_(), report.as_json()):
+            shown.encode()
+            assert "\u202e" not in shown
+        assert "host," * 100 in str(report), "what is to be typed is whole"
+        named = Report((), {"Browser": [("\u202e\x1b[31mname", "1")]})
+        assert "  name  1" in str(named)
+        assert "<td>name</td>" in named._repr_html_()
+
     def test_where_nothing_is_wrong_that_is_said(self):
         assert str(Report((ok("Python", "3.12.1"),))).startswith(
             f"alcf-jupyter {__version__}: no problem found\n"
@@ -571,6 +646,17 @@ def test_the_magic_returns_the_report(clean_environ):
     assert isinstance(table.COMMANDS["doctor"]("--offline"), Report)
     with pytest.raises(UsageError, match="takes no words"):
         table.COMMANDS["doctor"]("all")
+
+
+def test_what_nobody_foresaw_ends_nothing(clean_environ, auth):
+    auth.store(store_path())
+    entries = json.loads(store_path().read_text())
+    for entry in entries["data"]["DEFAULT"].values():
+        entry["alcf_jupyter.signed_in_at"] = 1e30
+    store_path().write_text(json.dumps(entries))
+    clean_environ["ALCF_JUPYTER_SERVICE"] = "alcf"
+    found = [one for one in examine(offline=True).findings if one.about == "Sign-in"]
+    assert found == [problem("Sign-in", "it cannot be looked at: OverflowError")]
 
 
 @pytest.mark.parametrize("missing", ["httpx", "packaging", "jupyter_core", "jupyter_client"])
@@ -591,7 +677,10 @@ def test_in_a_notebook_the_lines_are_a_notebook_s():
     notebook = Notebook()
     try:
         notebook.run("%load_ext alcf_jupyter")
+        notebook.run("%env https_proxy=http://small:1\n%env HTTPS_PROXY=http://large:1")
         found = notebook.run("%alcf doctor --offline").only("execute_result")["data"]
+        notebook.run(re.search(r"→ (.*HTTPS_PROXY.*)", found["text/plain"])[1])
+        assert notebook.value("os.environ['HTTPS_PROXY']") == "'http://small:1'"
     finally:
         notebook.close()
     text = found["text/plain"]

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.errors import AlcfError
-from alcf_jupyter.notebook.doctor.finding import from_error, pip, problem
+from alcf_jupyter.notebook.doctor.finding import from_error, pip, problem, short
 from alcf_jupyter.notebook.doctor.report import Report
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def examine(*, offline: bool = False) -> Report:
     for title, (name, function) in DETAILS.items():
         try:
             rows = getattr(_room(name), function)()
-        except (AlcfError, ImportError, OSError):
-            continue  # as was found above
+        except Exception:  # noqa: BLE001, S112 - it was found above
+            continue
         if rows:
             details[title] = rows
     return Report(tuple(findings), details)
@@ -76,4 +76,8 @@ def _looked(name: str, look: Callable[[Any], Iterable[Finding]]) -> list[Finding
         says = f"it cannot be looked at: {error}"
         return [problem(about, says, pip("install --upgrade alcf-jupyter"))]
     except OSError as error:
-        return [problem(about, f"it cannot be looked at: {error.strerror}: {error.filename}")]
+        says = f"it cannot be looked at: {error.strerror}: {short(error.filename)}"
+        return [problem(about, says)]
+    except Exception as error:  # noqa: BLE001 - whatever it is, the rest is wanted all the more
+        # its own words may hold what nobody is to see
+        return [problem(about, f"it cannot be looked at: {type(error).__name__}")]

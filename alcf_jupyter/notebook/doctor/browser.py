@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from packaging.version import InvalidVersion, Version
+
 from alcf_jupyter._version import __version__
-from alcf_jupyter.notebook.doctor.finding import alcf, in_notebook, note, ok, pip, problem
+from alcf_jupyter.notebook.doctor.finding import in_notebook, note, ok, pip, problem, terminal
 from alcf_jupyter.notebook.doctor.packages import fits, installed
 
 if TYPE_CHECKING:
@@ -73,14 +75,19 @@ def _ours(version: str | None) -> Iterator[Finding]:
     if version is None or version == __version__:
         return
     says = f"{version} in the browser, {__version__} in the kernel"
-    older = fits(__version__, f"<{version}") if fits(version, ">=0") else False
-    mend = pip(f"install --upgrade {US}") if older else alcf_terminal("install-labextension")
-    yield problem("Extension", says, mend)
+    if _is_newer(version):
+        yield problem("Extension", says, pip(f"install --upgrade {US}"))
+    else:
+        line = terminal("install-labextension --user")
+        yield problem("Extension", says, f"Reload the page; if that changes nothing:  {line}")
 
 
-def alcf_terminal(words: str) -> str:
-    """Return a command that only a terminal has, as it is typed here."""
-    return f"!alcf-jupyter {words}" if in_notebook() else alcf(words)
+def _is_newer(version: str) -> bool:
+    """Tell whether a version is newer than this one; what is no version is not."""
+    try:
+        return Version(version) > Version(__version__)
+    except InvalidVersion:
+        return False
 
 
 def _manager(version: str | None, widgets: str | None) -> Finding:

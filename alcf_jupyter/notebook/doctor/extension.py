@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alcf_jupyter._version import __version__
-from alcf_jupyter.notebook.doctor.browser import alcf_terminal, reported
-from alcf_jupyter.notebook.doctor.finding import note, ok, short
+from alcf_jupyter.notebook.doctor.browser import reported
+from alcf_jupyter.notebook.doctor.finding import note, ok, short, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,14 +21,15 @@ NAME = "alcf-jupyter"
 def check() -> Iterator[Finding]:
     """Look for the extension where a JupyterLab of this user and environment would."""
     found = there()
-    install = alcf_terminal("install-labextension")
     if found is None:
         if reported() is None:
-            yield note("Extension", "not where JupyterLab of this environment looks", install)
+            says = "not where JupyterLab of this environment looks"
+            yield note("Extension", says, terminal("install-labextension"))
         return
     folder, version = found
     if version != __version__:
-        yield note("Extension", f"{version} in {short(folder)}; this is {__version__}", install)
+        says = f"{version} in {short(folder)}; this is {__version__}"
+        yield note("Extension", says, terminal(f"install-labextension{_where(folder)}"))
     else:
         yield ok("Extension", f"{version} in {short(folder)}")
 
@@ -46,3 +47,10 @@ def there() -> tuple[Path, str] | None:
         version = told.get("version") if isinstance(told, dict) else None
         return folder, version if isinstance(version, str) else "of unknown version"
     return None
+
+
+def _where(folder: Path) -> str:
+    """Return the option that replaces what lies in a folder; ``""`` for this environment's."""
+    from jupyter_core.paths import jupyter_data_dir
+
+    return " --user" if folder.is_relative_to(jupyter_data_dir()) else ""

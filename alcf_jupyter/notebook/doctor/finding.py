@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,9 +67,14 @@ def alcf(words: str) -> str:
     return f"{'%alcf' if in_notebook() else 'alcf-jupyter'} {words}"
 
 
+def terminal(words: str) -> str:
+    """Return a command of ours that only a terminal has, as it is typed here."""
+    return f"!alcf-jupyter {words}" if in_notebook() else alcf(words)
+
+
 def pip(words: str) -> str:
     """Return a pip command as it is typed here, for the Python that runs."""
-    return f"%pip {words}" if in_notebook() else f"{short(sys.executable)} -m pip {words}"
+    return f"%pip {words}" if in_notebook() else f"{quoted(sys.executable)} -m pip {words}"
 
 
 def shell(words: str) -> str:
@@ -79,6 +85,21 @@ def shell(words: str) -> str:
 def variable(name: str, value: str) -> str:
     """Return the line that sets a variable of the environment here."""
     return f"%env {name}={value}" if in_notebook() else f"export {name}={value}"
+
+
+def same(name: str, other: str) -> str:
+    """Return the line that gives a variable what another holds; what that is may be a secret."""
+    # %env would take $OTHER as it stands
+    line = f"import os; os.environ['{name}'] = os.environ['{other}']"
+    return line if in_notebook() else f'export {name}="${other}"'
+
+
+def quoted(path: object) -> str:
+    """Return a path as a shell takes it, the home directory as ``~``."""
+    text = short(path)
+    if text.startswith("~/"):  # which means nothing between quotes
+        return f"~/{shlex.quote(text[2:])}"
+    return text if text == "~" else shlex.quote(text)
 
 
 def short(text: object) -> str:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alcf_jupyter.notebook.doctor.browser import alcf_terminal
-from alcf_jupyter.notebook.doctor.finding import note, ok, pip, problem, shell, short
+from alcf_jupyter.notebook.doctor.finding import (
+    note,
+    ok,
+    pip,
+    problem,
+    quoted,
+    shell,
+    short,
+    terminal,
+)
 from alcf_jupyter.notebook.doctor.packages import fits, installed
 
 if TYPE_CHECKING:
@@ -18,6 +27,10 @@ if TYPE_CHECKING:
     from alcf_jupyter.notebook.doctor.finding import Finding
 
 HERE = "this environment"
+PYTHONS = {"python", f"python{sys.version_info[0]}", "python{}.{}".format(*sys.version_info)}
+"""What Jupyter takes for the Python that it runs on itself."""
+
+LOCAL = "local-provisioner"
 
 
 def check() -> Iterator[Finding]:
@@ -30,7 +43,7 @@ def check() -> Iterator[Finding]:
         yield from _one(name, spec)
     if HERE not in map(_where, specs.values()):
         says = "none of them is this environment, so a notebook cannot choose it"
-        yield note("Kernels", says, alcf_terminal("install-kernel"))
+        yield note("Kernels", says, terminal("install-kernel"))
     elif all(map(_starts, specs.values())):
         yield ok("Kernels", f"{len(specs)}, this environment among them")
     version = installed("ipykernel")
@@ -63,19 +76,24 @@ def _one(name: str, spec: dict[str, Any]) -> Iterator[Finding]:
     passwords = any("@" in str(value) for value in (spec["spec"].get("env") or {}).values())
     if passwords and path.stat().st_mode & 0o077:
         says = f"{short(path)} holds a proxy's password and can be read by others"
-        yield problem("Kernels", says, shell(f"chmod 600 {short(path)}"))
+        yield problem("Kernels", says, shell(f"chmod 600 {quoted(path)}"))
 
 
 def _program(spec: dict[str, Any]) -> str:
-    return str((spec["spec"].get("argv") or [""])[0])
+    """Return what would be started, its placeholders filled in as Jupyter does."""
+    fills = {"prefix": sys.prefix, "resource_dir": spec["resource_dir"]}
+    first = str((spec["spec"].get("argv") or [""])[0])
+    return re.sub(r"\{(\w+)\}", lambda found: fills.get(found[1], found[0]), first)
 
 
 def _starts(spec: dict[str, Any]) -> bool:
+    provisioner = (spec["spec"].get("metadata") or {}).get("kernel_provisioner") or {}
+    if provisioner.get("provisioner_name", LOCAL) != LOCAL:
+        return True  # somewhere else, a compute node perhaps, where nobody can look from here
     return shutil.which(_program(spec)) is not None or _where(spec) == HERE
 
 
 def _where(spec: dict[str, Any]) -> str:
     program = _program(spec)
-    # a kernel without a folder is started by whatever Python the server runs on
-    own = os.path.dirname(program) in {"", os.path.dirname(sys.executable)}  # noqa: PTH120
+    own = program in PYTHONS or os.path.dirname(program) == os.path.dirname(sys.executable)  # noqa: PTH120
     return HERE if own else short(program)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
-from alcf_jupyter.notebook.doctor.finding import note, ok, problem, variable
+from alcf_jupyter.notebook.doctor.finding import note, ok, problem, same, variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,4 +71,4 @@ def _two_spellings(scheme: str) -> Iterator[Finding]:
     small, large = f"{scheme}_proxy", f"{scheme}_proxy".upper()
     if {small, large} <= os.environ.keys() and os.environ[small] != os.environ[large]:
         says = f"{small} and {large} differ; here the small one counts, elsewhere perhaps the other"
-        yield note("Proxies", says, variable(large, f"${small}"))
+        yield note("Proxies", says, same(large, small))

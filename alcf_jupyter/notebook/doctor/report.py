@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from alcf_jupyter.notebook.doctor.finding import Finding
 
 _WIDEST = 300
+_LONGEST_LINE = 4000
+"""Of what is to be typed, which must not be cut: a list of hosts beside a proxy may be long."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,11 @@ class Report:
         for finding in self.findings:
             lines.append(_columns(finding.level, finding.about, finding.says))
             if finding.do:
-                lines.append(_columns("", "", f"→ {finding.do}"))
+                lines.append(_columns("", "", f"→ {finding.do}", _LONGEST_LINE))
         for title, rows in self.details.items():
-            width = max(len(name) for name, _ in rows)
-            lines += ["", title]
-            lines += [f"  {name:<{width}}  {brief(value, _WIDEST)}" for name, value in rows]
+            shown = [(brief(name), brief(value, _WIDEST)) for name, value in rows]
+            width = max(len(name) for name, _ in shown)
+            lines += ["", title, *(f"  {name:<{width}}  {value}" for name, value in shown)]
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -55,7 +57,7 @@ class Report:
         details = "".join(
             f"<p><b>{escape(title)}</b></p><table>"
             + "".join(
-                f"<tr><td>{escape(name)}</td><td>{escape(brief(value, _WIDEST))}</td></tr>"
+                f"<tr><td>{escape(brief(name))}</td><td>{escape(brief(value, _WIDEST))}</td></tr>"
                 for name, value in table
             )
             + "</table>"
@@ -75,19 +77,19 @@ class Report:
             "findings": [asdict(finding) for finding in self.findings],
             "details": {title: dict(rows) for title, rows in self.details.items()},
         }
-        return json.dumps(told, indent=2, ensure_ascii=False)
+        return json.dumps(told, indent=2)
 
     def _verdict(self) -> str:
         count = len(self.problems)
         return f"{count} problem{'s' if count > 1 else ''}" if count else "no problem found"
 
 
-def _columns(level: str, about: str, text: str) -> str:
-    return f"{level:<8} {about:<11} {brief(text, _WIDEST)}".rstrip()
+def _columns(level: str, about: str, text: str, widest: int = _WIDEST) -> str:
+    return f"{level:<8} {about:<11} {brief(text, widest)}".rstrip()
 
 
 def _row(finding: Finding) -> str:
-    do = f"<br><code>{escape(brief(finding.do, _WIDEST))}</code>" if finding.do else ""
+    do = f"<br><code>{escape(brief(finding.do, _LONGEST_LINE))}</code>" if finding.do else ""
     says = escape(brief(finding.says, _WIDEST))
     level = f"<b>{finding.level}</b>" if finding.level == "problem" else finding.level
     return (

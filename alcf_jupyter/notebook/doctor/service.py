@@ -10,7 +10,7 @@ from alcf_jupyter.connection.client import Client
 from alcf_jupyter.connection.record import replay
 from alcf_jupyter.connection.sign_in.credentials import Credential
 from alcf_jupyter.errors import AlcfError, SignInError
-from alcf_jupyter.notebook.doctor.finding import from_error, note, ok, problem, shell, short
+from alcf_jupyter.notebook.doctor.finding import from_error, note, ok, problem, quoted, shell, short
 from alcf_jupyter.notebook.doctor.proxies import address
 
 if TYPE_CHECKING:
@@ -60,11 +60,11 @@ def _asked(*, offline: bool) -> Iterator[Finding]:
     if profile is None:
         yield ok("Service", "the sandbox, which is started when it is needed")
         return
+    yield from _endpoint_files()
     where = str(profile)
     if offline or replay.playing():
         yield note("Service", f"{where}: not asked{'' if offline else ', as answers are played'}")
         return
-    yield from _endpoint_files()
     proxy = profile.proxy_now()
     through = f"through {address(proxy)}" if proxy else "directly"
     begun = time.monotonic()
@@ -93,4 +93,4 @@ def _endpoint_files() -> Iterator[Finding]:
     for path in endpoint_file.find(target):
         if endpoint_file.read(path).open_to_others:
             says = f"{short(path)} holds a key and is open to others"
-            yield problem("Service", says, shell(f"chmod 600 {short(path)}"))
+            yield problem("Service", says, shell(f"chmod 600 {quoted(path)}"))

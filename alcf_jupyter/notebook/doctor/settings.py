@@ -9,7 +9,7 @@ from alcf_jupyter.connection import profiles, session, state
 from alcf_jupyter.connection.record import replay
 from alcf_jupyter.connection.sign_in import globus, sources
 from alcf_jupyter.errors import AlcfError, nearest
-from alcf_jupyter.notebook.doctor.finding import note, ok, problem, short, variable
+from alcf_jupyter.notebook.doctor.finding import note, ok, problem, same, short, variable
 from alcf_jupyter.notebook.doctor.proxies import address
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ OURS = (
 )
 SECRETS = (sources.ENV_TOKEN, sources.ENV_ACCOUNT, sources.ENV_SECRET)
 PREFIX = "ALCF_JUPYTER_"
+MEANT = {name.removeprefix(PREFIX): name for name in OURS} | {"TOKEN": sources.ENV_TOKEN}
+"""What tells one setting from another, and its whole name."""
+
 OF_OTHERS = ("OPENAI_BASE_URL", "MODEL_NAME")
 
 
@@ -30,8 +33,8 @@ def check() -> Iterator[Finding]:
     """Look for variables that are misspelled or meant for other programs, and for a record."""
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name not in OURS:
-            near = nearest(name, OURS)
-            do = variable(near[0], os.environ[name]) if near else ""
+            near = nearest(name.removeprefix(PREFIX), MEANT)
+            do = same(MEANT[near[0]], name) if near else ""
             yield note("Settings", f"there is no setting {name}", do)
     unused = [name for name in OF_OTHERS if name in os.environ]
     if unused:

@@ -17,7 +17,16 @@ from alcf_jupyter.connection.sign_in.credentials import SignIn
 from alcf_jupyter.connection.sign_in.store import TokenFile
 from alcf_jupyter.errors import AlcfError
 from alcf_jupyter.notebook.doctor import service
-from alcf_jupyter.notebook.doctor.finding import alcf, from_error, note, ok, problem, shell, short
+from alcf_jupyter.notebook.doctor.finding import (
+    alcf,
+    from_error,
+    note,
+    ok,
+    problem,
+    quoted,
+    shell,
+    short,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,18 +61,25 @@ def check(*, offline: bool) -> list[Finding]:
 
 
 def _kept() -> Iterator[Finding]:
-    given = [name for name in (sources.ENV_ACCOUNT, sources.ENV_SECRET) if os.environ.get(name)]
-    if os.environ.get(sources.ENV_TOKEN):
+    account = [name for name in (sources.ENV_ACCOUNT, sources.ENV_SECRET) if _is_set(name)]
+    if _is_set(sources.ENV_TOKEN):
         yield note("Sign-in", f"{sources.ENV_TOKEN} is set; it is used as it is, to its end")
-        return
-    if len(given) == 2:
+    elif len(account) == 2:
         yield ok("Sign-in", "by a service account")
-        return
-    if given:
-        says = f"{given[0]} is set, but a service account needs its id and its secret"
+    elif account:
+        says = f"{account[0]} is set, but a service account needs its id and its secret"
         yield problem("Sign-in", says, "Set both, or none")
-        return
-    held = False
+    else:
+        yield from _stored()
+
+
+def _is_set(name: str) -> bool:
+    return bool(os.environ.get(name, "").strip())
+
+
+def _stored() -> Iterator[Finding]:
+    """Look into the stores, in their order; the first token that counts is the one in use."""
+    in_use, unfit = False, ""
     for application in (globus.current(), globus.OLDER):
         if not application.path.exists():
             continue
@@ -72,11 +88,21 @@ def _kept() -> Iterator[Finding]:
         grant = file.read().get(globus.RESOURCE_SERVER)
         for told in file.notes:
             yield problem("Sign-in", short(told), alcf("login --force"))
-        if grant is not None and not held:
-            held = True
+        if grant is None or in_use:
+            continue
+        if why := _unfit(grant):
+            unfit = unfit or f"the token in {short(application.path)} {why}"
+        else:
+            in_use = True
             yield _grant(application, grant)
-    if not held:
-        yield problem("Sign-in", "you are not signed in", alcf("login"))
+    if not in_use:
+        yield problem("Sign-in", unfit or "you are not signed in", alcf("login"))
+
+
+def _unfit(grant: Grant) -> str:
+    if globus.SCOPE not in grant.scopes:
+        return "is not for this service"
+    return "has ended" if grant.refresh is None and grant.expires_at <= time.time() else ""
 
 
 def _modes(application: Application) -> Iterator[Finding]:
@@ -85,21 +111,18 @@ def _modes(application: Application) -> Iterator[Finding]:
     mode = stat.S_IMODE(folder.stat().st_mode)
     if mode & 0o022:
         says = f"others may put files into {short(folder)} (mode {mode:o})"
-        yield problem("Sign-in", says, shell(f"chmod 700 {short(folder)}"))
+        yield problem("Sign-in", says, shell(f"chmod 700 {quoted(folder)}"))
 
 
 def _grant(application: Application, grant: Grant) -> Finding:
     left = grant.expires_at - time.time()
-    where = short(application.path)
-    if left <= 0 and grant.refresh is None:
-        return problem("Sign-in", f"the token in {where} has ended", alcf("login"))
     since = ""
     if grant.signed_in_at is not None:
         day = time.strftime("%Y-%m-%d %H:%M", time.localtime(grant.signed_in_at))
         since = f" since {day}"
     holds = f"the token holds {words(left)}" if left > 0 else "the token has ended"
     then = "is refreshed by itself" if grant.refresh is not None else "is not refreshed"
-    return ok("Sign-in", f"in {where}{since}; {holds} and {then}")
+    return ok("Sign-in", f"in {short(application.path)}{since}; {holds} and {then}")
 
 
 def _who(profile: Profile) -> Finding:

@@ -8,7 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from alcf_jupyter.connection import state
-from alcf_jupyter.notebook.doctor.finding import note, ok, problem, shell, short, variable
+from alcf_jupyter.notebook.doctor.finding import note, ok, problem, quoted, shell, short, variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ def check() -> Iterator[Finding]:
         yield problem("State", f"{short(root)} belongs to another user", elsewhere)
     elif stat.S_IMODE(about.st_mode) & 0o077:
         says = f"{short(root)} is open to others (mode {stat.S_IMODE(about.st_mode):o})"
-        yield note("State", says, shell(f"chmod 700 {short(root)}"))
+        yield note("State", says, shell(f"chmod 700 {quoted(root)}"))
     else:
         yield ok("State", f"{short(root)}, {size(root) / 1e6:,.1f} MB")
 
