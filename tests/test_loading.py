@@ -36,3 +36,18 @@ def test_the_extension_was_loaded(loaded):
 @pytest.mark.parametrize("name", HEAVY)
 def test_a_heavy_package_is_not_imported(loaded, name):
     assert [module for module in loaded if f"{module}.".startswith(f"{name}.")] == []
+
+
+def test_a_form_and_the_panel_wait_for_no_grammar():
+    """What takes seconds to import beside JupyterLab is not imported by what people wait for."""
+    program = (
+        "import sys\n"
+        "from alcf_jupyter.notebook.panel import hub, orders\n"
+        "from alcf_jupyter.prompt import schema\n"
+        "schema.of({'type': 'object'}).check({})\n"
+        "print(*{'jsonschema', 'rfc3987_syntax', 'nbformat'} & set(sys.modules))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert result.stdout.split() == []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from alcf_jupyter.errors import InvalidAnswerError, UsageError, nearest
 from alcf_jupyter.plain import brief
-from alcf_jupyter.typed import typed
+from alcf_jupyter.prompt.json_schema import checker, example
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,14 +115,14 @@ def short(text: str) -> dict[str, Any]:
             continue
         found = _FIELD.fullmatch(part.strip())
         if found is None:
-            raise UsageError(f"{brief(part, 60)!r} is not a field of a schema.", do=_example())
+            raise UsageError(f"{brief(part, 60)!r} is not a field of a schema.", do=example())
         if found["name"] in fields:
-            raise UsageError(f"The schema names {found['name']!r} twice.", do=_example())
+            raise UsageError(f"The schema names {found['name']!r} twice.", do=example())
         fields[found["name"]] = _type(found["type"] or "str")
         if found["about"]:
             fields[found["name"]]["description"] = found["about"].strip()
     if not fields:
-        raise UsageError("The schema is empty.", do=_example())
+        raise UsageError("The schema is empty.", do=example())
     return {
         "type": "object",
         "properties": fields,
@@ -143,7 +143,7 @@ def _type(word: str) -> dict[str, Any]:
     near = nearest(word, [*_TYPES, "list[str]"])
     raise UsageError(
         f"A schema has no type {brief(word, 40)!r}.",
-        do=f"Did you mean:  {near[0]}" if near else _example(),
+        do=f"Did you mean:  {near[0]}" if near else example(),
     )
 
 
@@ -198,7 +198,7 @@ def invalid(reason: object, text: str, reply: object, *, do: str) -> InvalidAnsw
 def _from_file(path: Path) -> Schema:
     try:
         if path.stat().st_size > _LARGEST_FILE:
-            raise UsageError(f"{path} is too large for a schema.", do=_example())
+            raise UsageError(f"{path} is too large for a schema.", do=example())
         told = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(
@@ -209,37 +209,16 @@ def _from_file(path: Path) -> Schema:
             f"{path} is not JSON: {brief(error, 120)}", do="Mend the file, or use a short form."
         ) from None
     if not isinstance(told, dict):
-        raise UsageError(f"{path} holds no JSON schema, which is an object.", do=_example())
+        raise UsageError(f"{path} holds no JSON schema, which is an object.", do=example())
     return _from_json(told)
 
 
 def _from_json(schema: dict[str, Any]) -> Schema:
-    import jsonschema
-    from referencing import Registry
-    from referencing.exceptions import Unresolvable
-
-    kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
-    try:
-        kind.check_schema(schema)
-    except jsonschema.SchemaError as error:
-        raise UsageError(
-            f"This is not a JSON schema: {brief(error.message, 160)}", do=_example()
-        ) from None
-    # an empty registry: a $ref to an address is never fetched
-    validator = kind(schema, registry=Registry())
+    wrong = checker(schema)
 
     def check(value: Any) -> Any:
-        try:
-            error = jsonschema.exceptions.best_match(validator.iter_errors(value))
-        except Unresolvable as missing:
-            raise UsageError(
-                f"The schema refers to {brief(missing.ref, 80)!r}, which is not in it.",
-                do="Put the definition under $defs; addresses are not fetched.",
-            ) from None
-        except RecursionError:
-            raise ValueError("It is nested too deeply.") from None
-        if error is not None:
-            raise ValueError(f"{error.json_path}: {error.message}")
+        if reason := wrong(value):
+            raise ValueError(reason)
         return value
 
     return Schema(_name(schema.get("title")), schema, check)
@@ -268,16 +247,12 @@ def _from_type(given: Any) -> Schema:
     return Schema(_name(getattr(given, "__name__", None)), schema, check)
 
 
-def _example() -> str:
-    return f"A short form is:  {typed(schema='name, age int, tags list[str]')}"
-
-
 def _no_schema(given: object, reason: str = "") -> UsageError:
     return UsageError(
         f"This {type(given).__name__} is not a schema; nothing was sent.",
         # of a model that has a field with no JSON form
         why=brief(reason.partition("\n")[0], 160) if isinstance(given, type) else "",
-        do=f"It takes a pydantic model or a JSON schema. {_example()}",
+        do=f"It takes a pydantic model or a JSON schema. {example()}",
     )
 
 

@@ -9,9 +9,6 @@ from jupyter_client.manager import KernelManager
 
 from alcf_jupyter.notebook.panel import messages
 
-_FROM_KERNEL = messages.validator("FromKernel")
-_FROM_LAB = messages.validator("FromLab")
-
 
 class Kernel:
     """A kernel with the extension loaded, and whatever it publishes."""
@@ -125,7 +122,7 @@ class Page:
         whole = {"type": kind, "id": number, **message}
         if kind == "watch":
             del whole["id"]
-        _FROM_LAB.validate(whole)
+        messages.read(whole, "FromLab")
         self.raw(whole)
         return number
 
@@ -142,7 +139,7 @@ class Page:
         found = []
         for message in self.kernel.seen[self._from :]:
             if message["msg_type"] == "comm_msg" and message["content"]["comm_id"] == self.id:
-                _FROM_KERNEL.validate(message["content"]["data"])
+                messages.read(message["content"]["data"], "FromKernel")
                 found.append(message["content"]["data"])
         return found
 
@@ -157,7 +154,7 @@ class Page:
             if message["msg_type"] != "comm_msg" or message["content"]["comm_id"] != self.id:
                 return False
             data = message["content"]["data"]
-            _FROM_KERNEL.validate(data)
+            messages.read(data, "FromKernel")
             return data["type"] == kind and fits(data)
 
         start = self._from if since is None else since

@@ -124,12 +124,50 @@ def test_an_answer_that_was_cut_off_is_not_repaired():
     assert raised.value.reply.text == '{"name": "A'
 
 
-def test_a_schema_that_only_refers_to_itself_is_met_by_nothing():
-    with model("{}"), pytest.raises(InvalidAnswerError, match="nested too deeply"):
-        alcf.chat("Who?", model="m", schema={"$ref": "#"})
+def test_a_schema_that_only_refers_to_itself_asks_for_nothing():
+    with model("{}"):
+        assert alcf.chat("Who?", model="m", schema={"$ref": "#"}).data == {}
 
 
-def test_a_reference_to_an_address_is_not_fetched():
-    given = {"$ref": "http://127.0.0.1:9/person.json"}
-    with model("{}"), pytest.raises(UsageError, match="not fetched"):
-        alcf.chat("Who?", model="m", schema=given)
+@pytest.mark.parametrize("depth", [201, 900])
+def test_an_answer_nested_deeper_than_any_stack_can_take_is_no_answer(depth):
+    nested = {"type": "array", "items": {"$ref": "#"}}
+    answer, words = "[" * depth + "]" * depth, "nested too deeply"
+    with model(answer), pytest.raises(InvalidAnswerError, match=words):
+        alcf.chat("Who?", model="m", schema=nested)
+    with pytest.raises(UsageError, match=words):
+        schema.of(json.loads('{"items":' * depth + "{}" + "}" * depth))
+
+
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:9/person.json", "file:///etc/hostname", "#/$defs/none"]
+)
+def test_a_reference_to_what_is_not_there_is_refused_before_anything_is_sent(address):
+    with model("{}") as served, pytest.raises(UsageError, match="not fetched"):
+        alcf.chat("Who?", model="m", schema={"$ref": address})
+    assert not served.asked
+
+
+def test_a_pattern_cannot_hang_the_notebook():
+    given = {"type": "string", "pattern": "^(a+)+$"}  # minutes, where every way is tried
+    with pytest.raises(ValueError, match="does not match"):
+        schema.of(given).check("a" * 60 + "!")
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"who": {"age": "x"}, "more": 1}, r'\$\.who\.age: "x" is not of type "integer"'),
+        ({"who": 3}, r"\$\.who: 3 is not valid under any"),
+        ({"list": [1, "x"]}, r'\$\.list\[1\]: "x" is not of type "integer"'),
+        ([], r'\$: \[\] is not of type "object"'),
+    ],
+)
+def test_what_is_wrong_is_told_where_it_is(answer, words):
+    person = {"type": "object", "properties": {"age": {"type": "integer"}}}
+    properties = {
+        "who": {"anyOf": [person, {"type": "null"}]},
+        "list": {"items": {"type": "integer"}},
+    }
+    with pytest.raises(ValueError, match=words):
+        schema.of({"type": "object", "properties": properties}).check(answer)

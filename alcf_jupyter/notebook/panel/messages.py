@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib import resources
-from typing import Any
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
+from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.errors import AlcfError, UsageError
 from alcf_jupyter.plain import brief
+from alcf_jupyter.prompt import json_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def protocol() -> int:
@@ -21,10 +22,12 @@ def protocol() -> int:
 
 
 @cache
-def validator(name: str) -> Draft202012Validator:
-    """Return what checks a message against a definition of `protocol.json`, such as ``FromLab``."""
-    page = _page()
-    return Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": page["$defs"]})
+def checker(name: str) -> Callable[[object], str]:
+    """Return what checks a message against a definition of `protocol.json`, such as ``FromLab``.
+
+    As `alcf_jupyter.prompt.json_schema.checker`.
+    """
+    return json_schema.checker({"$ref": f"#/$defs/{name}", "$defs": _page()["$defs"]})
 
 
 def read(data: object, name: str = "FromLab") -> dict[str, Any]:
@@ -42,11 +45,10 @@ def read(data: object, name: str = "FromLab") -> dict[str, Any]:
     UsageError
         It is no such message.
     """
-    wrong = best_match(validator(name).iter_errors(data))
-    if wrong is not None:
+    if wrong := checker(name)(data):
         raise UsageError(
             "A message of the JupyterLab extension cannot be read.",
-            why=brief(wrong.message, 160),
+            why=brief(wrong, 160),
             do="Reload the page; if it comes again:  %alcf doctor",
         )
     assert isinstance(data, dict)  # noqa: S101 - every definition is an object
