@@ -34,6 +34,8 @@ def carry_out(
 ) -> pd.DataFrame | Run:
     """Begin a run, and unless it is in the background wait for it; an interrupt ends the run.
 
+    What a large run will take is said as it begins, in either case.
+
     Parameters
     ----------
     job, call, identity
@@ -41,7 +43,7 @@ def carry_out(
     background
         Return the run at once.
     observer
-        Told how far it is, and before a large run what it will take.
+        Told what a large run will take, and how far one is that is waited for.
     **how
         The other options of `launch`.
 
@@ -58,13 +60,14 @@ def carry_out(
         A second interrupt, before what had arrived was put away.
     """
     run = launch(job, call, identity, background=background, **how)
-    if background:
-        return run
     watcher = observer or progress.observer()
     if run.recorded_in and (gone := expired()):
         watcher.note(gone)
     if run.progress.pending > SAID_FROM_ROWS:
         watcher.note(str(job.estimate(run.pending, call)))
+    if background:
+        watcher.close()
+        return run
     return _awaited(run, watcher)
 
 

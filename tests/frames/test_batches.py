@@ -448,6 +448,18 @@ def test_unknown_custom_ids_are_told(folder):
     assert found.attrs["alcf"]["unknown"] == ["row-77", "question 4"]
 
 
+def test_what_a_large_batch_takes_is_said_before_it(box, folder, monkeypatch, capsys):
+    monkeypatch.setattr(writer, "MOST_LINES", 100)
+    limits(box, batches_per_user=0)
+    data = pd.DataFrame({"text": ["x" * 35] * 150 + [None]})
+    submit(folder, data, system="Be short.", max_tokens=10).stop()
+    told = "150 rows to submit · about 2,025 tokens in · up to 1,500 out · 2 files, each a batch"
+    assert capsys.readouterr().err == f"{told}\n"
+    submit(folder, data, system="Be short.", max_tokens=10).stop()
+    submit(folder, table(7)).stop()
+    assert capsys.readouterr().err == "", "it is there already; and few are sent without a word"
+
+
 def test_a_model_without_batches(box, folder):
     with pytest.raises(UsageError, match="takes no batches"):
         submit(folder, model="sandbox/vision")

@@ -499,6 +499,11 @@ def test_what_a_large_run_takes_is_said_before_it(capsys):
     said = capsys.readouterr().err
     assert said.startswith("101 rows to send · about")
     assert said.rstrip().endswith("101 rows: 101 ok")
+    behind = alcf.map([f"line {n}" for n in range(101)], "{{text}}", background=True)
+    assert capsys.readouterr().err.startswith("101 rows to send · about")
+    assert behind.result(30)["status"].eq("ok").all()
+    alcf.map(["a", "b"], "{{text}}", background=True).result(30)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_run_that_is_broken_off_again_and_again_leaves_no_dead_connection(model):

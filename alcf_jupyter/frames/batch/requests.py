@@ -16,7 +16,7 @@ from alcf_jupyter.frames.tables import Unfit
 from alcf_jupyter.prompt.column_template import parse
 from alcf_jupyter.prompt.parameters import CHAT_PARAMETERS, check_system, given
 from alcf_jupyter.service.batches import CHAT_URL, EMBED_URL
-from alcf_jupyter.service.limits import SAFE_BODY_BYTES
+from alcf_jupyter.service.limits import BYTES_PER_TOKEN, SAFE_BODY_BYTES, tokens_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,6 +57,18 @@ class Requests:
     def positions(self) -> list[int]:
         """The rows that are sent."""
         return [at for at, text in enumerate(self.texts) if type(text) is bytes]
+
+    def taking(self, files: int) -> str:
+        """Return in words what these requests take, in so many files."""
+        sent = [len(text) for text in self.texts if type(text) is bytes]
+        shared = sum(tokens_in(one["content"]) for one in self.body.get("messages", [])[:-1])
+        tokens = sum(sent) // BYTES_PER_TOKEN + shared * len(sent)
+        parts = [f"{len(sent):,} rows to submit", f"about {tokens:,} tokens in"]
+        if most := self.body.get("max_tokens") or self.body.get("max_completion_tokens"):
+            parts.append(f"up to {most * len(sent):,} out")
+        if files > 1:
+            parts.append(f"{files:,} files, each a batch")
+        return " · ".join(parts)
 
     def lines(self, positions: Sequence[int]) -> Iterator[bytes]:
         """Yield the lines of rows, many at a time; the custom id carries the row."""

@@ -144,7 +144,9 @@ def _of_table(
         if there is not None:
             there.prefix = manifest.prefix
             return _begun(Batch(there, folder, talk))
-    _tell(places.warnings_for(place))
+    taking = asked.taking(len(written.parts))
+    many = len(asked.positions) > progress.FEW
+    _tell([*places.warnings_for(place), *([taking] if many else [])])
     manifest.name = f"{name}-run{len(known) + 1}" if known else name
     manifest.parts = written.named(manifest.name)
     keep(manifest, folder, index, asked.texts)
