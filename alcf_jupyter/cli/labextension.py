@@ -54,9 +54,9 @@ def install(*, user: bool = False) -> list[str]:
     """
     origin, target = source(), _target(user=user)
     version, before = _version(origin), _version(target)
-    if target.exists() and target.resolve() == origin.resolve():
-        return [f"The JupyterLab extension {version} is in its place: {target}"]
     try:
+        if target.exists() and target.resolve() == origin.resolve():
+            return [f"The JupyterLab extension {version} is in its place: {target}"]
         _replace(origin, target)
     except OSError as error:
         raise AlcfError(

@@ -1,7 +1,6 @@
 """alcf-jupyter install-labextension: the panel, where a JupyterLab finds it."""
 
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -79,13 +78,22 @@ def test_twice_is_once(install, users):
     assert files(users) == before
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_may_not_be_written(install, users):
-    users.mkdir(parents=True)
-    users.chmod(0o500)
+def test_a_folder_that_cannot_even_be_looked_at(install, clean_environ):
+    # as one that belongs to another, but for root, too
+    clean_environ["JUPYTER_DATA_DIR"] = f"/{'x' * 300}"
     told = install("--user", fails=True)
-    users.chmod(0o700)
-    assert "Permission denied" in told
+    assert "File name too long" in told
+    assert len(told.splitlines()) == 2
+
+
+def test_an_environment_that_cannot_be_written_is_not_the_only_place(
+    install, tmp_path, monkeypatch
+):
+    (tmp_path / "share").write_text("a file where a folder should be")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    told = install(fails=True)
+    assert told.endswith("For yourself alone:  alcf-jupyter install-labextension --user\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["share"]
 
 
 def test_what_is_in_the_way_is_told_in_two_lines_and_nothing_is_left(install, users):
