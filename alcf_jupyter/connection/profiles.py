@@ -128,6 +128,19 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def place(proxy: str) -> str:
+    """Return the host and port of a proxy's address: what may be shown of it.
+
+    Parameters
+    ----------
+    proxy
+        Its address as it was set; a name and a password may stand in it, also in a wrong way.
+    """
+    host = re.split(r"[/?#]", proxy.rpartition("@")[2].rpartition("://")[2])[0]
+    # without an @ it may be a name and a password; an IPv6 address ends in a bracket
+    return host if re.fullmatch(r"[^:]*(:\d+)?|\[[^]]*\](:\d+)?", host) else host.partition(":")[0]
+
+
 def _with_scheme(proxy: str | None) -> str | None:
     """Return a proxy's address; ``host:port`` alone is as common as ``http://host:port``."""
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy or None

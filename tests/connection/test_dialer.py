@@ -242,3 +242,20 @@ def test_a_stream_through_tls_ends_where_it_ends(front, server):
     finally:
         running.close()
     assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://me:canary/canary@127.0.0.1:3128",
+        "http://me:canary#canary@127.0.0.1:3128",
+        "http://me:canary?canary@127.0.0.1:3128",
+        "http://me:canary",
+        "me:canary",
+        "http://me:can\x00ary@127.0.0.1:3128",
+    ],
+)
+def test_a_proxy_that_is_written_wrong_shows_no_password(proxy):
+    with pytest.raises(UsageError, match="proxy cannot be used") as caught:
+        ask(URL, proxy)
+    assert "can" not in str(caught.value).replace("cannot", "")

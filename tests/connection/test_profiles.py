@@ -2,7 +2,7 @@
 
 import pytest
 
-from alcf_jupyter.connection.profiles import ALCF_URL, Profile, is_loopback, resolve
+from alcf_jupyter.connection.profiles import ALCF_URL, Profile, is_loopback, place, resolve
 from alcf_jupyter.errors import UsageError
 
 
@@ -211,3 +211,23 @@ def test_every_form_of_no_proxy(environ, no_proxy, named, others):
     environ.update(https_proxy=PROXY, no_proxy=no_proxy)
     assert {host: https(host).proxy_now() for host in named} == dict.fromkeys(named)
     assert {host: https(host).proxy_now() for host in others} == dict.fromkeys(others, PROXY)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "shown"),
+    [
+        ("http://proxy.example:3128", "proxy.example:3128"),
+        ("http://proxy.example", "proxy.example"),
+        ("proxy.example:3128", "proxy.example:3128"),
+        ("http://me:canary@proxy.example:3128/path", "proxy.example:3128"),
+        ("http://me:can@ary@[::1]:3128", "[::1]:3128"),
+        ("http://[::1]", "[::1]"),
+        ("http://me:can/ary@h:1", "h:1"),
+        ("http://me:can#ary@h:1", "h:1"),
+        ("http://me:canary", "me"),
+        ("me:canary", "me"),
+        ("", ""),
+    ],
+)
+def test_of_a_proxy_its_place_alone_is_shown(proxy, shown):
+    assert place(proxy) == shown

@@ -94,7 +94,7 @@ class Channel:
                 sent()
             head = await self._head()
         except h11.ProtocolError as error:
-            raise BrokenError(str(error)) from error
+            raise _odd(error) from error
         self._frame(request.method, head)
         return head
 
@@ -189,7 +189,7 @@ class Channel:
             except h11.ProtocolError as error:
                 if found:
                     yield b"".join(found)
-                raise BrokenError(str(error)) from error
+                raise _odd(error) from error
             if type(event) is h11.Data:
                 found.append(event.data)
                 continue
@@ -217,3 +217,10 @@ class Channel:
                     return event
             data = await self.wire.read()
         raise BrokenError("the connection was closed without an answer")
+
+
+def _odd(error: h11.ProtocolError) -> BrokenError:
+    told = str(error)
+    if told.startswith("peer closed"):
+        return BrokenError("the answer ended early and is incomplete")
+    return BrokenError(f"what came is no proper HTTP ({told})")

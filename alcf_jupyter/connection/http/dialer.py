@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import httpx
 
 from alcf_jupyter.connection.http import certificates, wire
 from alcf_jupyter.connection.http.channel import Channel, Request
-from alcf_jupyter.connection.http.wire import BrokenError
+from alcf_jupyter.connection.http.wire import BrokenError, UnmadeError
 from alcf_jupyter.errors import UsageError
-from alcf_jupyter.plain import brief
 
 if TYPE_CHECKING:
     from alcf_jupyter.connection.http.wire import Wire
@@ -47,9 +47,15 @@ class Dialer:
 
         Raises
         ------
-        BrokenError
+        UnmadeError
             There is none to be had, or the other end is not whom it should be.
         """
+        try:
+            return await self._made()
+        except BrokenError as error:
+            raise UnmadeError(str(error)) from error
+
+    async def _made(self) -> Channel:
         first = self._proxy or self._server
         made = await wire.connect(_host(first), _port(first))
         try:
@@ -82,17 +88,16 @@ class Dialer:
 
 
 def _proxy(address: str) -> httpx.URL:
-    try:
+    # why it is none is not told: what httpx takes for a port may be half of a password
+    with suppress(httpx.InvalidURL):
         url = httpx.URL(address)
         if url.scheme in _PORTS and url.host and _port(url) <= _MOST_PORTS:
             return url
-        why = "it takes an http:// or https:// address."
-    except httpx.InvalidURL as error:
-        why = brief(error, 120)
     raise UsageError(
-        f"The proxy cannot be used: {why}",
+        "The proxy cannot be used: it takes an address such as http://host:3128.",
+        why="In a name or a password / is written %2F, @ %40, # %23 and ? %3F.",
         do="Look at the variables http_proxy and https_proxy.",
-    ) from None
+    )
 
 
 def _authorization(proxy: httpx.URL) -> dict[str, str]:

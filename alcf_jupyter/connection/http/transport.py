@@ -8,7 +8,6 @@ import weakref
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -18,8 +17,8 @@ from alcf_jupyter.connection.http.channel import Request
 from alcf_jupyter.connection.http.connections import Connections
 from alcf_jupyter.connection.http.dialer import Dialer
 from alcf_jupyter.connection.http.incoming import MAX_ANSWER_BYTES
-from alcf_jupyter.connection.http.wire import BrokenError
-from alcf_jupyter.connection.profiles import ALCF_PROXY
+from alcf_jupyter.connection.http.wire import BrokenError, UnmadeError
+from alcf_jupyter.connection.profiles import ALCF_PROXY, place
 from alcf_jupyter.connection.record import replay
 from alcf_jupyter.errors import (
     NotTheServiceError,
@@ -220,21 +219,20 @@ class Transport:
         return self._connections[proxy]
 
     def _unreachable(self, error: BrokenError) -> UnreachableError:
-        reason = brief(error) or type(error).__name__
-        proxy = self.profile.proxy_now()
-        if proxy:
-            parts = urlsplit(proxy)
-            via = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
-            why = f"It goes through the proxy {via}, as the environment or connect(proxy=…) says."
+        origin, unmade = self.profile.origin, isinstance(error, UnmadeError)
+        what = f"{origin} cannot be reached" if unmade else f"The connection to {origin} broke"
+        if proxy := self.profile.proxy_now():
+            via = f"the proxy {place(proxy)}"
+            why = f"It goes through {via}, as the environment or connect(proxy=…) says."
+        elif not unmade:
+            why = "The server, or the network on the way to it, ended it in the middle."
         elif self.profile.is_loopback:
             why = "Nothing answers at this address of your machine; is the server running?"
         else:
             why = f"On an ALCF compute node first type:  %env https_proxy={ALCF_PROXY}"
-        return UnreachableError(
-            f"{self.profile.origin} cannot be reached: {reason}",
-            why=why,
-            do="To work without the service, on the local stand-in:  %alcf connect sandbox",
-        )
+        local = "on the local stand-in:  %alcf connect sandbox"
+        do = "To work without the service, " if unmade else "Run the cell again; or work "
+        return UnreachableError(f"{what}: {brief(error)}.", why=why, do=f"{do}{local}")
 
 
 @lru_cache(maxsize=64)

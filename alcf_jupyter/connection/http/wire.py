@@ -13,6 +13,8 @@ import ipaddress
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from alcf_jupyter.connection.http import reasons
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncGenerator
@@ -29,6 +31,10 @@ _GOODBYE_SECONDS = 1.0
 
 class BrokenError(Exception):
     """A connection could not be made, did not hold, or carried what it should not."""
+
+
+class UnmadeError(BrokenError):
+    """A connection could not be made: nothing was asked."""
 
 
 async def connect(host: str, port: int) -> Wire:
@@ -131,7 +137,10 @@ class Wire(asyncio.BufferedProtocol):
 
     def _check_end(self) -> None:
         if self._error is not None:
-            raise BrokenError(str(self._error)) from self._error
+            raise BrokenError(reasons.of(self._error)) from self._error
+
+    def _ending(self, otherwise: str) -> str:
+        return reasons.of(self._error) if self._error is not None else otherwise
 
     def unread(self, data: bytes) -> None:
         """Put back what was read too far."""
@@ -148,7 +157,7 @@ class Wire(asyncio.BufferedProtocol):
             It has ended. Where it ends only now, the next read tells; an answer may have come.
         """
         if self._transport is None or self._transport.is_closing():
-            raise BrokenError(str(self._error or "the connection is closed"))
+            raise BrokenError(self._ending("the connection is closed"))
         self._transport.write(data)
         while self._full and not self._came and not self._ended:
             await self._news()
@@ -162,7 +171,7 @@ class Wire(asyncio.BufferedProtocol):
             It is not, or has said something in the clear that nobody asked for.
         """
         if not self.is_quiet or self._transport is None:
-            raise BrokenError(str(self._error or "the other end spoke or closed before its turn"))
+            raise BrokenError(self._ending("the other end spoke or closed before its turn"))
         async with _opening():
             secure = await asyncio.get_running_loop().start_tls(
                 self._transport,
@@ -275,6 +284,6 @@ async def _opening() -> AsyncGenerator[None]:
         async with asyncio.timeout(CONNECT_SECONDS):
             yield
     except TimeoutError as error:
-        raise BrokenError(str(error) or f"no connection within {CONNECT_SECONDS:.0f} s") from error
+        raise BrokenError(f"no connection within {CONNECT_SECONDS:.0f} s") from error
     except (OSError, UnicodeError) as error:
-        raise BrokenError(str(error)) from error
+        raise BrokenError(reasons.of(error)) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from alcf_jupyter.errors import AlcfError, NotSignedInError, UsageError
 from alcf_jupyter.plain import brief
@@ -21,6 +20,7 @@ STATUS_PAGE = "https://metis.alcf.anl.gov/status"
 def status(line: str) -> str:
     """See the service, who you are and the models: ``%alcf status``."""
     from alcf_jupyter.connection import session
+    from alcf_jupyter.connection.profiles import place
 
     if line:
         raise UsageError("%alcf status takes no options.", do="Type:  %alcf status")
@@ -29,7 +29,7 @@ def status(line: str) -> str:
     if client.profile.name in ("alcf", "gateway", "metis"):
         rows.append(("Address", client.url))
     proxy = client.profile.proxy_now()
-    rows.append(("Proxy", _without_password(proxy) if proxy else "none"))
+    rows.append(("Proxy", place(proxy) if proxy else "none"))
     if client.profile.is_gateway:
         rows.append(("Signed in", _who(client)))
     rows += defaults()
@@ -99,9 +99,3 @@ def _limits(client: Client) -> list[tuple[str, str]]:
         ("", f"{budget}; {answers:,} answers took {tokens:,} in the last one"),
         ("", f"{limits.MAX_BODY_BYTES:,} bytes and {limits.MAX_INPUTS:,} texts in one request"),
     ]
-
-
-def _without_password(proxy: str) -> str:
-    parts = urlsplit(proxy)
-    host = parts.hostname or ""
-    return f"{parts.scheme}://{host}:{parts.port}" if parts.port else f"{parts.scheme}://{host}"
