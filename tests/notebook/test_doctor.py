@@ -687,3 +687,20 @@ def test_in_a_notebook_the_lines_are_a_notebook_s():
     assert "note     JupyterLab  no panel has reported to this kernel" in text
     assert "problem  Sign-in     you are not signed in\n" + " " * 21 + "→ %alcf login" in text
     assert "<details><summary>Details</summary>" in found["text/html"]
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://me:canary@h:1",
+        "http://me:ca/canary@h:1",
+        "http://me:canary#c@h:1",
+        "http://me:canary?c@h:1",
+        "http://me:canary",
+        "me:canary",
+        "http://me:canary/c",
+        "http://h:1/?canary",
+    ],
+)
+def test_no_part_of_a_password_is_shown_however_it_is_written(proxy):
+    assert "canary" not in proxies.address(proxy)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
 from alcf_jupyter.notebook.doctor.finding import note, ok, problem, same, variable
@@ -58,13 +59,15 @@ def usable(proxy: str) -> bool:
 
 def address(text: str) -> str:
     """Return an address without the name, password and query that may be in it."""
-    try:
-        parts = urlsplit(text if "//" in text else f"//{text}")
-        host = parts.netloc.rpartition("@")[2]
-    except ValueError:
-        return "(not an address)"
-    shown = urlunsplit((parts.scheme, host, parts.path, "", "")).removeprefix("//")
-    return shown + (" (with a password)" if parts.netloc != host else "")
+    if text.startswith(("/", "~", ".")):
+        return text  # a file
+    scheme, between, rest = text.rpartition("://")
+    # a password that is written wrong may hold what else would end the host's name
+    secret, at, told = rest.rpartition("@")
+    shown = re.split("[?#]", told)[0]
+    if not at and not re.fullmatch(r"[^:]*(:\d*)?(/.*)?|\[.*", shown):
+        return f"{scheme}{between}{shown.partition(':')[0]} (with what is no port)"
+    return f"{scheme}{between}{shown}{' (with a password)' if secret else ''}"
 
 
 def _two_spellings(scheme: str) -> Iterator[Finding]:
