@@ -34,7 +34,7 @@ def carry_out(
 ) -> pd.DataFrame | Run:
     """Begin a run, and unless it is in the background wait for it; an interrupt ends the run.
 
-    What a large run will take is said as it begins, in either case.
+    What a large run will take is said before it begins, in either case.
 
     Parameters
     ----------
@@ -59,16 +59,16 @@ def carry_out(
     KeyboardInterrupt
         A second interrupt, before what had arrived was put away.
     """
-    run = launch(job, call, identity, background=background, **how)
     watcher = observer or progress.observer()
-    if run.recorded_in and (gone := expired()):
-        watcher.note(gone)
-    if run.progress.pending > SAID_FROM_ROWS:
-        watcher.note(str(job.estimate(run.pending, call)))
-    if background:
-        watcher.close()
-        return run
-    return _awaited(run, watcher)
+
+    def say(run: Run) -> None:
+        if run.recorded_in and (gone := expired()):
+            watcher.note(gone)
+        if run.progress.pending > SAID_FROM_ROWS:
+            watcher.note(str(job.estimate(run.pending, call)))
+
+    run = launch(job, call, identity, background=background, before=say, **how)
+    return run if background else _awaited(run, watcher)
 
 
 def _awaited(run: Run, watcher: RunObserver) -> pd.DataFrame:

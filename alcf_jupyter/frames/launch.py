@@ -20,6 +20,7 @@ from alcf_jupyter.frames.sending.token_window import TokenWindow
 from alcf_jupyter.service import limits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from alcf_jupyter.connection.call import Call
@@ -49,6 +50,7 @@ def launch(
     on_error: str = "keep",
     background: bool = False,
     written: ResultFile | None = None,
+    before: Callable[[Run], object] | None = None,
 ) -> Run:
     """Begin a run.
 
@@ -71,6 +73,8 @@ def launch(
         Whether the user goes on meanwhile, and can sign in.
     written
         The file that the finished frame is written to, too.
+    before
+        Given the run before it sends anything, when it knows what is recorded already.
 
     Raises
     ------
@@ -105,7 +109,10 @@ def launch(
         if replay.active() is None and (checkpoint is not None or not _is_one_request(job)):
             journal = _journal(job, call, identity, checkpoint, fresh=fresh)
             unless_begun.enter_context(journal)
-        run = Run(job, engine, journal, name=name, on_error=on_error, written=written).start()
+        run = Run(job, engine, journal, name=name, on_error=on_error, written=written)
+        if before is not None:
+            before(run)
+        run.start()
         unless_begun.pop_all()
     return run
 

@@ -500,7 +500,7 @@ def test_what_a_large_run_takes_is_said_before_it(capsys):
     assert said.startswith("101 rows to send · about")
     assert said.rstrip().endswith("101 rows: 101 ok")
     behind = alcf.map([f"line {n}" for n in range(101)], "{{text}}", background=True)
-    assert capsys.readouterr().err.startswith("101 rows to send · about")
+    assert capsys.readouterr().err.startswith("101 rows to send · about"), "and none is sent yet"
     assert behind.result(30)["status"].eq("ok").all()
     alcf.map(["a", "b"], "{{text}}", background=True).result(30)
     assert capsys.readouterr().err == ""

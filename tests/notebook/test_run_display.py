@@ -270,6 +270,15 @@ def test_trouble_on_the_screen_does_not_end_the_run(notebook):
     assert done == "{'ok': 25}"
 
 
+def test_what_a_run_in_the_background_takes_is_said_where_somebody_reads_it(notebook):
+    call = "run = alcf.map(many, '{{n}} times', model='sandbox/echo', background=True, fresh=True)"
+    done = notebook.run(call)
+    assert done.only("display_data")["data"]["text/plain"].startswith("500 rows to send · about")
+    notebook.run("_ = run.result(60)")
+    assert not notebook.run(call, watched=False).of("display_data"), "it goes on for others"
+    notebook.run("_ = run.result(60)")
+
+
 def test_headless_a_run_is_a_line_of_text(notebook):
     done = notebook.run(
         "alcf.map(df, 'Say {{n}}', model='sandbox/echo', background=True)", watched=False

@@ -84,7 +84,8 @@ def test_the_panel_counts_pauses_goes_on_and_stops(notebook, record, pictures):
     panel.screenshot(path=pictures / "run-stopped.png")
 
     notebook.save()
-    (saved,) = notebook.outputs(1)
+    takes, saved = notebook.outputs(1)
+    assert takes["data"]["text/plain"].startswith("490 rows to send · about")
     assert "Stopped" in saved["data"]["text/html"]
     assert f"{done} of 500 rows" in saved["data"]["text/html"]
     assert saved["data"]["text/plain"].startswith("<Run ")
