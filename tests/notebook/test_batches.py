@@ -47,6 +47,17 @@ def test_a_watched_batch_is_a_panel_that_follows_it(notebook):
     assert ended["data"]["text/plain"] == "(True, 'completed')"
 
 
+def test_what_hinders_is_told_until_it_is_gone(notebook):
+    notebook.run(
+        "def fails(): raise alcf.AlcfError('Nobody is signed in.')\n"
+        "other = type(panel)(alcf.batch(batch.id))\n"
+        "real, other._batch.progress = other._batch.progress, fails\nother._show()"
+    )
+    assert "Nobody is signed in." in notebook.value("other._told.value")
+    notebook.run("other._batch.progress = real; other._show()")
+    assert "Nobody is signed in." not in notebook.value("other._told.value")
+
+
 def test_headless_it_is_one_plain_output(notebook):
     notebook.run("batch.wait()")
     line = "get_ipython().run_line_magic('alcf', f'batches {batch.name}')"

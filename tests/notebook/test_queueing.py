@@ -140,6 +140,45 @@ def test_a_cluster_that_is_gone_is_told_and_may_come_back(notebook):
     assert "no cluster" in notebook.value("picker._told.value")
     notebook.run("talk._directory.known = known; picker._redraw()")
     assert notebook.value("{m.cluster for m in picker._shown}") == "{'metis'}"
+    assert "no cluster" not in notebook.value("picker._told.value")
+    notebook.run("picker.close()")
+
+
+def test_that_no_model_fits_is_told_until_one_does(notebook):
+    notebook.run(PICKER + "picker._look.end()\npicker._search.value = 'nothing is called so'")
+    assert "No model fits." in notebook.value("picker._told.value")
+    assert notebook.value("[b.disabled for b in (picker._chat, picker._warm)]") == "[True, True]"
+    notebook.run("picker._search.value = ''")
+    assert "No model fits." not in notebook.value("picker._told.value")
+    notebook.run("picker.close()")
+
+
+def test_its_buttons_do_what_the_model_can(notebook):
+    notebook.run(PICKER + "picker._look.end(); picker._look.now().result()")
+    notebook.run(
+        "some = known.models[0]\n"
+        "def able(cluster, can_chat, can_embed):\n"
+        "    one = replace(some, cluster=cluster, state=State.OFFLINE)\n"
+        "    one = replace(one, can_chat=can_chat, can_embed=can_embed)\n"
+        "    talk._directory.known = replace(known, models=(one,)); picker._redraw()\n"
+        "    return [not b.disabled for b in (picker._chat, picker._embed, picker._warm)]"
+    )
+    assert notebook.value("able('sophia', True, False)") == "[True, False, True]"
+    assert notebook.value("able('sophia', False, None)") == "[False, True, True]"
+    # on Metis no request starts a model
+    assert notebook.value("able('metis', None, None)") == "[True, True, False]"
+    notebook.run("picker.close()")
+
+
+def test_a_model_that_is_picked_while_states_are_shown_is_described(notebook):
+    notebook.run(PICKER + "picker._look.end()\nimport threading\nheld = threading.Event()")
+    notebook.run(
+        "def redraw():\n"
+        "    with picker._guard:\n"
+        "        picker._redrawing = True; held.set(); time.sleep(0.2); picker._redrawing = False\n"
+        "threading.Thread(target=redraw).start(); held.wait(); picker._list.index = 2"
+    )
+    assert notebook.value("f'<b>{picker.chosen.id}</b>' in picker._details.value") == "True"
     notebook.run("picker.close()")
 
 

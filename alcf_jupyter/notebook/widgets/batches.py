@@ -13,7 +13,7 @@ from alcf_jupyter.errors import AlcfError
 from alcf_jupyter.notebook.runs import batch_view
 from alcf_jupyter.notebook.widgets.clicks import at_once
 from alcf_jupyter.notebook.widgets.shadow import Shadowed
-from alcf_jupyter.plain import escape_line
+from alcf_jupyter.notebook.widgets.told import Told
 
 if TYPE_CHECKING:
     from alcf_jupyter.frames.batch.campaign import Batch
@@ -35,7 +35,8 @@ class BatchPanel(Shadowed):
         self._batch = batch
         self._title = batch_view.title(batch)
         self._shown = widgets.HTML()
-        self._told = widgets.HTML()
+        self._told = Told()
+        self._in_trouble = False
         self._stop = widgets.Button(
             description="Stop following",
             tooltip="The batches go on; the service cannot cancel them",
@@ -77,8 +78,12 @@ class BatchPanel(Shadowed):
         try:
             now = self._batch.progress()
         except AlcfError as error:
-            self._say(str(error))
+            self._in_trouble = True
+            self._told.say(str(error))
             return
+        if self._in_trouble:
+            self._in_trouble = False
+            self._told.say("")
         text = batch_view.html(self._batch, now)
         if self._shown.value != text:
             self._shown.value = text
@@ -87,10 +92,7 @@ class BatchPanel(Shadowed):
         self._ended.set()
         self._batch.stop()
         self._stop.disabled = True
-        self._say(f"To follow it again:  %alcf batches {self._batch.id or self._batch.name}")
-
-    def _say(self, words: str) -> None:
-        self._told.value = f'<div role="status">{escape_line(words, 400)}</div>'
+        self._told.say(f"To follow it again:  %alcf batches {self._batch.id or self._batch.name}")
 
 
 def panel(batch: Batch) -> BatchPanel:

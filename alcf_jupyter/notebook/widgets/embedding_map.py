@@ -15,7 +15,7 @@ from alcf_jupyter.frames.explore import palette
 from alcf_jupyter.frames.explore.picture import png
 from alcf_jupyter.notebook.widgets import map_shadow
 from alcf_jupyter.notebook.widgets.theme import Theme
-from alcf_jupyter.plain import escape_line
+from alcf_jupyter.notebook.widgets.told import Told
 from alcf_jupyter.progress import SilentObserver
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class EmbeddingMap(widgets.VBox):  # type: ignore[misc]
         clear = widgets.Button(
             description="Clear", tooltip="Choose nothing", layout=widgets.Layout(width="6em")
         )
-        self._told = widgets.HTML()
+        self._told = Told()
         self._list = widgets.HTML(
             layout=widgets.Layout(
                 width="32%", min_width="14em", height=f"{height}px", overflow="auto"
@@ -122,7 +122,7 @@ class EmbeddingMap(widgets.VBox):  # type: ignore[misc]
         self._theme.observe(self._on_theme, "dark")
         self._scatter.widget.observe(self._on_choice, "selection")
         clear.on_click(lambda _button: self.choose([]))
-        self._say("Drag a lasso around points, or search. What is chosen is in  .selection")
+        self._told.say("Drag a lasso around points, or search. What is chosen is in  .selection")
         _keep_few(self)
 
     def __repr__(self) -> str:
@@ -172,7 +172,9 @@ class EmbeddingMap(widgets.VBox):  # type: ignore[misc]
         found = self._map.search(query, k, SilentObserver())
         self._take(found)
         self.choose(found)
-        self._say(f"The {len(found):,} texts nearest to “{query}” are chosen, the nearest first.")
+        self._told.say(
+            f"The {len(found):,} texts nearest to “{query}” are chosen, the nearest first."
+        )
         return self.selection
 
     def _on_search(self, _change: object) -> None:
@@ -180,11 +182,11 @@ class EmbeddingMap(widgets.VBox):  # type: ignore[misc]
         if not asked[0] or asked == self._last_search:
             return
         self._last_search = asked
-        self._say("Searching …")
+        self._told.say("Searching …")
         try:
             self.search(*asked)
         except AlcfError as error:
-            self._say(str(error))
+            self._told.say(str(error))
 
     def _on_choice(self, change: dict[str, Any]) -> None:
         points = np.sort(np.asarray([] if change["new"] is None else change["new"], np.intp))
@@ -192,7 +194,7 @@ class EmbeddingMap(widgets.VBox):  # type: ignore[misc]
             return
         self._take(points)
         count = "1 text is" if len(points) == 1 else f"{len(points):,} texts are"
-        self._say(f"{count} chosen: in  .selection" if len(points) else "Nothing is chosen.")
+        self._told.say(f"{count} chosen: in  .selection" if len(points) else "Nothing is chosen.")
 
     def _on_theme(self, change: dict[str, Any]) -> None:
         # not Scatter.background, which sets a color of the axes, too: that draws them
@@ -221,10 +223,6 @@ class EmbeddingMap(widgets.VBox):  # type: ignore[misc]
         self._scatter.color(by=column, map=colors)
         self._scatter.widget.color_title = name
         self._scatter.legend(legend=True)
-
-    def _say(self, words: str) -> None:
-        lines = "<br>".join(escape_line(line, 500) for line in words.splitlines())
-        self._told.value = f"<div role='status' aria-live='polite'>{lines}</div>"
 
 
 def _points(exploration: Exploration, hover: Sequence[str]) -> pd.DataFrame:

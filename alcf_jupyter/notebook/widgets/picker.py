@@ -14,7 +14,7 @@ from alcf_jupyter.notebook.models import model_facts, model_orders
 from alcf_jupyter.notebook.models.look import Look
 from alcf_jupyter.notebook.widgets.clicks import at_once
 from alcf_jupyter.notebook.widgets.shadow import Shadowed
-from alcf_jupyter.plain import escape_line
+from alcf_jupyter.notebook.widgets.told import Told
 from alcf_jupyter.service.catalog import State
 from alcf_jupyter.service.selection import select
 
@@ -67,9 +67,9 @@ class ModelPicker(Shadowed):
         self._client = client
         self._cluster, self._can = cluster, can
         self._shown: list[Model] = []
-        self._message = ""
+        self._lacking = self._message = ""
         self._look = Look(
-            lambda fresh: client.models(fresh=fresh), lambda: client.profile.poll_seconds
+            lambda fresh: client.look(fresh=fresh), lambda: client.profile.poll_seconds
         )
         self._guard = threading.RLock()
         self._redrawing = False
@@ -96,22 +96,21 @@ class ModelPicker(Shadowed):
             options=[], rows=12, description="Models", layout=widgets.Layout(width="44em")
         )
         self._details = widgets.HTML(layout=widgets.Layout(width="40em", margin="0 0 0 1em"))
-        self._told = widgets.HTML()
-        buttons = [
-            _button("Use for chat", "Make this the model of chat cells", self._use_for_chat),
-            _button(
-                "Use for embeddings", "Make this the model of embed cells", self._use_for_embed
-            ),
-            _button("Warm it up", "Ask the service to start this model", self._warm_up),
-            _button("Refresh", "Look at the states again", self._refresh),
-        ]
-        self._warm = buttons[2]
+        self._told = Told()
+        self._chat = _button(
+            "Use for chat", "Make this the model of chat cells", self._use_for_chat
+        )
+        self._embed = _button(
+            "Use for embeddings", "Make this the model of embed cells", self._use_for_embed
+        )
+        self._warm = _button("Warm it up", "Ask the service to start this model", self._warm_up)
+        refresh = _button("Refresh", "Look at the states again", self._refresh)
         super().__init__(
             [
                 widgets.HBox([self._filter]),
                 widgets.HBox([self._search]),
                 widgets.HBox([self._list, self._details]),
-                widgets.HBox(buttons),
+                widgets.HBox([self._chat, self._embed, self._warm, refresh]),
                 self._told,
             ]
         )
@@ -133,8 +132,9 @@ class ModelPicker(Shadowed):
     @property
     def chosen(self) -> Model | None:
         """The model that is selected in the list."""
-        at = self._list.index
-        return self._shown[at] if at is not None and at < len(self._shown) else None
+        with self._guard:  # the list and what it stands for change together
+            at = self._list.index
+            return self._shown[at] if at is not None and at < len(self._shown) else None
 
     def close(self) -> None:
         """Take the picker away; its states are followed no longer."""
@@ -147,9 +147,10 @@ class ModelPicker(Shadowed):
         self._redraw()
 
     def _on_pick(self, _change: object) -> None:
-        if not self._redrawing:  # then nobody has picked anything
-            self._touch()
-            self._describe()
+        with self._guard:
+            if not self._redrawing:  # then nobody has picked anything
+                self._touch()
+                self._describe()
 
     def _use_for_chat(self, _button: object) -> None:
         self._use("chat")
@@ -227,10 +228,12 @@ class ModelPicker(Shadowed):
             self._redrawing = True
             try:
                 self._show_fitting()
+                self._lacking = "" if self._shown else "No model fits."
             except AlcfError as error:  # the cluster that was asked for is gone
-                self._say(str(error))
+                self._lacking = str(error)
             finally:
                 self._redrawing = False
+            self._tell()
 
     def _show_fitting(self) -> None:
         word = None if self._filter.value == "All" else self._filter.value
@@ -248,33 +251,33 @@ class ModelPicker(Shadowed):
             again = [i for i, m in enumerate(found) if before and _same(m, before)]
             self._list.index = again[0] if again else (0 if found else None)
         self._describe()
-        if not found:
-            self._say("No model fits.")
 
     def _describe(self) -> None:
         model = self.chosen
+        clusters = {cluster.name: cluster for cluster in self._client.known.clusters}
+        cluster = clusters.get(model.cluster) if model else None
         text = ""
         if model is not None:
-            clusters = {cluster.name: cluster for cluster in self._client.known.clusters}
-            text = model_facts.details(model, clusters.get(model.cluster))
+            text = model_facts.details(model, cluster)
             text += LINKS if self._client.profile.name == "alcf" else ""
         if self._details.value != text:
             self._details.value = text
-        self._warm.disabled = model is None or model.state in (State.LIVE, State.UNKNOWN)
+        self._chat.disabled = model is None or model.can_chat is False
+        self._embed.disabled = model is None or model.can_embed is False
+        self._warm.disabled = model is None or not model_facts.starts(model, cluster)
 
     def _say(self, words: str) -> None:
-        self._message = escape_line(words, 400)
+        self._message = words
         self._tell()
 
     def _tell(self) -> None:
-        """Show when the states were last looked at, and what was last said."""
+        """Show when the states were last looked at, what is lacking, and what was last said."""
         with self._guard:
             at = self._client.checked_at
             clock = time.strftime("%H:%M:%S", time.localtime(at)) if at else ""
-            checked = f"<span style='opacity:.75'>Last checked {clock}.</span> " if clock else ""
-            text = f"<div role='status'>{checked}{self._message}</div>"
-            if self._told.value != text:
-                self._told.value = text
+            checked = f"Last checked {clock}." if clock else ""
+            words = [part for part in (self._lacking, self._message) if part]
+            self._told.say("\n".join(words), checked)
 
 
 def picker(client: Client, **shown: Any) -> ModelPicker:

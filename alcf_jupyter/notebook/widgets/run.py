@@ -14,6 +14,7 @@ from IPython.display import display
 from alcf_jupyter.notebook.runs import run_view
 from alcf_jupyter.notebook.widgets.clicks import at_once
 from alcf_jupyter.notebook.widgets.shadow import Shadowed
+from alcf_jupyter.notebook.widgets.told import Told
 from alcf_jupyter.plain import escape_line
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class RunPanel(Shadowed):
         # that of `show`: what the run's thread changes must not make the buttons wait either
         self._context = contextvars.copy_context()
         self._handles: list[Any] = []
-        self._state, self._bar, self._facts = (widgets.HTML() for _ in range(3))
+        self._state, self._bar, self._facts = Told(), widgets.HTML(), widgets.HTML()
         self._pause = self._button(
             "Pause", "Send nothing new until Resume", lambda run: run.pause()
         )
@@ -114,12 +115,9 @@ class RunPanel(Shadowed):
 
     def _show(self, run: Run, now: RunProgress) -> None:
         """Show how far it is; only what has changed is sent to the browser."""
-        words = [run_view.state(now)]
-        if run.error is not None:
-            words += str(run.error).splitlines()
-        told = "<br>".join(escape_line(line, 500) for line in words)
+        state = run_view.state(now)
+        self._state.say(state if run.error is None else f"{state}\n{run.error}")
         shown = {
-            self._state: f'<div role="status" aria-live="polite">{told}</div>',
             self._bar: run_view.bar(now),
             self._facts: run_view.lines([run_view.facts(now)]),
         }

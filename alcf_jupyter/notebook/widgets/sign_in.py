@@ -12,7 +12,7 @@ from alcf_jupyter.connection.sign_in import account
 from alcf_jupyter.errors import AlcfError
 from alcf_jupyter.notebook.sign_in import link_line
 from alcf_jupyter.notebook.widgets.shadow import Shadowed
-from alcf_jupyter.plain import escape_line
+from alcf_jupyter.notebook.widgets.told import Told
 
 if TYPE_CHECKING:
     from alcf_jupyter.connection.client import Client
@@ -67,7 +67,7 @@ class SignInPanel(Shadowed):
         self._row = widgets.HBox(
             [self._field, self._button], layout=widgets.Layout(flex_flow="row wrap")
         )
-        self._told = widgets.HTML(_status(""))
+        self._told = Told()
         super().__init__([self._head, self._row, self._told])
         self._button.on_click(lambda _button: self._submit())
         self._field.on_msg(self._on_message)
@@ -84,7 +84,7 @@ class SignInPanel(Shadowed):
         """Give way to a newer panel of the same sign-in."""
         if not self._flow.done:
             self._row.layout.display = "none"
-            self._say("A newer panel of this notebook has taken over; its link is the same.")
+            self._told.say("A newer panel of this notebook has taken over; its link is the same.")
 
     def _on_message(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
         """Take Enter; the value is sent only after it, unless the field was left before."""
@@ -104,13 +104,13 @@ class SignInPanel(Shadowed):
         if self._flow.done:
             return
         self._disable(fields=True)
-        self._say("Signing in…")
+        self._told.say("Signing in…")
         try:
             self._flow.finish(code)
             self._client.credential.forget()
             self._succeed()
         except AlcfError as error:
-            self._say(str(error))
+            self._told.say(str(error))
         finally:
             del code
             self._disable(fields=False)
@@ -122,7 +122,8 @@ class SignInPanel(Shadowed):
             told = str(account.of(self._client))
         except AlcfError as error:
             told = f"The service itself says:\n{error}"
-        self._say("\n".join([*self._notes(), told, "Run the cell again." if self._again else ""]))
+        again = "Run the cell again." if self._again else ""
+        self._told.say("\n".join([*self._notes(), told, again]))
         if self.handle is not None:
             self.handle.update(self)
 
@@ -131,9 +132,6 @@ class SignInPanel(Shadowed):
 
     def _disable(self, *, fields: bool) -> None:
         self._field.disabled = self._button.disabled = fields
-
-    def _say(self, words: str) -> None:
-        self._told.value = _status(words)
 
 
 def show(flow: LoginFlow, client: Client, *, again: bool = False) -> SignInPanel:
@@ -168,8 +166,3 @@ def _instructions(flow: LoginFlow) -> str:
         "Open the Globus sign-in page</a> and sign in with your ALCF or Argonne account.</li>"
         "<li>Copy the code it shows, paste it below, and press Enter.</li></ol>"
     )
-
-
-def _status(words: str) -> str:
-    lines = "<br>".join(escape_line(line, 500) for line in words.splitlines())
-    return f"<div role='status' aria-live='polite' style='line-height:1.5'>{lines}</div>"
