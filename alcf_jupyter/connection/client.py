@@ -114,10 +114,25 @@ class Client:
         tape = replay.active()
         if tape and tape.mode == "only":
             return tape.catalog(self.service)
-        known = loop.run(self._directory.catalog(Deadline.after(timeout), fresh=fresh))
+        known = self.look(fresh=fresh, timeout=timeout)
         if tape:
             tape.keep_catalog(self.service, known)
         return known
+
+    def look(self, *, fresh: bool = False, timeout: str | float = READ_TIMEOUT) -> Catalog:
+        """Return what `models` does to whoever watches beside the cells.
+
+        What a panel sees at moments of its own is no part of a record: the cells would be played
+        what it saw.
+
+        Parameters
+        ----------
+        fresh, timeout
+            As for `models`.
+        """
+        if replay.playing():
+            return self.known
+        return loop.run(self._directory.catalog(Deadline.after(timeout), fresh=fresh))
 
     def jobs(self, cluster: str, timeout: str | float = READ_TIMEOUT) -> dict[str, Any]:
         """Return the answer of ``/{cluster}/jobs`` as the service gives it.

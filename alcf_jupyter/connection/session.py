@@ -143,7 +143,7 @@ def _endpoints(target: str, token: str | None, proxy: str | None) -> Client:
             "The files of Metis endpoints hold their keys; token= is for other services.",
             do=f"Leave token out:  alcf.connect({target!r})",
         )
-    if replay.playing():  # nothing is sent, so nobody needs a key
+    if replay.plays():  # nothing is sent, so nobody needs a key
         return Client(profiles.Profile("metis", _NOWHERE), Credential(None, "the record"))
     endpoints = Endpoints(endpoint_file.find(target), proxy)
     for file in endpoints.files:
@@ -162,7 +162,7 @@ def _sandbox(
 ) -> tuple[profiles.Profile, Credential]:
     from alcf_jupyter.connection import standin
 
-    if replay.playing():  # nothing is sent, so nothing has to run
+    if replay.plays():  # nothing is sent, so nothing has to run
         return profiles.Profile("sandbox", standin.NOWHERE), Credential(None, "the sandbox")
     running = standin.start(aliases)
     profile = profiles.Profile(

@@ -2,17 +2,25 @@
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
+import time
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import alcf_jupyter as alcf
 from alcf_jupyter.connection import session
 from alcf_jupyter.connection.record import replay
+from alcf_jupyter.connection.record.record import Record
 from alcf_jupyter.errors import ReplayError, StreamFailedError, UnknownModelError, UsageError
+from alcf_jupyter.notebook.panel.looks import Looks
+from alcf_jupyter.notebook.widgets.picker import ModelPicker
+from alcf_jupyter.service.catalog import State
+from tests.connection.faultserver import Gateway, chat_answer, jobs, serving, whole
 from tests.controlled import sandbox
 from tests.scripted import model
 
@@ -254,6 +262,108 @@ def test_played_answers_are_not_counted_as_used(path):
         alcf.replay("only", path)
         alcf.chat("known", model="m")
     assert int(alcf.usage()["answers"].sum()) == before
+
+
+def test_what_the_panel_and_the_picker_see_is_no_part_of_a_record(path):
+    """They look at moments of their own; the cells see what they saw, watched or not."""
+    queues = [jobs(queued=["m"]), jobs(starting=["m"]), jobs(running=["m"])]
+    gateway = Gateway(jobs={"sophia": queues[0]})
+
+    def looked(queue, look):
+        gateway.jobs["sophia"] = queue
+        look.now(fresh=True).result(10)
+
+    def seen(client):
+        return [model.state for model in client.models(fresh=True).models]
+
+    with serving(gateway) as server:
+        client = alcf.connect(server.url, poll_seconds=0.01)
+        panel, picker = Looks(client), ModelPicker(client)
+        try:
+            alcf.replay("record", path)
+            first = seen(client)
+            looked(queues[1], panel.models)
+            looked(queues[1], picker._look)
+            gateway.jobs["sophia"] = queues[2]
+            assert (first, seen(client)) == ([State.QUEUED], [State.LIVE])
+            alcf.replay("only", path)
+            first = seen(client)
+            looked(queues[1], panel.models)
+            looked(queues[1], picker._look)
+            assert [model.state for model in client.known.models] == [State.QUEUED]
+            assert (first, seen(client)) == ([State.QUEUED], [State.LIVE])
+        finally:
+            picker.close()
+
+
+def test_a_column_is_played_without_the_service_s_pace(path):
+    texts = pd.DataFrame({"text": [f"text {number}" for number in range(25)]})
+
+    def infer(peer, request):
+        peer.send(whole(chat_answer(request.json["messages"][-1]["content"])))
+
+    with serving(Gateway(infer=infer)) as server:
+        alcf.connect(server.url)
+        alcf.replay("record", path)
+        recorded = alcf.map(texts, "{{text}}", model="m", fresh=True)
+        alcf.replay("only", path)
+        began = time.monotonic()
+        played = alcf.map(texts, "{{text}}", model="m", fresh=True)
+        assert time.monotonic() - began < 5
+    assert list(played["reply"]) == list(recorded["reply"]) == list(texts["text"])
+
+
+def test_the_file_may_be_named_after_connecting(path, clean_environ):
+    with model("one") as served:
+        alcf.replay("record", path)
+        alcf.chat("known", model="m")
+        replay._tape, replay._looked = None, False
+        clean_environ["ALCF_JUPYTER_REPLAY"] = "only"
+        alcf.connect("sandbox")
+        alcf.connect(served.url)
+        alcf.replay("record", path)
+        assert alcf.chat("known", model="m").text == "one"
+
+
+def test_a_file_that_nobody_has_named_is_told_with_what_to_type(clean_environ):
+    clean_environ["ALCF_JUPYTER_REPLAY"] = "only"
+    alcf.connect("sandbox")
+    for ask in (alcf.models, lambda: alcf.chat("hi", model="m")):
+        with pytest.raises(ReplayError, match="ALCF_JUPYTER_REPLAY=only asks for") as caught:
+            ask()
+        assert "alcf.replay('record', PATH)" in caught.value.do
+        assert "before it asks anything" in caught.value.why
+
+
+def test_an_interrupt_while_it_writes_leaves_no_half_file(path, tmp_path):
+    class Struck(type(path)):
+        """A path that an interrupt meets where the new file is about to take its place."""
+
+        parent = tmp_path
+
+        def __fspath__(self):
+            signal.raise_signal(signal.SIGINT)
+            return super().__fspath__()
+
+    with pytest.raises(KeyboardInterrupt):
+        Record(Struck(path)).write()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_words_of_a_recorded_failure_are_shown_harmless(path):
+    with sandbox() as service:
+        service.connect()
+        alcf.replay("record", path)
+        with pytest.raises(StreamFailedError):
+            list(alcf.stream("x y z", model="sandbox/stream-error"))
+        told = Record.read(path)
+        (entry,) = told.entries.values()
+        entry.answers[0].said = ["\x1b]0;mine\x07\u202eWhat", "why\x1b[31m", "do\nthis"]
+        told.write()
+        alcf.replay("only", path)
+        with pytest.raises(StreamFailedError) as failed:
+            list(alcf.stream("x y z", model="sandbox/stream-error"))
+    assert str(failed.value) == "What\nwhy\ndo\nthis"
 
 
 NOTEBOOK = [

@@ -25,7 +25,6 @@ from alcf_jupyter.service.catalog import Catalog
 
 FORMAT = "alcf_jupyter replay 1"
 _LARGEST_FILE = 1_000_000_000
-_LARGEST_FAILURE = 2_000
 
 
 class Answered(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -186,14 +185,16 @@ class Record:
             with os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(f"{text}\n")
             Path(name).replace(self.path)
+            name = ""
         except OSError as error:
-            if name:
-                with suppress(OSError):
-                    Path(name).unlink()
             raise ReplayError(
                 f"The answers cannot be recorded in {self.path}: {error.strerror}.",
                 do="Name another file:  alcf.replay('record', PATH)",
             ) from None
+        finally:  # an interrupt leaves nothing behind either
+            if name:
+                with suppress(OSError):
+                    Path(name).unlink()
 
     def keep_catalog(self, service: str, known: Catalog, *, afresh: bool) -> None:
         """Keep the models of a service as they are seen now.

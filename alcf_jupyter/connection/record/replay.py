@@ -68,11 +68,22 @@ def active() -> Tape | None:
     """Return the tape that records or plays, None where there is none."""
     global _looked  # noqa: PLW0603 - as above
     if not _looked:
-        mode, _ = _environment()
+        mode, path = _environment()
+        if mode == "only" and not (file := _path(path or DEFAULT_PATH)).exists():
+            raise ReplayError(
+                f"{ENV_REPLAY}={mode} asks for recorded answers, but there is no {file}.",
+                why="A notebook that names another file has to do so before it asks anything.",
+                do=f"Begin with:  alcf.replay('record', PATH)   or set:  {ENV_REPLAY}=only:PATH",
+            )
         if mode:
             replay(cast("Any", mode))
         _looked = True
     return _tape
+
+
+def plays() -> bool:
+    """Tell whether nothing is to be sent; the file itself need not have been named yet."""
+    return _tape is not None and _tape.mode == "only" if _looked else _environment()[0] == "only"
 
 
 def playing() -> Tape | None:
@@ -172,7 +183,7 @@ def check_nothing_is_played() -> None:
     ReplayError
         Answers come from a file.
     """
-    if playing():
+    if plays():
         raise ReplayError(
             "Nothing is sent while recorded answers are played.",
             do="To ask the service again:  alcf.replay('off')",

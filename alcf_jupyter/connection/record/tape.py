@@ -11,6 +11,7 @@ from alcf_jupyter import errors
 from alcf_jupyter.connection.record.cell import running
 from alcf_jupyter.connection.record.saver import Saver
 from alcf_jupyter.errors import AlcfError, ReplayError
+from alcf_jupyter.plain import clean
 from alcf_jupyter.service.catalog import Catalog, Model, State
 from alcf_jupyter.service.dialect import Answer, AnswerStream, Usage, Vectors
 
@@ -207,5 +208,6 @@ def _failure(told: Answered) -> AlcfError:
     kind = getattr(errors, told.failure, None)
     if not (isinstance(kind, type) and issubclass(kind, AlcfError)):
         kind = AlcfError
-    what, why, do = [*told.said, "", "", ""][:3]
+    # the file may be somebody else's: its lines are shown as any server's are
+    what, why, do = [*map(clean, told.said), "", "", ""][:3]
     return kind(what, why=why, do=do)

@@ -73,7 +73,7 @@ class Looks:
         return pause(self.client) if self._active or self._came_up else float("inf")
 
     def _look_at_models(self, fresh: bool) -> None:  # noqa: FBT001
-        self._admitted(lambda: self.client.models(fresh=fresh))
+        self._admitted(lambda: self.client.look(fresh=fresh))
         self.who = self.client.who()
 
     def _look_at_batches(self, _fresh: bool) -> None:  # noqa: FBT001
