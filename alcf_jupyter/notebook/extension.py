@@ -25,6 +25,8 @@ _ANSWERS = (
     ("alcf_jupyter.prompt.compare", "Comparison"),
 )
 _RUN = ("alcf_jupyter.frames.run", "Run")
+_FRAMES = (("pandas", "DataFrame"), ("pandas.core.frame", "DataFrame"))
+"""As pandas 3 and pandas 2 name it."""
 _MAGICS = {"line": ("alcf", "alcf_chat", "alcf_embed"), "cell": ("alcf_chat", "alcf_embed")}
 
 _loaded: dict[int, tuple[AlcfMagics, dict[str, dict[str, Any]]]] = {}
@@ -48,6 +50,9 @@ def load(shell: InteractiveShell) -> None:
     for name in _ANSWERS:
         _formatter(shell).for_type_by_name(*name, magics.show_reply)
     _formatter(shell).for_type_by_name(*_RUN, partial(show_run, shell))
+    for name in _FRAMES:
+        if _bundles(shell).for_type_by_name(*name) is None:
+            _bundles(shell).for_type_by_name(*name, with_origin)
     progress.report_to(partial(observe, shell))
     shell.Completer.custom_matchers.append(matcher)
     target.register(shell)
@@ -70,14 +75,10 @@ def unload(shell: InteractiveShell) -> None:
     if matcher in shell.Completer.custom_matchers:
         shell.Completer.custom_matchers.remove(matcher)
     progress.report_to(None)
-    formatter = _formatter(shell)
-    # by name until the first was shown, by type from then on
-    ours = {*_ANSWERS, _RUN}
-    for name in ours:
-        formatter.deferred_printers.pop(name, None)
-    shown = [t for t in formatter.type_printers if (t.__module__, t.__name__) in ours]
-    for kind_shown in shown:
-        formatter.type_printers.pop(kind_shown)
+    _forget(_formatter(shell), {*_ANSWERS, _RUN})
+    _forget(
+        _bundles(shell), {n for n in _FRAMES if _bundles(shell).for_type_by_name(*n) is with_origin}
+    )
 
 
 @context_matcher(identifier="alcf_jupyter")  # type: ignore[untyped-decorator]
@@ -112,6 +113,13 @@ def show_run(shell: InteractiveShell, run: Run) -> None:
     show(run, shell)
 
 
+def with_origin(frame: Any) -> Any:
+    """Return what tells, beside a frame on the screen, where its answers come from."""
+    from alcf_jupyter.notebook.provenance import of_frame
+
+    return of_frame(frame)
+
+
 def offer_sign_in(result: ExecutionResult) -> None:
     """Show the sign-in panel below a cell that failed for want of a sign-in."""
     if isinstance(result.error_in_exec, SignInError):
@@ -125,3 +133,15 @@ _AFTER_A_CELL = (offer_sign_in, extend_pandas, note_use)
 
 def _formatter(shell: InteractiveShell) -> Any:
     return shell.display_formatter.ipython_display_formatter  # type: ignore[union-attr]
+
+
+def _bundles(shell: InteractiveShell) -> Any:
+    return shell.display_formatter.mimebundle_formatter  # type: ignore[union-attr]
+
+
+def _forget(formatter: Any, ours: set[tuple[str, str]]) -> None:
+    """Take out what was registered by name, which is by type from the first that was shown on."""
+    for name in ours:
+        formatter.deferred_printers.pop(name, None)
+    for kind in [t for t in formatter.type_printers if (t.__module__, t.__name__) in ours]:
+        formatter.type_printers.pop(kind)

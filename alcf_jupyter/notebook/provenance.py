@@ -25,6 +25,8 @@ _FIRST = (
     *("prompt_sha256", "answer_sha256", "versions"),
 )
 _LARGEST_FILE = 2_000_000_000
+_NOT_TOLD = {"template", "repeated", "unknown", "groups", "projection"}
+"""What a frame knows of its rows, and no reader of a methods section asks for."""
 
 
 def provenance(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -38,10 +40,10 @@ def provenance(path: str | os.PathLike[str]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row for each recorded answer, and one for each cell of embeddings, in the notebook's
-        order: the cell's place (from 0) and its number, what was asked for and what answered, the
-        parameters, whether the answer is whole, tokens, seconds, the time in UTC, and hashes of
-        what was asked and of what came.
+        One row for each recorded answer, and one for each run over a column or batch whose frame
+        was shown, in the notebook's order and where it was shown first: the cell's place (from 0)
+        and its number, what was asked for and what answered, the parameters, whether the answer
+        is whole, tokens, seconds, the time in UTC, and hashes of what was asked and of what came.
 
     Raises
     ------
@@ -58,6 +60,24 @@ def provenance(path: str | os.PathLike[str]) -> pd.DataFrame:
     # in a notebook's metadata a text is a text, whatever wrote it
     frame["time"] = pd.to_datetime(frame["time"], errors="coerce", utc=True)
     return frame
+
+
+def of_frame(frame: pd.DataFrame) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what the output that shows a frame holds besides: in its metadata, its provenance.
+
+    Parameters
+    ----------
+    frame
+        Any; of those that `map`, `embed` and batches return, ``attrs["alcf"]`` tells it.
+    """
+    own = getattr(frame, "_repr_mimebundle_", None)  # a kind of frame with a look of its own
+    shown = (own() if own else None) or {}
+    data, metadata = shown if isinstance(shown, tuple) else (shown, {})
+    told = frame.attrs.get(KEY)
+    if not isinstance(told, dict) or "model" not in told:
+        return data, metadata
+    plain = {name: value for name, value in told.items() if name not in _NOT_TOLD}
+    return data, {**metadata, KEY: json.loads(json.dumps(plain, default=str))}
 
 
 def _path(given: str | os.PathLike[str]) -> Path:
@@ -85,13 +105,15 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _rows(notebook: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    seen = set()  # what is shown twice is one answer
     for place, cell in enumerate(notebook["cells"]):
         outputs = cell.get("outputs") if isinstance(cell, dict) else None
         for output in outputs if isinstance(outputs, list) else []:
             metadata = output.get("metadata") if isinstance(output, dict) else None
             told = metadata.get(KEY) if isinstance(metadata, dict) else None
             for one in told if isinstance(told, list) else [told]:
-                if isinstance(one, dict):
+                if isinstance(one, dict) and (key := json.dumps(one, sort_keys=True)) not in seen:
+                    seen.add(key)
                     yield {"cell": place, "execution_count": cell.get("execution_count"), **one}
 
 

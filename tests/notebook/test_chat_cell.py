@@ -245,6 +245,45 @@ def test_an_embed_cell_keeps_its_provenance_as_a_chat_does(notebook, tmp_path, o
     assert "sandbox/embed" in alcf.cite(path)
 
 
+def test_a_frame_that_is_shown_says_where_its_answers_come_from(notebook, tmp_path):
+    import nbformat
+
+    import alcf_jupyter as alcf
+
+    notebook.run("import alcf_jupyter as alcf, pandas as pd\ndf = pd.DataFrame({'n': [1, 2]})")
+    outputs = []
+    for cell in (
+        "df",
+        "out = alcf.map(df, 'Say {{n}}', model='sandbox/echo', temperature=0)\nout.head(1)",
+        "out[['reply', 'status']]",
+        "run = alcf.map(df, 'Or {{n}}', model='sandbox/json', background=True)\nrun.result(30)",
+        "emb = alcf.embed(['a text', 'another'], model='sandbox/embed')\nalcf.project(emb)",
+        "emb.tail(1)",
+        "alcf.submit_batch(df, 'Say {{n}}', model='sandbox/echo').wait().results()",
+    ):
+        shown = notebook.run(cell, watched=False).of("execute_result")[0]
+        assert list(shown["data"]) == ["text/plain", "text/html"], "as pandas shows it"
+        shown.pop("transient", None)
+        outputs.append(nbformat.v4.new_output("execute_result", **shown))
+    path = tmp_path / "n.ipynb"
+    cells = [nbformat.v4.new_code_cell("y", outputs=[output]) for output in outputs]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    told = alcf.provenance(path)
+    assert told["cell"].tolist() == [1, 3, 4, 6], "once each, where it was shown first"
+    models = ["sandbox/echo", "sandbox/json", "sandbox/embed", "sandbox/echo"]
+    assert told["model"].tolist() == models
+    assert told["route"].tolist() == 2 * ["chat/completions"] + ["embeddings", "chat/completions"]
+    assert told["prompt_tokens"].tolist()[::3] == [4, 4]
+    assert told["parameters"][0] == {"temperature": 0}
+    assert told["complete"].all()
+    assert told["time"].notna().all()
+    assert all("python" in one for one in told["versions"])
+    assert "sandbox/json" in alcf.cite(path)
+    notebook.run("%unload_ext alcf_jupyter")
+    assert notebook.run("out").only("execute_result")["metadata"] == {}
+    notebook.run("%load_ext alcf_jupyter")
+
+
 def test_an_embed_cell_without_a_vector_fails_and_says_why(notebook):
     done = notebook.run("%%alcf_embed -m sandbox/echo -o none\na text")
     assert "Embeddings API" in done.error

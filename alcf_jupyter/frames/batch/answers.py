@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alcf_jupyter.connection.record.origin import versions
 from alcf_jupyter.errors import AlcfError, UsageError
 from alcf_jupyter.frames import tables
 from alcf_jupyter.frames.answer_form import in_place_of_replies
@@ -16,6 +18,7 @@ from alcf_jupyter.frames.batch import join as batch_join
 from alcf_jupyter.frames.batch import manifest as batch_manifest
 from alcf_jupyter.frames.batch.blocks import ROWS
 from alcf_jupyter.frames.batch.progress import Progress, read_batch_progress
+from alcf_jupyter.frames.batch.requests import KINDS
 from alcf_jupyter.frames.batch.results import Reader, write_tables
 from alcf_jupyter.prompt.schema import of as schema_of
 from alcf_jupyter.service.batches import ENDED, Listed
@@ -90,7 +93,7 @@ class Answers:
             made = in_place_of_replies(made, form, self._manifest.prefix)
         join.warn()
         made.attrs["alcf"] = {
-            **self._about(),
+            **self._about(made),
             "repeated": join.repeated,
             "unknown": join.unknown,
         }
@@ -173,15 +176,25 @@ class Answers:
             return Progress(lines, None, responses, tokens, done=True)
         return Progress()
 
-    def _about(self) -> dict[str, Any]:
-        manifest = self._manifest
+    def _about(self, made: pd.DataFrame) -> dict[str, Any]:
+        """Return the provenance of answers, as `origin` has it, as far as a batch tells it."""
+        manifest, profile = self._manifest, self._talk.profile
+        rows = made["status"].value_counts().to_dict()
         return {
+            "route": KINDS[manifest.kind].removeprefix("/v1/"),
             "model": manifest.model,
             "cluster": manifest.cluster,
-            "service": self._talk.profile.name,
+            "service": profile.name,
+            "url": "" if profile.name == "sandbox" else profile.url,
             "batches": [part.batch_id for part in manifest.parts],
             "parameters": manifest.parameters,
             "template": manifest.template,
+            "complete": rows.keys() <= {"ok", "skipped"},
+            "prompt_tokens": int(made["prompt_tokens"].sum()),
+            "completion_tokens": int(made["completion_tokens"].sum()),
+            "rows": rows,
+            "time": datetime.fromtimestamp(manifest.created, UTC).isoformat(timespec="seconds"),
+            "versions": versions(),
         }
 
 
