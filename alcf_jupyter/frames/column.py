@@ -68,7 +68,8 @@ def map(  # noqa: A001, PLR0913 - the public name; all that can be said, each by
     Parameters
     ----------
     data
-        A DataFrame, a Series, or whatever `tables.as_frame` takes.
+        A DataFrame or Series of pandas, a table of Arrow or Polars, a list of dicts, a dict of
+        columns, or an iterable of single values, whose column is then called ``text``.
     template
         The prompt; each ``{{column}}`` is the row's value in that column.
     model, cluster

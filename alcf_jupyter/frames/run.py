@@ -249,7 +249,8 @@ class Run:
         except AlcfError as error:
             self.error = error
             if self._harvest.answered and not isinstance(error, JournalError):
-                error.why = f"{error.why} {self.kept}.".strip()
+                parts = filter(None, (error.why.rstrip("."), self.kept))
+                error.why = f"{'. '.join(parts)}."
         except Exception as error:  # noqa: BLE001 - shown by result(), where the user looks
             failed = f"The run failed: {brief(repr(error))}"
             self.error = AlcfError(failed, do="Run it again; it goes on.")

@@ -146,7 +146,9 @@ def test_an_error_tells_how_many_rows_have_an_answer(model, tmp_path):  # noqa: 
     texts = ["a", None, "bad", "b", ["no text"], "away", "c"]
     with pytest.raises(AlcfError) as told:
         run(texts, concurrency=1, checkpoint=tmp_path / "run")
-    assert "2 of 7 rows are done and recorded." in told.value.why
+    reason, rows = told.value.why.rsplit(". ", 1)
+    assert reason
+    assert rows == "2 of 7 rows are done and recorded."
     assert told.value.result["status"].tolist().count("ok") == 2
     with pytest.raises(RefusedError) as told:
         run(["bad"] * 6, concurrency=1)

@@ -109,6 +109,15 @@ def test_who_is_signed_in_is_shown_one_line_and_no_panel(notebook, auth):
     )
 
 
+def test_signing_in_beside_the_sandbox_says_whom_cells_go_on_asking(notebook):
+    notebook.run("%alcf connect sandbox")
+    done = notebook.run("%alcf login")
+    assert not done.failed
+    told = "".join(m["text"] for m in done.of("stream"))
+    assert "Cells here go on asking the sandbox" in told
+    assert told.rstrip().endswith("To ask ALCF:  %alcf connect alcf")
+
+
 def test_a_policy_gets_a_forced_panel(notebook, auth, alcf):
     token = auth.store(store_path())
     alcf.take(token, "policy")

@@ -18,7 +18,8 @@ def login(line: str) -> str | None:
 
     chosen = _read(options.login_parser(), line)
     account = sign_in(chosen.force, text=chosen.text)
-    return None if account is None else str(account)
+    lines = [str(account) if account else "", _elsewhere()]
+    return "\n".join(filter(None, lines)) or None
 
 
 def logout(line: str) -> str:
@@ -35,6 +36,17 @@ def whoami(line: str) -> str:
 
     _read(Parser("%alcf whoami", "Who you are signed in as."), line)
     return str(account.whoami())
+
+
+def _elsewhere() -> str:
+    """Say that cells ask a service for which nobody signs in, if they do."""
+    from alcf_jupyter.connection import session
+    from alcf_jupyter.connection.sign_in.credentials import SignIn
+
+    client = session.current().client
+    if client is None or isinstance(client.credential, SignIn):
+        return ""
+    return f"Cells here go on asking {client.profile}.\nTo ask ALCF:  %alcf connect alcf"
 
 
 def _read(parser: Parser, line: str) -> Namespace:
