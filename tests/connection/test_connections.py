@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -207,3 +208,27 @@ def test_an_answer_that_was_not_read_to_its_end_ends_its_connection():
     with serving(lambda peer, _: peer.send(whole({}))) as server:
         asyncio.run(story(server))
         assert server.connections == 3
+
+
+@pytest.mark.parametrize("more", [whole({"smuggled": 1}), b"", b"\r\n"])
+def test_what_has_come_while_nobody_looked_is_seen_before_the_next_request(more):
+    """A loop that is busy has not been told yet; one that goes straight on, never."""
+
+    def answer(peer, _request):
+        peer.send(whole({}))
+        time.sleep(0.05)
+        if more:
+            peer.send(more)
+        else:
+            peer.close()
+
+    async def story(server):
+        kept = kept_for(server, 1)
+        assert await one(kept) == b"{}"
+        time.sleep(0.2)  # noqa: ASYNC251 - as a large answer that is read keeps the loop
+        assert await one(kept) == b"{}"
+        kept.close()
+
+    with serving(answer) as server:
+        asyncio.run(story(server))
+        assert server.connections == 2

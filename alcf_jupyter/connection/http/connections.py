@@ -72,7 +72,8 @@ class Connections:
         early = time.monotonic() - _IDLE_SECONDS
         while self._idle:
             at, channel = self._idle.pop()
-            if at > early and channel.is_free:
+            # a loop that was busy, or goes straight on, has not looked into the socket since
+            if at > early and channel.is_free and not channel.wire.has_untold:
                 return channel
             channel.wire.close()
         return None

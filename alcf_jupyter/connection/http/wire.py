@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import select
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,15 @@ class Wire(asyncio.BufferedProtocol):
             and not self._came
             and not self._transport.get_write_buffer_size()
         )
+
+    @property
+    def has_untold(self) -> bool:
+        """Whether bytes, or the end, lie in the socket of which the loop has not told yet."""
+        if self._transport is None:
+            return False
+        news = select.poll()
+        news.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(news.poll(0))
 
     def gather(self, seconds: float) -> None:
         """Let what comes gather for so long after each read; the next read is still at once.
