@@ -56,15 +56,24 @@ export class Keyed<T, N extends HTMLElement> {
 
   /** Show these items in this order; of two with the same key the first one. */
   show(items: readonly T[]): void {
-    const nodes = new Map<string, N>();
-    let place = this.parent.firstElementChild;
+    const shown = new Map<string, T>();
     for (const item of items) {
       const key = this.key(item);
-      if (nodes.has(key)) {
-        continue;
+      if (!shown.has(key)) {
+        shown.set(key, item);
       }
+    }
+    // first of all: what stays need not be moved then, which would take the focus from it
+    for (const [key, node] of this.nodes) {
+      if (!shown.has(key)) {
+        node.remove();
+        this.nodes.delete(key);
+      }
+    }
+    let place = this.parent.firstElementChild;
+    for (const [key, item] of shown) {
       const node = this.nodes.get(key) ?? this.make(item);
-      nodes.set(key, node);
+      this.nodes.set(key, node);
       this.fill(node, item);
       if (node === place) {
         place = place.nextElementSibling;
@@ -72,12 +81,6 @@ export class Keyed<T, N extends HTMLElement> {
         this.parent.insertBefore(node, place);
       }
     }
-    for (const [key, node] of this.nodes) {
-      if (!nodes.has(key)) {
-        node.remove();
-      }
-    }
-    this.nodes = nodes;
   }
 
   /** The element of an item. */
@@ -85,5 +88,5 @@ export class Keyed<T, N extends HTMLElement> {
     return this.nodes.get(key);
   }
 
-  private nodes = new Map<string, N>();
+  private readonly nodes = new Map<string, N>();
 }

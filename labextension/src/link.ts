@@ -23,8 +23,8 @@ import {
 
 /** How the kernel and this extension stand to each other. */
 export type Standing =
-  | { is: 'unasked' | 'connecting' | 'missing' | 'foreign' | 'second' | 'restarting' | 'dead' }
-  | { is: 'open' }
+  | { is: 'unasked' | 'connecting' | 'open' | 'unreached' | 'missing' | 'foreign' | 'second' }
+  | { is: 'restarting' | 'dead' }
   | { is: 'another protocol'; protocol: number; version: string };
 
 /** What the kernel said last of each part. */
@@ -105,10 +105,10 @@ export class Link {
         comm.open({ ...this.hello });
       }
     } catch {
-      // the kernel went away meanwhile; its status tells
+      // not again by itself: what failed at once would fail at once for ever
       if (attempt === this.attempt) {
         this.forget();
-        this.stand({ is: 'unasked' });
+        this.stand({ is: 'unreached' });
       }
     }
   }
@@ -125,7 +125,7 @@ export class Link {
   /** Ask the kernel to do something; the promise is of its answer. */
   ask(question: Asked): Promise<Reply> {
     const comm = this.comm;
-    if (comm === null || this._standing.is !== 'open') {
+    if (comm === null || comm.isDisposed || this._standing.is !== 'open') {
       return Promise.resolve(lost());
     }
     const id = ++this.number;
@@ -168,6 +168,9 @@ export class Link {
   private async makeComm(stale: () => boolean): Promise<Kernel.IComm | null> {
     const { kernel } = this;
     const spec = await kernel.spec;
+    if (stale()) {
+      return null;
+    }
     if (spec !== undefined && spec.language.toLowerCase() !== 'python') {
       this.answered();
       this.stand({ is: 'foreign' });
@@ -256,9 +259,9 @@ export class Link {
 
   private onStatus(status: Kernel.Status): void {
     if (status === 'restarting' || status === 'autorestarting') {
-      // the comm is gone without a word
+      // the comm is gone without a word; a kernel that was never asked is not asked now either
       this.forget();
-      this.stand({ is: 'restarting' });
+      this.stand({ is: this._standing.is === 'unasked' ? 'unasked' : 'restarting' });
     } else if (status === 'dead' || status === 'terminating') {
       this.forget();
       this.stand({ is: 'dead' });

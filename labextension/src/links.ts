@@ -60,7 +60,7 @@ export class Links {
   /** Try again to reach the kernel in front, if it could not be reached. */
   async retry(): Promise<void> {
     const is = this._current?.standing.is;
-    if (is === 'missing' || is === 'unasked') {
+    if (is === 'missing' || is === 'unasked' || is === 'unreached') {
       await this._current?.open();
     }
   }

@@ -84,6 +84,8 @@ export function notice(standing: Standing, slow: boolean, tried: boolean): Notic
         : NOTHING;
     case 'unasked':
       return { what: 'The kernel was not asked yet.', why: '', button: 'retry' };
+    case 'unreached':
+      return { what: 'The kernel could not be asked.', why: '', button: 'retry' };
     case 'connecting':
       return slow
         ? { what: 'The kernel is busy.', why: 'It answers when the running cell has ended.' }

@@ -19,6 +19,9 @@ export class FakeComm {
   }
 
   send(data: Data): void {
+    if (this.isDisposed) {
+      throw new Error('Cannot send');
+    }
     this.sent.push(data);
   }
 

@@ -98,6 +98,15 @@ describe('opening', () => {
     expect([...kernel.comms, ...other.comms]).toEqual([]);
   });
 
+  it('does not try again by itself when it failed', async () => {
+    kernel.info = Promise.reject(new Error('gone'));
+    await link.open();
+    expect(link.standing.is).toBe('unreached');
+    kernel.info = Promise.resolve({});
+    await connect();
+    expect(link.standing.is).toBe('open');
+  });
+
   it('says nothing more to a kernel of another protocol', async () => {
     link.watch(['runs']);
     void link.open();
@@ -139,6 +148,14 @@ describe('asking', () => {
     const asked = link.ask({ type: 'refresh', part: 'models' });
     kernel.statusChanged.emit('restarting');
     expect((await asked).error?.what).toMatch('did not answer');
+    expect(link.slow).toBe(false);
+  });
+
+  it('says so where the comm is gone already', async () => {
+    await connect();
+    kernel.comm.dispose();
+    expect((await link.ask({ type: 'refresh', part: 'models' })).error).not.toBeNull();
+    await vi.advanceTimersByTimeAsync(1100);
     expect(link.slow).toBe(false);
   });
 
@@ -189,6 +206,13 @@ describe('recovery', () => {
     kernel.comm.says(GREETING);
     expect(kernel.comms.length).toBe(2);
     expect(link.standing.is).toBe('open');
+  });
+
+  it('asks no restarted kernel that was never asked', async () => {
+    kernel.statusChanged.emit('restarting');
+    kernel.statusChanged.emit('idle');
+    await vi.advanceTimersByTimeAsync(0);
+    expect([link.standing.is, kernel.comms.length]).toEqual(['unasked', 0]);
   });
 
   it('a restart while it opens leaves one comm, and nothing waits for the old kernel', async () => {

@@ -4,7 +4,7 @@ import { Keyed, el } from '../src/dom';
 import type { Model, Models, Status } from '../src/messages';
 import type { Actions } from '../src/panel/actions';
 import { counts, fitting } from '../src/panel/filters';
-import { RunsView } from '../src/panel/jobs';
+import { BatchesView, RunsView } from '../src/panel/jobs';
 import { ModelsView } from '../src/panel/models';
 import { Told } from '../src/panel/told';
 
@@ -65,6 +65,9 @@ it('keeps an element for each key, in the order that is asked for', () => {
   expect([...list.children].map(node => node.textContent)).toEqual(['c', 'a', 'd']);
   expect([...list.children].slice(0, 2)).toEqual([c, a]);
   expect(b?.isConnected).toBe(false);
+  const inserted = vi.spyOn(list, 'insertBefore');
+  keyed.show(['a', 'd']);
+  expect(inserted).not.toHaveBeenCalled();
   keyed.show([]);
   expect(list.children.length).toBe(0);
 });
@@ -121,6 +124,25 @@ it('shows what servers wrote as text', () => {
   document.body.append(told.node);
   expect(document.querySelectorAll('img, b').length).toBe(0);
   expect(document.body.textContent.split(HOSTILE).length - 1).toBeGreaterThan(9);
+});
+
+it('can be opened for runs that it was not told of while it was closed', () => {
+  const runs = new RunsView(actions);
+  runs.show(undefined);
+  expect(runs.node.hidden).toBe(true);
+  runs.node.open = false;
+  runs.show(undefined);
+  expect(runs.node.hidden).toBe(false);
+});
+
+it('says that batches are looked up only as long as they are', () => {
+  const batches = new BatchesView(actions);
+  document.body.replaceChildren(batches.node);
+  batches.show(undefined);
+  expect(document.body.textContent).toMatch('Looking them up …');
+  batches.show({ type: 'batches', checked: null, note: 'It has no batches.', batches: [] });
+  expect(document.body.textContent).not.toMatch('Looking');
+  expect(document.body.textContent).toMatch('It has no batches.');
 });
 
 it('gives a run the buttons of its state', () => {

@@ -35,12 +35,12 @@ describe('notices', () => {
     expect(notice({ is: 'open' }, false, false).what).toBe('');
   });
 
-  it.each(['missing', 'foreign', 'second', 'restarting', 'dead', 'unasked', 'connecting'] as const)(
-    'says what happened: %s',
-    is => {
-      expect(notice({ is }, false, false).what).toMatch(/\w+( …|\.)$/);
-    }
-  );
+  it.each([
+    ...(['missing', 'foreign', 'second', 'restarting', 'dead', 'unasked', 'connecting'] as const),
+    'unreached' as const
+  ])('says what happened: %s', is => {
+    expect(notice({ is }, false, false).what).toMatch(/\w+( …|\.)$/);
+  });
 
   it('says that the kernel is busy, and when it answers', () => {
     expect(notice({ is: 'open' }, true, false).what).toBe('The kernel is busy.');

@@ -116,8 +116,8 @@ export class RunsView extends Jobs {
 
   show(runs: Runs | undefined): void {
     this.draw(runs?.runs ?? [], '');
-    // without runs it only takes room
-    this.node.hidden = !runs?.runs.length;
+    // without runs it only takes room; closed, it is not told of any, and has to be opened for it
+    this.node.hidden = this.open && !runs?.runs.length;
   }
 
   protected override steers(job: Job): readonly Steer['action'][] {
@@ -140,10 +140,8 @@ export class BatchesView extends Jobs {
     this.draw(batches?.batches ?? [], checked === null ? '' : 'No batches.');
     setText(this.note, note);
     this.note.hidden = note === '';
-    setText(
-      this.checked,
-      checked === null ? 'Looking them up …' : `Last checked ${clock(checked)}.`
-    );
+    const looking = note === '' ? 'Looking them up …' : '';
+    setText(this.checked, checked === null ? looking : `Last checked ${clock(checked)}.`);
   }
 
   protected override steers(): readonly Steer['action'][] {

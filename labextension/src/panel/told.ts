@@ -1,6 +1,7 @@
-/** What came of the last click, and errors: what, why, and a line to type that can be copied. */
-import { button, el, setText } from '../dom';
+/** What came of the last click, and errors. */
+import { button, el } from '../dom';
 import type { Reply } from '../messages';
+import { Advice } from './advice';
 
 export class Told {
   constructor() {
@@ -10,57 +11,19 @@ export class Told {
   /** Show an answer; an empty one takes away what was there. */
   show({ said, error }: Reply): void {
     this.node.classList.toggle('alcf-mod-error', error !== null);
-    setText(this.what, error === null ? said : error.what);
-    setText(this.why, error?.why ?? '');
-    setText(this.line, error?.do ?? '');
-    this.why.hidden = !error?.why;
-    this.next.hidden = !error?.do;
-    this.node.hidden = this.what.textContent === '';
+    this.advice.show(error?.what ?? said, error?.why, error?.do);
+    this.node.hidden = (error?.what ?? said) === '';
   }
 
   clear(): void {
     this.show({ type: 'reply', to: null, said: '', error: null });
   }
 
-  private readonly what = el('p', { class: 'alcf-what' });
-  private readonly why = el('p', { class: 'alcf-why' });
-  private readonly line = el('code');
-  private readonly next = el(
-    'div',
-    { class: 'alcf-next' },
-    this.line,
-    copyButton(() => this.line.textContent)
-  );
+  private readonly advice = new Advice();
   readonly node = el(
     'div',
     { class: 'alcf-told' },
-    el('div', { role: 'status', 'aria-live': 'polite' }, this.what, this.why, this.next),
+    el('div', { role: 'status', 'aria-live': 'polite' }, ...this.advice.nodes),
     button('✕', 'Take this away', () => this.clear())
   );
-}
-
-/** A button that copies a line. */
-export function copyButton(line: () => string): HTMLButtonElement {
-  const made = button('Copy', 'Copy this line', () => {
-    void copy(line()).then(() => {
-      setText(made, 'Copied');
-      setTimeout(() => setText(made, 'Copy'), 1500);
-    });
-  });
-  return made;
-}
-
-/** Copy text; where the page is served without TLS there is only the older way. */
-async function copy(text: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    const field = el('textarea', { class: 'alcf-hidden' });
-    field.value = text;
-    document.body.append(field);
-    field.select();
-    // eslint-disable-next-line @typescript-eslint/no-deprecated -- for want of another
-    document.execCommand('copy');
-    field.remove();
-  }
 }
