@@ -101,7 +101,13 @@ export class Controller {
 
   private ask(question: Asked): void {
     this.panel.untell();
-    void this.links.current?.ask(question).then(reply => this.panel.tell(reply));
+    const { current } = this.links;
+    void current?.ask(question).then(reply => {
+      // of a kernel whose notebook is in front no more it would be taken for another's
+      if (current === this.links.current) {
+        this.panel.tell(reply);
+      }
+    });
   }
 
   /** What the buttons and the commands do. */
