@@ -10,7 +10,8 @@ import yaml
 import alcf_jupyter as alcf
 from alcf_jupyter import cli
 from alcf_jupyter.notebook import methods
-from alcf_jupyter.notebook.commands import table
+from alcf_jupyter.notebook.commands import connecting, table
+from alcf_jupyter.notebook.doctor import settings
 from alcf_jupyter.service.catalog import State
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -76,6 +77,12 @@ def test_the_reference_has_every_public_name_and_no_other():
     assert len(told) == len(set(told))
     elsewhere = {"Run", "Batch"}  # what map and submit_batch return
     assert set(told) - elsewhere == set(alcf.__all__) - {"__version__"}
+
+
+def test_the_page_of_connecting_has_every_variable():
+    text = on_one_line("connecting")
+    for name in (*settings.OURS, *settings.SECRETS, *connecting.OF_OTHERS):
+        assert f"`{name}`" in text, name
 
 
 def code_of(text):

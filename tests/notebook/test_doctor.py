@@ -283,9 +283,22 @@ class TestSettings:
         assert found.do == 'export ALCF_AI_TOKEN="$ALCF_JUPYTER_TOKEN"'
 
     def test_those_of_other_programs_are_not_used(self, clean_environ):
-        clean_environ["OPENAI_BASE_URL"] = "http://127.0.0.1:1/v1"
+        clean_environ["MODEL_NAME"] = "m"
         [found] = settings.check()
-        assert found.do.startswith("alcf.connect(")
+        assert found.do == "alcf.connect(ADDRESS, token=…)"
+        for address, line in {
+            "http://127.0.0.1:11434": "alcf.connect('http://127.0.0.1:11434/v1')",
+            "https://host/v1?key=canary": "alcf.connect('https://host/v1', token=…)",
+            "https://me:canary@host/v1": "alcf.connect(ADDRESS, token=…)",
+            "https://metis.alcf.anl.gov/x/v1": "alcf.connect('~/metis_endpoint_*.txt')",
+            "sandbox": "alcf.connect(ADDRESS, token=…)",
+        }.items():
+            clean_environ["OPENAI_BASE_URL"] = address
+            [found] = settings.check()
+            assert found.do == line
+            assert found.says == "OPENAI_BASE_URL and MODEL_NAME are not used here"
+            told = table.COMMANDS["connect"]("http://127.0.0.1:9/v1").splitlines()[1]
+            assert told == f"{found.says}; to talk to that server:  {line}"
 
     def test_secrets_are_only_said_to_be_set(self, clean_environ):
         clean_environ.update(ALCF_AI_TOKEN="canary", ALCF_JUPYTER_SERVICE="https://a:canary@b/v1")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from alcf_jupyter.errors import AlcfError, UsageError
 from alcf_jupyter.notebook.line import options
 
 if TYPE_CHECKING:
     from alcf_jupyter.connection.client import Client
+
+OF_OTHERS: Final = ("OPENAI_BASE_URL", "MODEL_NAME")
+"""What other tools are told where to talk to by."""
+
+_METIS: Final = "metis.alcf.anl.gov"
 
 
 def connect(line: str) -> str:
@@ -29,7 +36,9 @@ def connect(line: str) -> str:
         lines.append(
             f"ALCF_JUPYTER_SERVICE asks for this in place of {session.current().overridden!r}."
         )
-    lines += _unused_variables()
+    says, meant = unused()
+    if says:
+        lines.append(f"{says}; to talk to that server:  {meant}")
     return "\n".join([*lines, _summary(client)])
 
 
@@ -54,14 +63,27 @@ def _other_identity(client: Client) -> str:
     return f"You are signed in as {who}; another of your identities may see them." if who else ""
 
 
-def _unused_variables() -> list[str]:
-    """Name variables of other tools that people expect to count here."""
-    import os
+def unused() -> tuple[str, str]:
+    """Name the variables of other tools that people expect to count here, and what is meant.
 
-    found: dict[str, Any] = {
-        name: os.environ[name] for name in ("OPENAI_BASE_URL", "MODEL_NAME") if name in os.environ
-    }
-    if not found:
-        return []
-    names = " and ".join(found)
-    return [f"{names} are not used here; to talk to that server:  alcf.connect(ADDRESS, token=…)"]
+    Returns
+    -------
+    tuple of str
+        That they are not used, ``""`` where none is set; and the line that talks to their server.
+    """
+    found = [name for name in OF_OTHERS if name in os.environ]
+    says = f"{' and '.join(found)} {'is' if len(found) == 1 else 'are'} not used here"
+    return says if found else "", _meant(os.environ.get("OPENAI_BASE_URL", "").strip())
+
+
+def _meant(address: str) -> str:
+    """Return the line for an address; one with a password in it, or none, is not repeated."""
+    from alcf_jupyter.connection import profiles
+
+    try:
+        profile = profiles.resolve(address if "://" in address else "")
+    except UsageError:
+        return "alcf.connect(ADDRESS, token=…)"
+    if urlsplit(profile.url).hostname == _METIS:  # the guide copies these from the files
+        return "alcf.connect('~/metis_endpoint_*.txt')"
+    return f"alcf.connect({profile.url!r}{'' if profile.is_loopback else ', token=…'})"

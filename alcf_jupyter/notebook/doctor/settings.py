@@ -9,6 +9,7 @@ from alcf_jupyter.connection import profiles, session, state
 from alcf_jupyter.connection.record import replay
 from alcf_jupyter.connection.sign_in import globus, sources
 from alcf_jupyter.errors import AlcfError, nearest
+from alcf_jupyter.notebook.commands.connecting import unused
 from alcf_jupyter.notebook.doctor.finding import note, ok, problem, same, short, variable
 from alcf_jupyter.notebook.doctor.proxies import address
 
@@ -26,8 +27,6 @@ PREFIX = "ALCF_JUPYTER_"
 MEANT = {name.removeprefix(PREFIX): name for name in OURS} | {"TOKEN": sources.ENV_TOKEN}
 """What tells one setting from another, and its whole name."""
 
-OF_OTHERS = ("OPENAI_BASE_URL", "MODEL_NAME")
-
 
 def check() -> Iterator[Finding]:
     """Look for variables that are misspelled or meant for other programs, and for a record."""
@@ -36,10 +35,9 @@ def check() -> Iterator[Finding]:
             near = nearest(name.removeprefix(PREFIX), MEANT)
             do = same(MEANT[near[0]], name) if near else ""
             yield note("Settings", f"there is no setting {name}", do)
-    unused = [name for name in OF_OTHERS if name in os.environ]
-    if unused:
-        says = f"{' and '.join(unused)} of other programs is not used here"
-        yield note("Settings", says, "alcf.connect(ADDRESS, token=…)")
+    says, line = unused()
+    if says:
+        yield note("Settings", says, line)
     yield from _record()
 
 
