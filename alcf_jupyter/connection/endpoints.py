@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from alcf_jupyter.connection import endpoint_file
 from alcf_jupyter.connection.directory import Directory
-from alcf_jupyter.connection.http.transport import Transport
+from alcf_jupyter.connection.http.transport import Transport, elsewhere
 from alcf_jupyter.connection.sign_in.credentials import Credential
 from alcf_jupyter.errors import RestrictedError, SignInError, TokenRefusedError, UsageError
 from alcf_jupyter.service.catalog import Catalog, Cluster, Model
@@ -103,6 +103,8 @@ class Endpoints(Transport):
     ) -> AsyncGenerator[Incoming]:
         """Send a request to its endpoint and hand over the answer; see `Transport.stream`."""
         name, _, route = path.removeprefix(self.profile.origin).lstrip("/").partition("/")
+        if name not in self._ways:
+            raise elsewhere(path)
         async with AsyncExitStack() as stack:
             for last in (False, True):
                 way = self._ways[name]

@@ -43,7 +43,7 @@ def check_answer(route: str, value: Any, asked: Any) -> None:
         It reports a failure, is not whole, or is no answer to this.
     """
     if route == "embeddings":
-        dialect.read_embeddings(value, _texts(asked))
+        dialect.read_embeddings(value, texts(asked))
         return
     read = {"chat/completions": dialect.read_chat, "completions": dialect.read_completion}.get(
         route
@@ -60,7 +60,7 @@ def check_answer(route: str, value: Any, asked: Any) -> None:
         read({**value, "choices": [choice]})
 
 
-def _texts(asked: Any) -> int:
+def texts(asked: Any) -> int:
     """Return how many texts a request for embeddings holds; one text may be a list of numbers."""
     given = asked.get("input") if isinstance(asked, dict) else None
     if isinstance(given, list) and given and not isinstance(given[0], int):

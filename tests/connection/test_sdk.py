@@ -13,6 +13,8 @@ import pytest
 import alcf_jupyter as alcf
 from alcf_jupyter.connection.sdk import clients
 from alcf_jupyter.errors import UnknownClusterError
+from tests.connection.faultserver import TOKEN, Gateway, chunked, serving, stream_head
+from tests.connection.test_endpoints import write
 from tests.controlled import sandbox
 
 ASK = [{"role": "user", "content": "Ada is 36 years old, name: Ada"}]
@@ -362,3 +364,37 @@ def test_a_plain_server_has_no_clusters():
     alcf.connect("http://127.0.0.1:9/v1")
     with pytest.raises(UnknownClusterError, match="has no clusters"):
         alcf.openai("sophia")
+
+
+@pytest.mark.parametrize("given", ["one text of some length " * 40, list(range(1000))])
+def test_of_an_answer_no_more_is_read_than_one_embedding_can_take(given):
+    """One text may be long, or be a list of numbers: it is one all the same."""
+    sent = []
+
+    def flood(peer, _request):
+        peer.send(stream_head().replace(b"text/event-stream", b"application/json"))
+        for _ in range(120):
+            peer.send(chunked(b" " * 500_000))
+            sent.append(500_000)
+
+    with serving(Gateway(infer=flood)) as server:
+        alcf.connect(server.url, token=TOKEN)
+        with alcf.openai() as made, pytest.raises(openai.APIError, match="longer than 32,200,000"):
+            made.embeddings.create(model="m", input=given)
+    assert sum(sent) < 55_000_000
+
+
+def test_an_address_elsewhere_is_never_asked_with_an_endpoint_s_key(service, tmp_path):
+    file = write(
+        tmp_path / "metis_endpoint_1.txt",
+        BASE_URL=service.plain,
+        SAMBANOVA_API_KEY=service.secret,
+        MODELS="sandbox/echo",
+    )
+    alcf.connect(str(file))
+    with alcf.openai() as made, serving() as other:
+        for address in (other.url, f"{service.url.rpartition('/')[0]}/nobody"):
+            with pytest.raises(openai.APIConnectionError, match="another host") as caught:
+                made.get(f"{address}/whoami", cast_to=object)
+            assert isinstance(caught.value.__cause__, alcf.AlcfError)
+        assert other.connections == 0

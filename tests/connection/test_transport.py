@@ -11,6 +11,7 @@ import pytest
 from alcf_jupyter.connection import loop
 from alcf_jupyter.connection.client import Client
 from alcf_jupyter.connection.deadline import Deadline
+from alcf_jupyter.connection.http import incoming
 from alcf_jupyter.connection.http.transport import Transport
 from alcf_jupyter.connection.profiles import Profile
 from alcf_jupyter.connection.sign_in.credentials import Credential
@@ -223,6 +224,27 @@ def test_an_endless_answer_is_stopped_in_bounded_memory():
         finally:
             tracemalloc.stop()
     assert peak < 80_000_000
+
+
+def test_a_stream_of_small_events_without_an_end_is_stopped(monkeypatch):
+    monkeypatch.setattr(incoming, "MAX_STREAM_BYTES", 2_000_000)
+    sent = []
+
+    def flood(peer, _request):
+        peer.send(stream_head())
+        part = chunked(event("word ") * 2_000)
+        for _ in range(100):
+            peer.send(part)
+            sent.append(len(part))
+        peer.send(chunked(event(None, "stop") + DONE, last=True))
+
+    with serving(answering(flood)) as server:
+        client, call = client_of(server.url), ask()
+        with pytest.raises(AnswerError, match="longer than 2,000,000 bytes"):
+            texts(client.stream(call))
+        assert len(call.reading.answer.text) > 50_000, "what had come is kept"
+        assert server.gone.wait(3)
+    assert sum(sent) < 15_000_000
 
 
 def test_of_an_endless_refusal_no_more_is_read_than_tells_why():

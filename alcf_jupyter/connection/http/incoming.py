@@ -11,13 +11,16 @@ from alcf_jupyter.connection.http.wire import BrokenError
 from alcf_jupyter.errors import AnswerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
 
     import h11
 
     from alcf_jupyter.connection.http.channel import Channel
 
 MAX_ANSWER_BYTES = 32_000_000
+MAX_STREAM_BYTES = 250_000_000
+"""More than 100,000 tokens come in, each with a few hundred bytes about it, or some thousand."""
+
 _MAX_FAILURE_BYTES = 1_000_000
 _DRAIN_SECONDS = 0.25
 
@@ -59,7 +62,7 @@ class Incoming:
         self.status = head.status_code
         self._headers = head.headers
         self.content_type = self.header("content-type").casefold()
-        self.chunks = channel.parts()
+        self.chunks = _bounded(channel.parts())
         self._channel = channel
         self._ended: Callable[[Channel], None] | None = ended
 
@@ -94,7 +97,7 @@ class Incoming:
 
         For an answer that is whole already: what the connection does from here on is no matter.
         """
-        with suppress(TimeoutError, BrokenError):
+        with suppress(TimeoutError, BrokenError, AnswerError):
             async with asyncio.timeout(_DRAIN_SECONDS):
                 async for _ in self.chunks:
                     pass
@@ -104,6 +107,16 @@ class Incoming:
         ended, self._ended = self._ended, None
         if ended is not None:
             ended(self._channel)
+
+
+async def _bounded(parts: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """Yield the parts of a stream, up to where it is none that anybody asked for."""
+    size = 0
+    async for part in parts:
+        size += len(part)
+        if size > MAX_STREAM_BYTES:
+            raise _too_long(MAX_STREAM_BYTES)
+        yield part
 
 
 def _too_long(limit: int) -> AnswerError:

@@ -235,6 +235,14 @@ class Transport:
         return UnreachableError(f"{what}: {brief(error)}.", why=why, do=f"{do}{local}")
 
 
+def elsewhere(path: str) -> NotTheServiceError:
+    """Return the error that tells of an address where nothing is sent to."""
+    return NotTheServiceError(
+        f"The service names an address on another host: {brief(path, 120)}",
+        do="Nothing was sent there. Look at the address:  %alcf status",
+    )
+
+
 @lru_cache(maxsize=64)
 def _address(origin: str, path: str) -> tuple[str, str]:
     """Return host and target of a path on a host; raises NotTheServiceError where it leads away."""
@@ -244,10 +252,7 @@ def _address(origin: str, path: str) -> tuple[str, str]:
     except (httpx.InvalidURL, ValueError):
         url = None
     if url is None or (url.scheme, url.netloc, url.userinfo) != (here.scheme, here.netloc, b""):
-        raise NotTheServiceError(
-            f"The service names an address on another host: {brief(path, 120)}",
-            do="Nothing was sent there. Look at the address:  %alcf status",
-        )
+        raise elsewhere(path)
     return url.netloc.decode("ascii"), url.raw_path.decode("ascii")
 
 

@@ -89,8 +89,8 @@ class Way:
         body = request.content or None
         asked = _asked(request, body)
         limit = MAX_ANSWER_BYTES
-        if route == "embeddings" and isinstance(asked, dict):
-            limit += BYTES_PER_VECTOR * len(asked.get("input") or "")
+        if route == "embeddings":
+            limit += BYTES_PER_VECTOR * guard.texts(asked)
         # the whole address: one on another host is refused by the transport, not corrected here
         address = str(request.url)
         async with self._transport.stream(request.method, address, deadline, body) as incoming:
