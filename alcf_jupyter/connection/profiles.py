@@ -12,7 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 from urllib.request import getproxies_environment
 
 from alcf_jupyter.connection import site_file
-from alcf_jupyter.errors import UsageError, nearest
+from alcf_jupyter.errors import UsageError
+from alcf_jupyter.names import nearest
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service import limits
 

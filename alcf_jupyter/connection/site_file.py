@@ -22,7 +22,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from alcf_jupyter.errors import UsageError, nearest
+from alcf_jupyter.errors import UsageError
+from alcf_jupyter.names import nearest
 from alcf_jupyter.service.support import SUBJECTS
 
 NAME = "alcf_jupyter.toml"

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from alcf_jupyter.connection.session import client
-from alcf_jupyter.errors import AlcfError, UsageError, nearest
+from alcf_jupyter.errors import AlcfError, UsageError
 from alcf_jupyter.frames.batch import manifest, places
 from alcf_jupyter.frames.batch import metrics as batch_metrics
 from alcf_jupyter.frames.batch.campaign import Batch
@@ -17,6 +17,7 @@ from alcf_jupyter.frames.batch.manifest import Manifest, Part
 from alcf_jupyter.frames.batch.metrics import Known
 from alcf_jupyter.frames.batch.submission import WAITING
 from alcf_jupyter.frames.batch.submit import submit_batch
+from alcf_jupyter.names import nearest
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service.batches import STATUSES, Listed, check_id, is_id
 

@@ -12,9 +12,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alcf_jupyter.errors import UsageError, nearest
+from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames.matrix import column as vector_column
 from alcf_jupyter.frames.record.whole_file import replacing
+from alcf_jupyter.names import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

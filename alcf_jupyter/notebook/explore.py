@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from alcf_jupyter import progress
-from alcf_jupyter.errors import UsageError, nearest
+from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames.explore.embedding_map import Exploration
 from alcf_jupyter.frames.explore.picture import png
 from alcf_jupyter.frames.explore.projection import project
 from alcf_jupyter.frames.extras import MAP
+from alcf_jupyter.names import nearest
 from alcf_jupyter.notebook.widgets import map_shadow
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
-from alcf_jupyter.errors import UsageError, nearest
+from alcf_jupyter.errors import UsageError
+from alcf_jupyter.names import nearest
 from alcf_jupyter.notebook.line import named
 from alcf_jupyter.notebook.line.cell_body import body
 from alcf_jupyter.notebook.surface import Surface, surface

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alcf_jupyter.errors import TemplateError, nearest
+from alcf_jupyter.errors import TemplateError
+from alcf_jupyter.names import nearest
 from alcf_jupyter.plain import brief
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from alcf_jupyter.errors import InvalidAnswerError, UsageError, nearest
+from alcf_jupyter.errors import InvalidAnswerError, UsageError
+from alcf_jupyter.names import nearest
 from alcf_jupyter.plain import brief
 from alcf_jupyter.prompt.json_schema import checker, example
 

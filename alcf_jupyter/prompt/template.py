@@ -8,7 +8,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alcf_jupyter.errors import TemplateError, nearest
+from alcf_jupyter.errors import TemplateError
+from alcf_jupyter.names import nearest
 from alcf_jupyter.plain import brief
 
 if TYPE_CHECKING:

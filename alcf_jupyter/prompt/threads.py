@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.connection.record.cell import running
-from alcf_jupyter.errors import UsageError, nearest
+from alcf_jupyter.errors import UsageError
+from alcf_jupyter.names import nearest
 from alcf_jupyter.plain import brief
 from alcf_jupyter.typed import typed
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from alcf_jupyter.errors import UnknownClusterError, UnknownModelError, nearest
+from alcf_jupyter.errors import UnknownClusterError, UnknownModelError
+from alcf_jupyter.names import nearest
 from alcf_jupyter.plain import brief
 from alcf_jupyter.typed import typed
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from alcf_jupyter.errors import UsageError, nearest
+from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames.explore.neighbors import BOOKKEEPING, neighbors
+from alcf_jupyter.names import nearest
 from alcf_jupyter.plain import brief
 
 if TYPE_CHECKING:

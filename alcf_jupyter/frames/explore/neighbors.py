@@ -9,10 +9,10 @@ import numpy as np
 
 from alcf_jupyter import progress
 from alcf_jupyter.errors import UsageError
-from alcf_jupyter.errors import nearest as nearest_names
 from alcf_jupyter.frames.explore.nearest import nearest
 from alcf_jupyter.frames.explore.points import points
 from alcf_jupyter.frames.explore.queries import queries
+from alcf_jupyter.names import nearest as nearest_names
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,10 +11,11 @@ import numpy as np
 
 from alcf_jupyter import progress
 from alcf_jupyter.connection.deadline import words
-from alcf_jupyter.errors import UsageError, nearest
+from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames.explore.points import points
 from alcf_jupyter.frames.explore.principal import components
 from alcf_jupyter.frames.extras import needed
+from alcf_jupyter.names import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from alcf_jupyter.connection import state
-from alcf_jupyter.errors import AlcfError, JournalError, UsageError, nearest
+from alcf_jupyter.errors import AlcfError, JournalError, UsageError
 from alcf_jupyter.frames.record.journal import FILES, LOCK
 from alcf_jupyter.frames.record.journal_content import LINES
 from alcf_jupyter.frames.record.journal_lines import Header, parse
 from alcf_jupyter.frames.record.writer_lock import Holder, WriterLock, holder_of
+from alcf_jupyter.names import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.getipython import get_ipython
 
-from alcf_jupyter.errors import UsageError, nearest
+from alcf_jupyter.errors import UsageError
+from alcf_jupyter.names import nearest
 from alcf_jupyter.notebook.line import named, options
 from alcf_jupyter.plain import brief
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from alcf_jupyter.connection import profiles, session, state
 from alcf_jupyter.connection.record import replay
 from alcf_jupyter.connection.sign_in import globus, sources
-from alcf_jupyter.errors import AlcfError, nearest
+from alcf_jupyter.errors import AlcfError
+from alcf_jupyter.names import nearest
 from alcf_jupyter.notebook.commands.connecting import unused
 from alcf_jupyter.notebook.doctor.finding import note, ok, problem, same, short, variable
 from alcf_jupyter.notebook.doctor.proxies import address

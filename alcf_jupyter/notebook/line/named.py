@@ -7,7 +7,8 @@ import keyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alcf_jupyter.errors import UsageError, nearest
+from alcf_jupyter.errors import UsageError
+from alcf_jupyter.names import nearest
 from alcf_jupyter.plain import brief
 
 if TYPE_CHECKING:

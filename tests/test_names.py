@@ -1,0 +1,32 @@
+"""Which names look like the one that was typed."""
+
+import time
+
+import pytest
+
+from alcf_jupyter.names import nearest
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("gpt-oss-20", ["openai/gpt-oss-20b"]),
+        ("GPT-OSS-20B", ["openai/gpt-oss-20b"]),
+        ("llama", ["meta/Llama-3.1-8B"]),
+        ("openai/gpt-oss", ["openai/gpt-oss-20b"]),
+        ("", []),
+        ("qqqqqqqq", []),
+    ],
+)
+def test_the_nearest_names(name, found):
+    names = ["openai/gpt-oss-20b", "meta/Llama-3.1-8B", "x"]
+    assert nearest(name, names)[: len(found) or 3] == found
+
+
+def test_no_more_names_than_wanted_and_none_twice():
+    names = [f"model-{i}" for i in range(50)]
+    assert len(nearest("model-1", names)) == 3
+    assert len(set(nearest("model", [*names, *names], 5))) == 5
+    began = time.process_time()
+    nearest("y" * 100_000, names)
+    assert time.process_time() - began < 1
