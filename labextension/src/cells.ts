@@ -46,8 +46,13 @@ export function hasLoad(panel: NotebookPanel): boolean {
   );
 }
 
-function fill(panel: NotebookPanel, source: string): void {
-  panel.content.activeCell?.model.sharedModel.setSource(source);
+/** Give the active cell, which was inserted empty, its source. */
+function fill({ content }: NotebookPanel, source: string): void {
+  if (content.activeCell?.model.type !== 'code') {
+    // people may have set that new cells hold Markdown
+    NotebookActions.changeCellType(content, 'code');
+  }
+  content.activeCell?.model.sharedModel.setSource(source);
 }
 
 async function run(panel: NotebookPanel): Promise<void> {

@@ -1,10 +1,11 @@
-"""Fixtures of the browser tests: ``lab``, ``record``, ``notebook`` and ``pictures``.
+"""Fixtures of the browser tests: ``lab``, ``record``, ``notebook``, ``side`` and ``pictures``.
 
 Loading JupyterLab costs more than most tests do: they share one page, in which each opens a
 notebook of its own. A test that failed, or that closed the page, leaves a fresh one to the next.
 
 Where Chromium is missing the tests are skipped and say so; with ``ALCF_JUPYTER_REQUIRE_BROWSER=1``
-they fail instead. Pictures go into ``ALCF_JUPYTER_PICTURES`` if that is set.
+they fail instead. Pictures are taken where ``ALCF_JUPYTER_PICTURES`` names a folder for them:
+they take a third of the time, and no test looks at one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pytest
 
 from tests.ui import browser, server
 from tests.ui.notebook import NotebookPage
+from tests.ui.side import CONNECT, Side
 
 _REQUIRED = os.environ.get("ALCF_JUPYTER_REQUIRE_BROWSER") == "1"
 _PICTURES = os.environ.get("ALCF_JUPYTER_PICTURES")
@@ -71,8 +73,31 @@ def notebook(context, record, lab):  # noqa: ARG001 (recorded from the start)
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    """Give the folder that screenshots go into."""
-    folder = Path(_PICTURES) if _PICTURES else tmp_path
-    folder.mkdir(parents=True, exist_ok=True)
+def side(notebook):
+    """Give the side panel, and fold it away afterwards."""
+    opened = Side(notebook)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def connected(side):
+    """Open the panel beside a notebook whose kernel is connected to the sandbox."""
+
+    def beside(*cells):
+        side.notebook.open([CONNECT, *cells])
+        side.notebook.run(0)
+        side.open()
+        side.model("sandbox/echo").wait_for()
+        return side
+
+    return beside
+
+
+@pytest.fixture(scope="session")
+def pictures():
+    """Give the folder that pictures go into, None where none are wanted."""
+    folder = Path(_PICTURES) if _PICTURES else None
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     return folder

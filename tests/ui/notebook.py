@@ -12,6 +12,15 @@ if TYPE_CHECKING:
 
     from tests.ui.server import Server
 
+_RELEASED = "released"
+HELD = f"""import itertools, pathlib, time
+for n in itertools.count():
+    print("step", n)
+    time.sleep(0.1)
+    if pathlib.Path("{_RELEASED}").exists():
+        break"""
+"""A cell that runs until it is released."""
+
 _PANEL = "window.jupyterapp.shell.currentWidget"
 # The toolbar says idle too early; running then asks for a kernel and waits forever.
 _READY = """path => {
@@ -54,6 +63,7 @@ class NotebookPage:
             Seconds.
         """
         self.path = name or f"test-{next(_names)}.ipynb"
+        self._held.unlink(missing_ok=True)
         self._server.write(self.path, cells)
         self.page.set_viewport_size(_VIEW)
         if not self.page.evaluate("!!window.jupyterapp"):
@@ -100,6 +110,20 @@ class NotebookPage:
     def wait(self, run: int, timeout: float = 60) -> None:
         """Wait until a started cell is done."""
         self.page.wait_for_function("run => window.__done[run]", arg=run, timeout=timeout * 1000)
+
+    def runs(self, run: int) -> bool:
+        """Whether a started cell still runs."""
+        return not self.page.evaluate("run => !!window.__done[run]", run)
+
+    def release(self, run: int | None = None) -> None:
+        """Let a cell of `HELD` end, and wait until it is done if its number is given."""
+        self._held.touch()
+        if run is not None:
+            self.wait(run)
+
+    @property
+    def _held(self) -> Path:
+        return self._server.folder / _RELEASED
 
     def run(self, index: int = 0, timeout: float = 60) -> list[dict[str, Any]]:
         """Run a cell, wait until it is done, and return its outputs."""
@@ -152,23 +176,26 @@ class NotebookPage:
         script = "light => document.body.dataset.jpThemeLight === light"
         self.page.wait_for_function(script, arg=light, timeout=20_000)
 
-    def screenshots(self, folder: Path, name: str, element: Locator | None = None) -> list[Path]:
-        """Take a picture in the light and one in the dark theme.
+    def picture(self, folder: Path | None, name: str, element: Locator | None = None) -> None:
+        """Take a picture.
 
         Parameters
         ----------
         folder
-            Where the pictures go.
+            Where it goes; None takes none.
         name
-            What they show; the theme is added.
+            What it shows.
         element
             What is taken, if not the whole page.
         """
-        paths = []
+        if folder is not None:
+            (element or self.page).screenshot(path=folder / f"{name}.png")
+
+    def pictures(self, folder: Path | None, name: str, element: Locator | None = None) -> None:
+        """Take a picture in the dark and one in the light theme; as `picture`."""
+        if folder is None:
+            return
         for theme in ("dark", "light"):
             self.theme(theme)
             self.settle(0.3)
-            path = folder / f"{name}-{theme}.png"
-            (element or self.page).screenshot(path=path)
-            paths.append(path)
-        return paths
+            self.picture(folder, f"{name}-{theme}", element)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from tests.ui.notebook import NotebookPage
 
+CONNECT = "%load_ext alcf_jupyter\n%alcf connect sandbox"
 _KERNEL = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests.ui.notebook import HELD
+
 pytestmark = pytest.mark.browser
 
 SET_UP = """%load_ext alcf_jupyter
 %alcf connect sandbox
-import alcf_jupyter as alcf, pandas as pd, time
+import alcf_jupyter as alcf, pandas as pd
 from alcf_jupyter.connection import standin
 df = pd.DataFrame({"text": [f"<b>text</b> {i}" for i in range(30)]})
 def submit(prompt):
@@ -19,7 +21,7 @@ submit("Again: {{text}}")"""
 
 
 def test_the_panel_counts_to_the_end_and_lets_go_while_a_cell_runs(notebook, record, pictures):
-    notebook.open([SET_UP, 'submit("{{text}}")', LONG, "time.sleep(6)"])
+    notebook.open([SET_UP, 'submit("{{text}}")', LONG, HELD])
     notebook.run(0)
     notebook.run(1)
     panel = notebook.output(1)
@@ -28,17 +30,17 @@ def test_the_panel_counts_to_the_end_and_lets_go_while_a_cell_runs(notebook, rec
     assert bar.get_attribute("aria-valuetext") == "30 of 30 lines, 0 failed"
     stop = panel.get_by_role("button", name="Stop following")
     notebook.page.wait_for_function("stop => stop.disabled", arg=stop.element_handle())
-    notebook.screenshots(pictures, "batches", panel)
+    notebook.pictures(pictures, "batches", panel)
 
     notebook.run(2)
     panel = notebook.output(2)
     other = notebook.start(3)
-    notebook.page.wait_for_timeout(500)
+    notebook.output(3).get_by_text("step 1").wait_for()
     panel.get_by_role("button", name="Stop following").focus()
     notebook.page.keyboard.press("Enter")
     panel.get_by_text("To follow it again: %alcf batches").wait_for()
-    assert not notebook.page.evaluate("run => !!window.__done[run]", other), "no click waits"
-    notebook.wait(other)
+    assert notebook.runs(other), "no click waits"
+    notebook.release(other)
     assert "completed" not in panel.inner_text()
 
     notebook.save()

@@ -36,7 +36,7 @@ def test_a_first_prompt(notebook, lab, record, pictures):
     assert "2 of 2 texts" in footer["data"]["text/plain"]
     assert "<th>embedding</th>" in table["data"]["text/html"]
     assert record.quiet
-    notebook.screenshots(pictures, "first-prompt", notebook.page.locator(".jp-WindowedPanel-inner"))
+    notebook.pictures(pictures, "first-prompt", notebook.page.locator(".jp-WindowedPanel-inner"))
 
 
 def test_an_answer_streams_into_one_saved_output(notebook, pictures):
@@ -49,7 +49,7 @@ def test_an_answer_streams_into_one_saved_output(notebook, pictures):
         timeout=20_000,
     )
     early = len(notebook.output(1).inner_text())
-    notebook.screenshots(pictures, "streaming", notebook.cell(1))
+    notebook.pictures(pictures, "streaming", notebook.cell(1))
     notebook.wait(run)
     assert len(notebook.output(1).inner_text()) > early
     notebook.save()
@@ -66,7 +66,7 @@ def test_a_cold_model_shows_its_states_and_then_answers(notebook, pictures):
     run = notebook.start(1)
     for state in ("Offline", "Queued", "Starting"):
         notebook.output(1).get_by_text(state).wait_for(timeout=20_000)
-        notebook.screenshots(pictures, f"cold-{state.lower()}", notebook.cell(1))
+        notebook.pictures(pictures, f"cold-{state.lower()}", notebook.cell(1))
     notebook.wait(run)
     assert "Offline → Queued → Starting → Live" in notebook.output(1).inner_text()
 
@@ -86,7 +86,7 @@ def test_errors_are_short(notebook, pictures):
     shown, error = notebook.run(2)
     assert "Incomplete" in shown["data"]["text/plain"]
     assert error["output_type"] == "error"
-    notebook.screenshots(pictures, "errors")
+    notebook.pictures(pictures, "errors")
 
 
 def test_an_interrupt_keeps_what_came(notebook):

@@ -51,9 +51,9 @@ def test_formats_reasoning_tools_and_prices(notebook, record, pictures):
     assert notebook.output(7).locator("mjx-container").count() == 0
     assert record.quiet
     for cell, name in [(1, "markdown"), (2, "code"), (3, "json"), (4, "reasoning")]:
-        notebook.screenshots(pictures, f"full-{name}", notebook.cell(cell))
+        notebook.pictures(pictures, f"full-{name}", notebook.cell(cell))
     for cell, name in [(5, "tools"), (6, "math"), (7, "text")]:
-        notebook.screenshots(pictures, f"full-{name}", notebook.cell(cell))
+        notebook.pictures(pictures, f"full-{name}", notebook.cell(cell))
 
 
 def test_several_models_stand_beside_each_other(notebook, record, pictures):
@@ -75,8 +75,8 @@ def test_several_models_stand_beside_each_other(notebook, record, pictures):
     assert places[0]["x"] < places[1]["x"] < places[2]["x"]
     notebook.run(2)
     assert record.quiet
-    notebook.screenshots(pictures, "full-beside", notebook.cell(1))
-    notebook.screenshots(pictures, "full-table", notebook.cell(2))
+    notebook.pictures(pictures, "full-beside", notebook.cell(1))
+    notebook.pictures(pictures, "full-table", notebook.cell(2))
 
 
 def test_a_cell_that_runs_again_replaces_its_turn(notebook):
@@ -121,7 +121,7 @@ def test_long_lines_stay_in_their_column(notebook, record, pictures):
     notebook.run(1)
     notebook.page.set_viewport_size({"width": 1280, "height": 2800})  # for the picture
     notebook.settle(1)
-    notebook.screenshots(pictures, "full-long", notebook.cell(1))
+    notebook.pictures(pictures, "full-long", notebook.cell(1))
     output = notebook.output(1)
     columns = [
         output.get_by_text(name, exact=True).first.locator("xpath=..")

@@ -84,7 +84,7 @@ def test_a_lasso_gives_the_rows_to_the_kernel(explored, pictures):
     (table,) = explored.run(3)
     assert "row 59" in table["data"]["text/html"]
     explored.output(1).get_by_text("row 12", exact=True).wait_for()
-    explored.screenshots(pictures, "explore-lasso")
+    explored.pictures(pictures, "explore-lasso")
     lasso(explored, 0.5, 0.98)
     explored.output(1).get_by_text("40 texts are chosen").wait_for()
     explored.click("Clear", 1)
@@ -101,7 +101,7 @@ def test_a_search_chooses_the_nearest_texts(explored, pictures):
     assert items.count() == 20
     (shown,) = explored.run(2)
     assert shown["text"] == f"['right'] 20 {COLUMNS}\n"
-    explored.screenshots(pictures, "explore-search")
+    explored.pictures(pictures, "explore-search")
 
 
 def test_what_is_shown_of_a_text_is_text(explored):
@@ -130,7 +130,7 @@ def test_color_and_theme_change_the_picture(explored, pictures):
     explored.theme("dark")
     explored.settle(1)
     assert canvas.screenshot() != by_number
-    explored.screenshots(pictures, "explore-number")
+    explored.pictures(pictures, "explore-number")
 
 
 def test_the_saved_notebook_shows_a_picture(explored):

@@ -51,7 +51,7 @@ def test_formulas_are_typeset(notebook, pictures):
     assert dict(zip(MATH, [f["math"] for f in found], strict=True)) == MATH
     assert [f for f in found if f["errors"] or f["elsewhere"]] == []
     assert notebook.output().locator("mjx-container [id]").count() == 0
-    notebook.screenshots(pictures, "math", notebook.cell())
+    notebook.pictures(pictures, "math", notebook.cell())
 
 
 def test_prices_paths_and_other_dollars_are_not(notebook):

@@ -6,11 +6,11 @@ import shutil
 
 import pytest
 
-from tests.ui.side import Side
+from tests.ui.notebook import HELD
+from tests.ui.side import CONNECT
 
 pytestmark = pytest.mark.browser
 
-SET_UP = "%load_ext alcf_jupyter\n%alcf connect sandbox"
 # about four rows a second
 RUN = """import alcf_jupyter as alcf, pandas as pd
 texts = pd.DataFrame({"text": [f"text {n}" for n in range(400)]})
@@ -18,32 +18,15 @@ prompt = "{{text}} " + 8 * "word "
 run = alcf.map(texts, prompt, model="sandbox/slow", concurrency=2, background=True)"""
 
 
+BATCH = """import alcf_jupyter as alcf, pandas as pd
+texts = pd.DataFrame({"text": [f"text {n}" for n in range(30)]})
+batch = alcf.submit_batch(texts, "{{text}}", model="sandbox/echo")"""
+
 CHAT = """%%alcf_chat
 Explain **synchrotron light** in {{3 - 1}} sentences.
 
 A synchrotron light source is a machine that makes very bright X-rays for experiments. Electrons
 are accelerated to almost the speed of light, and kept on a closed path by strong magnets."""
-
-
-@pytest.fixture
-def side(notebook):
-    opened = Side(notebook)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def connected(side):
-    """The panel beside a notebook whose kernel is connected to the sandbox."""
-
-    def beside(*cells):
-        side.notebook.open([SET_UP, *cells])
-        side.notebook.run(0)
-        side.open()
-        side.model("sandbox/echo").wait_for()
-        return side
-
-    return beside
 
 
 def test_a_kernel_without_the_package_loaded_is_told_the_line_that_loads_it(side):
@@ -123,18 +106,18 @@ def test_a_chosen_model_answers_the_next_cell(connected):
 
 
 def test_it_answers_while_a_cell_sleeps_and_the_cell_keeps_its_output(connected):
-    side = connected("import time\nfor n in range(12):\n    print('step', n)\n    time.sleep(0.5)")
+    side = connected(HELD)
     cell = side.notebook.start(1)
-    side.notebook.output(1).get_by_text("step 1").wait_for()
+    side.notebook.output(1).get_by_text("step 2").wait_for()
     side.model("sandbox/code").click()
     side.click("Use for chat")
     side.told.get_by_text("%alcf use sandbox/code").wait_for(timeout=4000)
     side.item.get_by_text("sandbox/code").wait_for(timeout=4000)
-    assert "step 11" not in side.notebook.output(1).inner_text(), "the cell still runs"
+    assert side.notebook.runs(cell)
     assert side.node.get_by_text("The kernel is busy.").is_hidden()
-    side.notebook.wait(cell)
-    printed = "".join(output["text"] for output in side.notebook.outputs(1))
-    assert printed.split() == [word for n in range(12) for word in ("step", str(n))]
+    side.notebook.release(cell)
+    steps = "".join(output["text"] for output in side.notebook.outputs(1)).splitlines()
+    assert steps == [f"step {n}" for n in range(len(steps))]
 
 
 def test_a_chat_cell_is_inserted_and_marked(connected):
@@ -143,7 +126,7 @@ def test_a_chat_cell_is_inserted_and_marked(connected):
     side.model("sandbox/echo").click()
     side.details.get_by_role("button", name="Insert chat cell").click()
     expected = "%%alcf_chat -m sandbox/echo -c sophia\n"
-    assert side.sources() == [SET_UP, "1 + 1", expected, "2 + 2"]
+    assert side.sources() == [CONNECT, "1 + 1", expected, "2 + 2"]
     # the cursor is where the prompt goes
     side.page.keyboard.insert_text("Say {{1 + 1}} **twice**, not \\{{this}}")
     cell = side.notebook.cell(2)
@@ -159,11 +142,18 @@ def test_a_chat_cell_is_inserted_and_marked(connected):
 
 
 def test_only_what_is_on_the_screen_is_watched(connected):
-    side = connected()
+    side = connected(BATCH)
+    side.notebook.run(1)
     side.listen()
-    side.node.get_by_text("Batches").click()
-    side.wait("Last checked")
-    side.node.get_by_text("Batches").click()
+    batches = side.node.locator("summary", has_text="Batches")
+    batches.click()
+    job = side.node.locator(".alcf-job")
+    job.get_by_text("completed", exact=True).wait_for()
+    assert "sandbox/echo @ sophia" in job.inner_text()
+    assert job.get_by_role("progressbar").get_attribute("aria-label").endswith("30 of 30 rows")
+    assert batches.inner_text() == "Batches (1)"
+    assert job.get_by_role("button").count() == 0, "the service cannot stop one"
+    batches.click()
     side.page.wait_for_function("window.__went.filter(([, { parts }]) => parts).length === 2")
     side.close()
     side.page.wait_for_function("window.__went.some(([, { parts }]) => parts?.length === 1)")
@@ -197,7 +187,7 @@ def test_a_run_is_followed_paused_resumed_and_stopped(connected, pictures):
     side.page.wait_for_function(f"({done})() > 2")
     assert job.get_by_role("progressbar").get_attribute("max") == "400"
     side.model("sandbox/cold").click()
-    side.notebook.screenshots(pictures, "panel")
+    side.notebook.pictures(pictures, "panel")
     job.get_by_role("button", name="Pause").click()
     job.get_by_text("paused", exact=True).wait_for()
     assert job.get_by_role("button", name="Pause").is_hidden()
@@ -216,14 +206,19 @@ def test_the_commands_put_their_cells_below_the_active_one(connected):
     side = connected("1 + 1")
     folder = side.notebook._server.folder / "alcf-tutorials"
     shutil.rmtree(folder, ignore_errors=True)
+    side.page.evaluate(
+        """() => {
+          const { content } = window.jupyterapp.shell.currentWidget;
+          content.notebookConfig = { ...content.notebookConfig, defaultCell: 'markdown' };
+        }"""
+    )
     side.execute("sign-in")
     side.notebook.output(1).get_by_text("Open the Globus sign-in page").wait_for()
-    assert side.sources() == [SET_UP, "%alcf login", "1 + 1"]
+    assert side.sources() == [CONNECT, "%alcf login", "1 + 1"]
     side.execute("insert-chat")
     side.notebook.cell(2).locator(".alcf-magic").wait_for()
     assert side.sources()[2] == "%%alcf_chat\n"
     side.execute("tutorials")
-    folder = side.notebook._server.folder / "alcf-tutorials"
     side.page.locator(".jp-DirListing-itemText", has_text="01_first_prompt.ipynb").wait_for()
     assert (folder / "01_first_prompt.ipynb").is_file()
     assert side.sources()[3] == "%run -m alcf_jupyter.cli tutorials alcf-tutorials"

@@ -8,15 +8,10 @@ import pytest
 
 from tests.controlled import sandbox
 from tests.ui.browser import scripts_run
-from tests.ui.side import Side
+from tests.ui.notebook import HELD
 
 pytestmark = pytest.mark.browser
 
-SET_UP = "%load_ext alcf_jupyter\n%alcf connect sandbox"
-BUSY = """import pathlib, time
-print("waiting")
-while not pathlib.Path("go-on").exists():
-    time.sleep(0.1)"""
 CURRENT = "window.jupyterapp.shell.currentWidget"
 KERNEL = f"{CURRENT}.sessionContext.session.kernel.id"
 # what a page has opened, from the kernel's side
@@ -41,27 +36,6 @@ import comm
 comm.get_comm_manager().register_target("alcf_jupyter.panel", greet)
 # %%alcf"""
 HOSTILE = "<img src=x onerror='window.__pwned = 1'><script>window.__pwned = 1</script> $x$"
-
-
-@pytest.fixture
-def side(notebook):
-    opened = Side(notebook)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def connected(side):
-    """The panel beside a notebook whose kernel is connected to the sandbox."""
-
-    def beside(*cells):
-        side.notebook.open([SET_UP, *cells])
-        side.notebook.run(0)
-        side.open()
-        side.model("sandbox/echo").wait_for()
-        return side
-
-    return beside
 
 
 @pytest.fixture
@@ -103,7 +77,7 @@ def test_hostile_names_and_comments_are_text_and_many_models_paint_fast(
     assert inserted.startswith("%%alcf_chat -m 'someone/<img src=x onerror=")
     assert side.node.locator("img, script, mjx-container").count() == 0
     side.node.get_by_role("searchbox").fill("")
-    side.notebook.screenshots(pictures, "panel-many", side.node)
+    side.notebook.pictures(pictures, "panel-many", side.node)
     assert scripts_run(side.page) == 0
     assert record.quiet
     assert record.errors == []
@@ -175,7 +149,7 @@ def test_an_older_and_a_newer_kernel_say_which_side_to_update(side, pictures):
     side.open()
     side.wait("The extension in JupyterLab is older than alcf_jupyter in the kernel.")
     side.wait("%run -m alcf_jupyter.cli install-labextension --user")
-    side.notebook.screenshots(pictures, "panel-older", side.node)
+    side.notebook.pictures(pictures, "panel-older", side.node)
     side.notebook.run(1)
     side.notebook.run(2)  # the kernel lets go of the page, which asks again
     side.wait("alcf_jupyter in the kernel is older than the extension in JupyterLab.")
@@ -183,23 +157,21 @@ def test_an_older_and_a_newer_kernel_say_which_side_to_update(side, pictures):
 
 
 def test_restarted_kernels_and_reloaded_pages(connected):
-    side = connected(BUSY, COMMS + "print(len(opened), 'open')")
-    go_on = side.notebook._server.folder / "go-on"
-    go_on.unlink(missing_ok=True)
+    side = connected(HELD, COMMS + "print(len(opened), 'open')")
     side.page.evaluate(f"void {CURRENT}.sessionContext.session.kernel.restart()")
     side.wait("The kernel of this notebook has not loaded alcf_jupyter.")
     side.click("Run its cell")
     side.model("sandbox/echo").wait_for()
     # in the middle of a cell: the kernel tells what it can do when the cell has ended
     side.notebook.start(1)
-    side.notebook.output(1).get_by_text("waiting").wait_for()
+    side.notebook.output(1).get_by_text("step 2").wait_for()
     side.notebook.save()
     address = side.page.url.split("?")[0]
     side.page.goto(address, wait_until="domcontentloaded")
     side.page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.isReady")
     side.open()
     side.wait("The kernel is busy.")
-    go_on.touch()
+    side.notebook.release()
     side.model("sandbox/echo").wait_for()
     side.notebook.run(2)
     assert side.notebook.outputs(2)[0]["text"] == "1 open\n", "what is replaced was closed"

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import pytest
 
+from tests.ui.notebook import HELD, NotebookPage
+from tests.ui.side import CONNECT
+
 pytestmark = pytest.mark.browser
 
-SET_UP = "%load_ext alcf_jupyter\n%alcf connect sandbox"
+
+@pytest.fixture(scope="module")
+def opened(profile, lab):
+    """One notebook for all tests: each has a picker of its own in it."""
+    context, _ = profile
+    page = context.pages[0] if context.pages else context.new_page()
+    book = NotebookPage(page, lab)
+    defaults = "alcf_now = __import__('alcf_jupyter').defaults()\nalcf_now"
+    book.open([CONNECT, "%alcf models", defaults, HELD])
+    book.run(0)
+    yield book
+    book.close()
 
 
 @pytest.fixture
-def picker(notebook):
-    notebook.open(
-        [
-            SET_UP,
-            "%alcf models",
-            "alcf_now = __import__('alcf_jupyter').defaults()\nalcf_now",
-            "__import__('time').sleep(6)",
-        ]
-    )
-    notebook.run(0)
-    notebook.run(1)
-    notebook.output(1).locator("select").wait_for()
-    return notebook
+def picker(opened, record):  # noqa: ARG001 (recorded from the start)
+    """A picker that was not used yet."""
+    opened.run(1)
+    opened.output(1).locator("select").wait_for()
+    return opened
 
 
 def rows(notebook):
@@ -43,7 +49,7 @@ def test_it_lists_every_model_with_its_state(picker, pictures, record):
     assert any(row.startswith("Queued") and "sandbox/queued" in row for row in shown)
     pick(picker, "sandbox/queued")
     picker.output(1).get_by_text("Estimated start").wait_for()
-    picker.screenshots(pictures, "picker")
+    picker.pictures(pictures, "picker")
     assert record.quiet
 
 
@@ -79,14 +85,14 @@ def test_choosing_sets_the_default_and_shows_the_line(picker):
 def test_no_click_waits_for_a_cell_that_runs(picker):
     pick(picker, "sandbox/code")
     other = picker.start(3)
-    picker.page.wait_for_timeout(500)
+    picker.output(3).get_by_text("step 1").wait_for()
     pick(picker, "sandbox/summary")
     picker.click("Use for chat", 1)
     picker.output(1).get_by_text("%alcf use sandbox/summary").wait_for()
     picker.click("Refresh", 1)
     picker.output(1).get_by_text("%alcf use sandbox/summary").wait_for(state="hidden")
-    assert not picker.page.evaluate("run => !!window.__done[run]", other)
-    picker.wait(other)
+    assert picker.runs(other)
+    picker.release(other)
     picker.click("Offline", 1)
     picker.page.wait_for_function(
         "() => [...document.querySelectorAll('.jp-OutputArea select option')].every("
@@ -105,7 +111,7 @@ def test_warm_up_moves_the_states_on_screen(picker, pictures):
             arg=state,
             timeout=30_000,
         )
-    picker.screenshots(pictures, "picker-warm")
+    picker.pictures(pictures, "picker-warm")
 
 
 def test_the_keyboard_is_enough(picker):

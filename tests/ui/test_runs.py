@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from tests.ui.notebook import HELD
+
 pytestmark = pytest.mark.browser
 
 SET_UP = """%load_ext alcf_jupyter
@@ -43,7 +45,7 @@ def wait_for(notebook, words, timeout=20_000):
 
 
 def test_the_panel_counts_pauses_goes_on_and_stops(notebook, record, pictures):
-    notebook.open([SET_UP, BEHIND, "import time\ntime.sleep(6)"])
+    notebook.open([SET_UP, BEHIND, HELD])
     notebook.run(0)
     notebook.run(1)
     panel = notebook.output(1)
@@ -55,17 +57,17 @@ def test_the_panel_counts_pauses_goes_on_and_stops(notebook, record, pictures):
     begun = count(notebook, 1)
     notebook.page.wait_for_timeout(1000)
     assert count(notebook, 1) > begun, "it counts up while no cell runs"
-    notebook.screenshots(pictures, "run-running", panel)
+    notebook.pictures(pictures, "run-running", panel)
 
     other = notebook.start(2)
-    notebook.page.wait_for_timeout(500)
+    notebook.output(2).get_by_text("step 1").wait_for()
     pause.focus()
     notebook.page.keyboard.press("Enter")
     wait_for(notebook, "Paused")
-    assert not notebook.page.evaluate("run => !!window.__done[run]", other), "no click waits"
-    notebook.wait(other)
+    assert notebook.runs(other), "no click waits"
+    notebook.release(other)
     paused = settled(notebook, 1)
-    panel.screenshot(path=pictures / "run-paused.png")
+    notebook.picture(pictures, "run-paused", panel)
     assert pause.is_disabled()
 
     resume.click()
@@ -81,7 +83,7 @@ def test_the_panel_counts_pauses_goes_on_and_stops(notebook, record, pictures):
     done = count(notebook, 1)
     assert bar.get_attribute("aria-valuenow") == str(done)
     assert "10 failed" in bar.get_attribute("aria-valuetext")
-    panel.screenshot(path=pictures / "run-stopped.png")
+    notebook.picture(pictures, "run-stopped", panel)
 
     notebook.save()
     takes, saved = notebook.outputs(1)
@@ -99,10 +101,10 @@ def test_a_call_that_is_waited_for_has_one_output(notebook, record, pictures):
     bar = notebook.output(1).get_by_role("progressbar", name="Rows done")
     bar.wait_for()
     assert int(bar.get_attribute("aria-valuenow")) < 30
-    notebook.output(1).screenshot(path=pictures / "run-waited-for.png")
+    notebook.picture(pictures, "run-waited-for", notebook.output(1))
     notebook.wait(run)
     shown, result = notebook.outputs(1)
     assert shown["data"]["text/plain"] == "30 rows: 20 ok, 10 failed"
     assert "ok" in result["data"]["text/plain"]
-    notebook.output(1).screenshot(path=pictures / "run-done.png")
+    notebook.picture(pictures, "run-done", notebook.output(1))
     assert record.quiet

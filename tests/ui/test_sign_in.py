@@ -58,7 +58,7 @@ def test_a_chat_cell_that_needs_it_signs_in_and_then_answers(
     link = book.output(1).get_by_role("link", name="Open the Globus sign-in page")
     assert link.get_attribute("href").startswith(f"{auth.url}v2/oauth2/authorize")
     assert "authorize" not in text, "the link's address would bury the error"
-    book.screenshots(pictures, "sign-in")
+    book.pictures(pictures, "sign-in")
 
     # a wrong code first, typed and sent with the keyboard alone
     field.focus()
@@ -67,14 +67,14 @@ def test_a_chat_cell_that_needs_it_signs_in_and_then_answers(
     status = book.output(1).get_by_role("status")
     status.get_by_text("Globus does not take this code.").wait_for()
     assert field.input_value() == ""
-    book.screenshots(pictures, "sign-in-wrong-code", book.cell(1))
+    book.pictures(pictures, "sign-in-wrong-code", book.cell(1))
 
     code = code_of(book, 1)
     field.fill(code)
     book.click("Sign in", 1)
     status.get_by_text("Signed in as Alice Example (alice@anl.gov)").wait_for()
     assert not field.is_visible()
-    book.screenshots(pictures, "signed-in", book.cell(1))
+    book.pictures(pictures, "signed-in", book.cell(1))
     assert auth.authorized[-1]["prefill_named_grant"].startswith("alcf_jupyter on ")
 
     # what is seen where no widget is, changes with it
@@ -88,7 +88,7 @@ def test_a_chat_cell_that_needs_it_signs_in_and_then_answers(
     book.run(3)
     assert "Signed in as Alice Example" in book.output(3).inner_text()
     assert book.output(3).get_by_label("Code").count() == 0
-    book.screenshots(pictures, "after-sign-in")
+    book.pictures(pictures, "after-sign-in")
     saved = _saved(book, lab)
     assert [secret for secret in [*auth.secrets, code, "wrong code"] if secret in saved] == []
     assert (record.outside, record.dialogs, record.errors) == ([], [], [])

@@ -57,13 +57,13 @@ def test_a_stream_neither_flickers_nor_jumps(notebook, lab, record, pictures):
     run = notebook.start(0)
     notebook.output().get_by_text("Queued · 1m 20s").first.wait_for()
     assert notebook.output().locator("[role=status]").count() == 1
-    notebook.page.screenshot(path=pictures / "stream-status.png")
+    notebook.picture(pictures, "stream-status")
     (lab.folder / "seen-status").touch()
     notebook.output().get_by_text("first of all").first.wait_for()
-    notebook.page.screenshot(path=pictures / "stream-reasoning.png")
+    notebook.picture(pictures, "stream-reasoning")
     (lab.folder / "seen-reasoning").touch()
     notebook.output().get_by_text("Heading 2").first.wait_for()
-    notebook.page.screenshot(path=pictures / "stream-answer.png")
+    notebook.picture(pictures, "stream-answer")
     notebook.wait(run)
     frames = notebook.page.evaluate("window.__frames")
     [output] = notebook.outputs()
@@ -77,7 +77,7 @@ def test_a_stream_neither_flickers_nor_jumps(notebook, lab, record, pictures):
     assert record.quiet
     assert record.errors == []
     notebook.page.evaluate("document.querySelector('.jp-OutputArea-output').scrollIntoView()")
-    notebook.screenshots(pictures, "stream-final")
+    notebook.pictures(pictures, "stream-final")
 
 
 SHOW = """
@@ -108,4 +108,4 @@ def test_the_parts_of_an_answer(notebook, pictures):
     # Every text is as visible in either theme as JupyterLab's own.
     script = "e => getComputedStyle(e).color === getComputedStyle(e.parentElement).color"
     assert notebook.output().locator("[role=note]").first.evaluate(script)
-    notebook.screenshots(pictures, "parts", notebook.output())
+    notebook.pictures(pictures, "parts", notebook.output())
