@@ -39,8 +39,9 @@ test: $(INSTALLED) ## run every test and notebook (TESTS=path narrows it); no Ch
 	@$(if $(TESTS),,$(PYTHON) labextension/extension.py test)
 	@$(PYTEST) $(TESTS)
 
-faults: $(INSTALLED) ## the faults of a column at the size of a release: hours; the figures go into docs/guarantees.md
-	@ALCF_JUPYTER_FAULTS=release $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope tests/faults
+faults: $(INSTALLED) ## faults and hostile inputs at the size of a release: hours; the figures go into docs/guarantees.md
+	@ALCF_JUPYTER_FAULTS=release $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope \
+		tests/faults tests/service tests/frames/test_journal_damage.py tests/ui/test_hostile.py
 	@$(BIN)/python -m tools.guarantees
 
 check: lint test notebooks-check docs audit ## everything a change must pass

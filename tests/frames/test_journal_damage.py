@@ -18,8 +18,10 @@ from alcf_jupyter.frames.record import journal_lines
 from alcf_jupyter.frames.record.journal import Journal
 from alcf_jupyter.frames.record.journal_content import LINES, VECTORS, read
 from alcf_jupyter.frames.record.journal_lines import Row
+from tests.faults import figures
+from tests.faults.size import RELEASE
 
-CASES = int(os.environ.get("ALCF_TEST_DAMAGE", "10000"))
+CASES = int(os.environ.get("ALCF_TEST_DAMAGE", "100000" if RELEASE else "10000"))
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # where syncs cost nothing
 ONE, TWO = "1" * 32, "2" * 32
 WIDTH = 3
@@ -122,6 +124,7 @@ def test_cut_at_every_byte(folder):
     whole, vectors, written = record(folder)
     for size in range(len(whole) + 1):
         assert check(folder, whole[:size], vectors, written, size)
+    figures.record("journal cut at every byte", tried=len(whole) + 1)
 
 
 def test_vectors_cut_at_every_byte(folder):
@@ -176,6 +179,7 @@ def test_random_damage(folder):
         usable += check(folder, damaged, bare, written, (number, case), write=not case % 5)
         (folder / "damaged.jsonl").unlink(missing_ok=True)
     assert usable > 0.9 * CASES
+    figures.record("journal damaged", tried=CASES, seeds=str(number))
 
 
 def test_damaged_lines_are_kept_aside_and_told_once(folder):

@@ -1,17 +1,28 @@
-"""How much the fuzzing tests try: a little every day, ``FUZZ=100`` times as much for a release."""
+"""How much the fuzzing tests try: a little every day, 100 times as much for a release.
+
+``FUZZ=10`` tries ten times as much of it without the rest of a release.
+"""
 
 import os
 import random
 
 from hypothesis import HealthCheck, settings
 
-FACTOR = float(os.environ.get("FUZZ", "1"))
+from tests.faults import figures
+from tests.faults.size import RELEASE
+
+FACTOR = float(os.environ.get("FUZZ", "100" if RELEASE else "1"))
 SEED = int(os.environ.get("FUZZ_SEED", "20261121"))
 
 
 def cases(number):
     """How many inputs to try where `number` are enough for a day."""
     return max(1, int(number * FACTOR))
+
+
+def malformed(what, number):
+    """Note that malformed inputs of a kind, `number` a day, were all read as they must be."""
+    figures.record(f"malformed {what}", tried=cases(number), seeds=str(SEED))
 
 
 def thorough(number):

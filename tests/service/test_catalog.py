@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from alcf_jupyter.errors import UnknownClusterError, UnknownModelError
 from alcf_jupyter.service.catalog import Catalog, Model, State
 from alcf_jupyter.service.listing import from_openai, join
-from tests.service.effort import bent, cases, dice, strange, thorough
+from tests.service.effort import bent, cases, dice, malformed, strange, thorough
 
 LISTS = ("running", "queued", "stopped", "others", "private_batch_running", "private_batch_queued")
 
@@ -308,6 +308,7 @@ def test_thousands_of_odd_and_bent_answers():
         ]
         check_any(*parts)
     assert time.process_time() - began < 30 * cases(1500) / 1500
+    malformed("lists", 1500)
 
 
 def test_find_takes_the_most_ready_and_the_service_s_own_spelling():

@@ -20,7 +20,7 @@ from alcf_jupyter.errors import (
 )
 from alcf_jupyter.service import dialect
 from alcf_jupyter.service.dialect import Answer, AnswerStream, Piece, Usage
-from tests.service.effort import bent, cases, dice, strange, thorough
+from tests.service.effort import bent, cases, dice, malformed, strange, thorough
 
 
 def chat(**changes):
@@ -401,6 +401,7 @@ def test_thousands_of_odd_and_bent_answers():
                 value = bent(chance, value, NAMES)
         check_any(value)
     assert time.process_time() - began < 30 * cases(2000) / 2000
+    malformed("answers", 2000)
 
 
 @pytest.mark.parametrize("depth", [900, 960, 980, 990, 999, 1001, 5000])

@@ -28,7 +28,7 @@ from alcf_jupyter.errors import (
 from alcf_jupyter.service.failures import failure
 from alcf_jupyter.service.model_failures import in_stream
 from alcf_jupyter.service.report import report
-from tests.service.effort import bent, cases, dice, strange, thorough
+from tests.service.effort import bent, cases, dice, malformed, strange, thorough
 
 
 def gateway(message, code="internal_endpoint_error", **more):
@@ -250,6 +250,7 @@ def test_thousands_of_odd_and_damaged_bodies():
         status = chance.choice([400, 401, 403, 404, 422, 429, 500, 503, 200, 302])
         check_at_once(status, bytes(body), chance.choice(["", "text/html", "application/json"]))
     assert time.process_time() - began < 30 * cases(2500) / 2500
+    malformed("failures", 2500)
 
 
 LONG = 120_000

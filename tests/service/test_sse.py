@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from alcf_jupyter.errors import AnswerError
 from alcf_jupyter.service import sse
 from alcf_jupyter.service.sse import EventReader
-from tests.service.effort import cases, dice, thorough
+from tests.service.effort import cases, dice, malformed, thorough
 
 BOM = b"\xef\xbb\xbf"
 
@@ -98,6 +98,7 @@ def test_ten_thousand_malformed_streams():
         places = [chance.randrange(len(stream) + 1) for _ in range(chance.randrange(12))]
         assert read(cut(bytes(stream), places)) == reference(bytes(stream)), (stream, places)
     assert time.process_time() - began < 60 * cases(4000) / 4000
+    malformed("streams", 4000)
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.faults import figures
 from tests.notebook.hostile import HOSTILE
 from tests.ui.browser import scripts_run
 
@@ -77,7 +78,7 @@ PROVOKE = """root => {
 @pytest.mark.parametrize(
     "source", [SHOW, STREAM, SHADOW], ids=["final", "streamed", "server string"]
 )
-def test_nothing_runs_and_nothing_is_fetched_in_jupyterlab(notebook, record, source):
+def test_nothing_runs_and_nothing_is_fetched_in_jupyterlab(notebook, record, source, request):
     notebook.open([source])
     outputs = notebook.run(timeout=120)
     assert len(outputs) == len(HOSTILE)
@@ -86,6 +87,8 @@ def test_nothing_runs_and_nothing_is_fetched_in_jupyterlab(notebook, record, sou
     assert notebook.output().evaluate(FOREIGN) == []
     assert scripts_run(notebook.page) == 0
     assert record.quiet, record
+    how = request.node.callspec.id
+    figures.record(f"hostile text in JupyterLab, {how}", tried=len(HOSTILE))
 
 
 def test_a_saved_notebook_of_another_is_as_harmless(notebook, record):
@@ -106,11 +109,12 @@ def test_a_saved_notebook_of_another_is_as_harmless(notebook, record):
 
 @pytest.fixture
 def exported(lab, context, record):
-    """Execute a cell with nbconvert and open the page it makes."""
+    """Execute a cell, if one is given, with nbconvert and open the page it makes."""
 
-    def export(source):
-        path = lab.write("exported.ipynb", [source])
-        command = [sys.executable, "-m", "nbconvert", "--execute", "--to", "html", str(path)]
+    def export(*source):
+        path = lab.write("exported.ipynb", [*source])
+        execute = ["--execute"] if source else []
+        command = [sys.executable, "-m", "nbconvert", *execute, "--to", "html", str(path)]
         subprocess.run(command, check=True, capture_output=True, timeout=180)
         page = context.new_page()
         record.outside.clear()
@@ -122,7 +126,7 @@ def exported(lab, context, record):
 
 
 def test_nothing_runs_and_nothing_is_fetched_in_nbconverts_page(exported, record):
-    exported("print('nothing')")
+    exported()
     of_the_template = set(record.outside)
     page = exported(SHOW)
     page.evaluate(f"({PROVOKE})(document)")
@@ -133,6 +137,7 @@ def test_nothing_runs_and_nothing_is_fetched_in_nbconverts_page(exported, record
     assert set(record.outside) <= of_the_template
     assert not record.dialogs
     assert not record.popups
+    figures.record("hostile text in nbconvert's page", tried=len(HOSTILE))
 
 
 def test_the_canary_would_be_seen(notebook, record):
