@@ -95,12 +95,13 @@ class Directory:
             if self._profile.is_gateway:
                 await self._refresh(deadline, fresh=fresh, cluster=cluster)
                 told = listing.join(self._listed, self._jobs, self._details, self._status)
-                models = tuple(self._taught(model) for model in told.models)
-                self.known = replace(told, models=models)
             elif fresh or time.monotonic() - self._listed_at > LIST_SECONDS:
                 self._listed = await self._optional("/models", deadline)
                 self._listed_at = time.monotonic()
-                self.known = listing.from_openai(self._listed, self._profile.origin.split("://")[1])
+                told = listing.from_openai(self._listed, self._profile.origin.split("://")[1])
+            else:
+                return self.known
+            self.known = replace(told, models=tuple(map(self._taught, told.models)))
             return self.known
 
     @asynccontextmanager
@@ -123,8 +124,7 @@ class Directory:
         The service does not tell which model does what: an answer, or a refusal, does.
         """
         self._lessons.setdefault((model.cluster, model.id), {}).update(can)
-        models = tuple(self._taught(known) for known in self.known.models)
-        self.known = replace(self.known, models=models)
+        self.known = replace(self.known, models=tuple(map(self._taught, self.known.models)))
 
     def _taught(self, model: Model) -> Model:
         lesson = self._lessons.get((model.cluster, model.id))

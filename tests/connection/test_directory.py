@@ -19,6 +19,7 @@ from alcf_jupyter.service.catalog import State
 from tests.connection.faultserver import (
     Gateway,
     ask,
+    chat_answer,
     client_of,
     gateway_error,
     jobs,
@@ -204,3 +205,16 @@ def test_a_plain_server_may_have_no_list():
         known = client_of(server.plain, token=None).models()
         assert not known.complete
         assert known.find("anything").id == "anything"
+
+
+def test_what_a_plain_server_taught_is_kept_when_it_is_listed_again():
+    def script(peer, request):
+        listed = {"data": [{"id": "llama3"}]}
+        peer.send(whole(listed if request.method == "GET" else chat_answer()))
+
+    with serving(script) as server:
+        client = client_of(server.plain, token=None)
+        assert client.models().models[0].can_chat is None
+        client.chat(ask(model="llama3"))
+        assert client.models().models[0].can_chat is True
+        assert client.models(fresh=True).models[0].can_chat is True

@@ -9,6 +9,7 @@ import time
 import warnings
 from urllib.parse import parse_qs, urlsplit
 
+import jwt
 import pytest
 
 import alcf_jupyter
@@ -25,6 +26,7 @@ from alcf_jupyter.errors import (
     UnknownModelError,
     UnreachableError,
 )
+from tests import globus_auth
 from tests.globus_auth import ALICE, BOB, CURRENT, GATEWAY, OLDER, POLICY, SCOPE, store_path
 
 pytestmark = pytest.mark.usefixtures("client")
@@ -158,6 +160,30 @@ def test_a_forged_id_token_is_refused(auth):
     finally:
         del auth.grant
     assert not store_path().exists()
+
+
+def test_tokens_of_somebody_who_is_not_named_are_ended_again(auth):
+    """Whatever keeps tokens from being stored: at Globus they stay alive for months."""
+    flow = LoginFlow()
+    code = auth.sign_in(flow.url)
+    grant = auth.grant
+
+    def nameless(*given):
+        told = grant(*given)
+        claims = jwt.decode(told["id_token"], options={"verify_signature": False})
+        del claims["sub"]
+        return told | {"id_token": jwt.encode(claims, globus_auth._key(), algorithm="RS512")}
+
+    auth.grant = nameless
+    since = len(auth.issued)
+    try:
+        with pytest.raises(IdentityCheckError, match="does not speak its language"):
+            flow.finish(code)
+    finally:
+        del auth.grant
+    assert not store_path().exists()
+    assert len(auth.issued) > since
+    assert set(auth.issued[since:]) <= auth.revoked
 
 
 def test_a_refused_authorization_server_is_told_within_two_seconds(auth, client, clean_environ):
@@ -422,6 +448,15 @@ def test_logout_deletes_here_even_when_globus_is_gone(auth, clean_environ):
     assert time.monotonic() - began < 2
     assert "could not be told" in told
     assert stored() == {}
+
+
+def test_logout_deletes_here_even_where_the_settings_name_another_than_globus(auth, clean_environ):
+    sign_in(auth)
+    older = store_path(OLDER, "inference_app")
+    auth.store(older)
+    clean_environ["GLOBUS_SDK_SERVICE_URL_AUTH"] = "https://example.org/"
+    assert "could not be told" in alcf_jupyter.logout()
+    assert stored() == stored(older) == {}
 
 
 def test_logout_leaves_other_services_unless_everything_is_asked_for(auth):

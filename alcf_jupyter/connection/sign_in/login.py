@@ -17,7 +17,6 @@ from alcf_jupyter.errors import (
     CodeRefusedError,
     IdentityChangedError,
     IdentityCheckError,
-    SignInError,
     UsageError,
 )
 
@@ -122,14 +121,15 @@ class LoginFlow:
         grants = response.by_resource_server
         file = TokenFile(self._application.path)
         try:
-            identity = self._identity(client, response)
-            _check_scope(grants)
-            entries = globus.entry_of(response, identity)
+            with globus.explained():
+                identity = self._identity(client, response)
+                _check_scope(grants)
+                entries = globus.entry_of(response, identity)
             entries[globus.RESOURCE_SERVER][SIGNED_IN_AT] = int(time.time())
             with file.locked():
                 _check_identity(file, identity)
                 file.save(entries)
-        except SignInError:
+        except BaseException:
             # whatever it is, tokens that are stored nowhere must not stay alive at Globus
             globus.revoke(client, _tokens(grants))
             raise
@@ -151,18 +151,17 @@ class LoginFlow:
             raise IdentityCheckError(
                 "Globus did not say who signed in.", do="Try again:  %alcf login --force"
             )
-        with globus.explained():
-            try:
-                told = decoder.decode(token)
-            except (jwt.ImmatureSignatureError, jwt.ExpiredSignatureError):
-                skew = _skew(response.headers)
-                if abs(skew) < _LEEWAY_SECONDS:
-                    raise _unproven() from None
-                decoder.jwt_leeway = abs(skew) + _LEEWAY_SECONDS
-                told = decoder.decode(token)
-                self.notes.append(_clock_note(skew))
-            except jwt.PyJWTError:
+        try:
+            told = decoder.decode(token)
+        except (jwt.ImmatureSignatureError, jwt.ExpiredSignatureError):
+            skew = _skew(response.headers)
+            if abs(skew) < _LEEWAY_SECONDS:
                 raise _unproven() from None
+            decoder.jwt_leeway = abs(skew) + _LEEWAY_SECONDS
+            told = decoder.decode(token)
+            self.notes.append(_clock_note(skew))
+        except jwt.PyJWTError:
+            raise _unproven() from None
         return str(told["sub"])
 
 
