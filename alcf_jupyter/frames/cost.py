@@ -49,6 +49,8 @@ class Estimate:
         no batches, or the model is known to take none.
     way
         How the batch is typed.
+    service
+        Which service that is for, as provenance names it.
     """
 
     rows: int
@@ -60,6 +62,7 @@ class Estimate:
     as_batch: bool
     batch_files: int
     way: str
+    service: str
 
     @classmethod
     def of(
@@ -89,7 +92,18 @@ class Estimate:
         files = -(-len(sizes) // MOST_LINES) if profile.is_gateway and _may_batch(call) else 0
         as_batch = files > 0 and (seconds or 0.0) > _BATCH_SECONDS
         way = _EMBED if call.route == "embeddings" else typed(via="batch")
-        return cls(*(len(sizes), requests, tokens, out, seconds, by_tokens, as_batch, files, way))
+        return cls(
+            len(sizes),
+            requests,
+            tokens,
+            out,
+            seconds,
+            by_tokens,
+            as_batch,
+            files,
+            way,
+            profile.name,
+        )
 
     def __str__(self) -> str:
         parts = [f"{self.rows:,} rows to send", f"about {self.prompt_tokens:,} tokens in"]
@@ -105,6 +119,8 @@ class Estimate:
                 f"{span(self.token_seconds)} if {limits.TOKENS_PER_MINUTE_USER:,} tokens a minute "
                 "are granted"
             )
+        if self.service == "sandbox":
+            parts.append("local sandbox")
         if self.as_batch:
             files = f" of {self.batch_files:,} files" if self.batch_files > 1 else ""
             parts.append(f"better as a batch{files}, where the model takes them:  {self.way}")

@@ -261,10 +261,12 @@ def test_a_frame_that_is_shown_says_where_its_answers_come_from(notebook, tmp_pa
         "emb.tail(1)",
         "alcf.submit_batch(df, 'Say {{n}}', model='sandbox/echo').wait().results()",
     ):
-        shown = notebook.run(cell, watched=False).of("execute_result")[0]
+        done = notebook.run(cell, watched=False)
+        shown = done.only("execute_result")
         assert list(shown["data"]) == ["text/plain", "text/html"], "as pandas shows it"
         shown.pop("transient", None)
         outputs.append(nbformat.v4.new_output("execute_result", **shown))
+    assert " · local sandbox · 2 of 2 lines" in done.only("display_data")["data"]["text/plain"]
     path = tmp_path / "n.ipynb"
     cells = [nbformat.v4.new_code_cell("y", outputs=[output]) for output in outputs]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)

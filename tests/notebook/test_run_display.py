@@ -273,7 +273,9 @@ def test_trouble_on_the_screen_does_not_end_the_run(notebook):
 def test_what_a_run_in_the_background_takes_is_said_where_somebody_reads_it(notebook):
     call = "run = alcf.map(many, '{{n}} times', model='sandbox/echo', background=True, fresh=True)"
     done = notebook.run(call)
-    assert done.only("display_data")["data"]["text/plain"].startswith("500 rows to send · about")
+    said = done.only("display_data")["data"]["text/plain"]
+    assert said.startswith("500 rows to send · about")
+    assert said.endswith(" · local sandbox")
     notebook.run("_ = run.result(60)")
     assert not notebook.run(call, watched=False).of("display_data"), "it goes on for others"
     notebook.run("_ = run.result(60)")

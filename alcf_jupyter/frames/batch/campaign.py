@@ -214,14 +214,15 @@ class Batch:
         return self
 
     def _words(self) -> str:
-        told = [self.name, self.state]
+        is_sandbox = self._talk.profile.name == "sandbox"
+        told = [self.name, self.state, *(["local sandbox"] if is_sandbox else [])]
         done = self._answers.progress()
         if done.lines and not self.ended:
             told.append(str(done))
         waiting = next((one.reason for one in self._manifest.parts if one.status == "waiting"), "")
         told += [one for one in (waiting, self._following.trouble) if one]
         begun = [one.created for one in self._manifest.parts if one.created]
-        if begun and not self.ended and self._talk.profile.name != "sandbox":
+        if begun and not self.ended and not is_sandbox:
             told.append(words(max(0.0, time.time() - min(begun))))
         return " · ".join(told)
 

@@ -145,6 +145,7 @@ def _of_table(
             there.prefix = manifest.prefix
             return _begun(Batch(there, folder, talk))
     taking = asked.taking(len(written.parts))
+    taking += " · local sandbox" if talk.profile.name == "sandbox" else ""
     many = len(asked.positions) > progress.FEW
     _tell([*places.warnings_for(place), *([taking] if many else [])])
     manifest.name = f"{name}-run{len(known) + 1}" if known else name
