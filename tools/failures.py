@@ -221,7 +221,7 @@ def ask(fault: str, name: str, sandbox: Sandbox) -> Seen:
 def _error(kind: str, words: str, sandbox: Sandbox) -> str:
     words = words.replace(sandbox.url.removesuffix("/resource_server"), "the service")
     words = re.sub("^the service", "The service", words)
-    words = re.sub(r"(cannot be reached):.*", r"\1.", words)
+    words = re.sub(r"(cannot be reached|the service broke):.*", r"\1.", words)
     words = re.sub(r" ?Error id for support: \w+", "", words)
     words = re.sub(r"What came with success is no answer: .*", "What came is no answer.", words)
     return f"`{kind}`: {words}".replace("|", "\\|")
