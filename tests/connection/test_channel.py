@@ -13,7 +13,7 @@ from alcf_jupyter.connection.http.channel import Channel, Request
 from alcf_jupyter.connection.http.incoming import Incoming
 from alcf_jupyter.connection.http.wire import BrokenError
 from alcf_jupyter.errors import AnswerError
-from tests.connection.faultserver import chunked, head, serving, stream_head, whole
+from tests.connection.faultserver import TOKEN, chunked, head, serving, stream_head, whole
 
 HELLO = b"hello, you there"
 
@@ -180,6 +180,11 @@ def test_no_value_makes_a_header_of_its_own(value):
     with serving() as server:
         asyncio.run(story(server))
     assert server.requests == []
+
+
+def test_a_request_shows_neither_its_token_nor_its_prompt():
+    request = Request("POST", "/x", {"Authorization": f"Bearer {TOKEN}"}, b"prompt")
+    assert repr(request) == "Request(method='POST', target='/x')"
 
 
 def test_the_moment_a_request_has_left_is_told():

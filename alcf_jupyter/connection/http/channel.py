@@ -30,15 +30,15 @@ class Request:
     target
         Path and query, as they stand in a request.
     headers
-        All but those that tell the body's length.
+        All but those that tell the body's length. One holds a token: they are not shown.
     body
         None for none.
     """
 
     method: str
     target: str
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
 
 
 class Channel:
