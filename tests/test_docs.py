@@ -1,11 +1,14 @@
 """What users of the service are told stands in the pages, and what the pages name exists."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
+from nbclient import NotebookClient
+from nbformat import v4
 
 import alcf_jupyter as alcf
 from alcf_jupyter import cli
@@ -203,3 +206,34 @@ def test_the_answer_in_the_readme_is_one_that_came():
     (whole,) = (one for one in shown if one.startswith(answer))
     told = re.sub(r"</?sub>", "", footer).partition(" · first token")[0]
     assert whole.endswith(told)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md", "docs/start.md"])
+def test_a_page_that_begins_tells_how_to_install_with_and_without_an_index(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for requirement in ('".[lab]"', '"alcf-jupyter[lab]"'):
+        assert re.search(rf"(pip install\s+|`){re.escape(requirement)}", text), requirement
+
+
+@pytest.mark.parametrize("path", [*PROSE, *TUTORIALS], ids=lambda path: path.name)
+def test_extras_that_a_page_names_exist(path):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for extra in re.findall(
+        r"(?:alcf-jupyter|\.|\.whl)\[(\w+)\]", path.read_text(encoding="utf-8")
+    ):
+        assert extra in project["optional-dependencies"], extra
+
+
+def test_what_the_readme_shows_runs_as_it_stands():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    cells = [code for language, code in blocks if code.startswith("%") or language == "python"]
+    assert len(cells) == 3
+    table = "import pandas as pd\ndf = pd.read_csv('data/abstracts.csv').head(3)"
+    column = 'assert (alcf.map(df, "Classify: {{title}}").status == "ok").all()'
+    sources = (table, *cells, column)
+    notebook = v4.new_notebook(cells=[v4.new_code_cell(source) for source in sources])
+    # a cell that fails raises
+    NotebookClient(
+        notebook, timeout=60, resources={"metadata": {"path": str(ROOT / "notebooks")}}
+    ).execute()
