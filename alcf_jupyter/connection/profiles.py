@@ -6,7 +6,7 @@ import ipaddress
 import math
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import getproxies_environment
@@ -42,7 +42,7 @@ class Profile:
     poll_seconds
         How often the queue is looked at.
     proxy
-        Proxy to use in place of what the environment says.
+        Proxy to use in place of what the environment says; not shown, a password may be in it.
     mount
         The folder that stands for the root of the clusters' file system; ``""``: it is where it
         says, or not on this machine.
@@ -52,7 +52,7 @@ class Profile:
     url: str
     requests_per_second: float | None = None
     poll_seconds: float = limits.JOBS_CACHE_SECONDS
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     mount: str = ""
 
     @property

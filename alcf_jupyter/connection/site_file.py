@@ -37,14 +37,15 @@ class Site:
     Attributes
     ----------
     proxy
-        Proxy for https addresses where neither ``connect`` nor the environment names one.
+        Proxy for https addresses where neither ``connect`` nor the environment names one; not
+        shown, a password may be in it.
     models
         Default models by kind, ``"chat"`` and ``"embed"``.
     contacts
         Whom to write to, by subject.
     """
 
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     models: dict[str, str] = field(default_factory=dict)
     contacts: dict[str, str] = field(default_factory=dict)
 

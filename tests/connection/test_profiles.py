@@ -2,6 +2,7 @@
 
 import pytest
 
+from alcf_jupyter.connection import site_file
 from alcf_jupyter.connection.profiles import ALCF_URL, Profile, is_loopback, place, resolve
 from alcf_jupyter.errors import UsageError
 
@@ -231,3 +232,12 @@ def test_every_form_of_no_proxy(environ, no_proxy, named, others):
 )
 def test_of_a_proxy_its_place_alone_is_shown(proxy, shown):
     assert place(proxy) == shown
+
+
+def test_no_listing_shows_a_proxy_s_password(clean_environ, tmp_path):
+    proxy = "http://me:canary@h:1"
+    (tmp_path / site_file.NAME).write_text(f'proxy = "{proxy}"')
+    clean_environ["JUPYTER_CONFIG_PATH"] = str(tmp_path)
+    profile = resolve("https://example.org/v1", proxy=proxy)
+    assert profile.proxy_now() == site_file.read().proxy == proxy
+    assert "canary" not in f"{profile!r}{profile}{site_file.read()!r}"
