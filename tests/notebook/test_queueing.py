@@ -33,6 +33,8 @@ def test_watched_models_is_a_picker_with_its_shadow(notebook):
     shown = done.only("execute_result")["data"]
     assert "application/vnd.jupyter.widget-view+json" in shown
     assert shown["text/plain"].startswith("<model picker: ")
+    assert " models in the local sandbox, " in shown["text/plain"]
+    assert "These models are the local sandbox's" in shown["text/html"]
     assert "<td>sandbox/echo</td>" in shown["text/html"]
 
 
@@ -183,11 +185,11 @@ def test_a_model_that_is_picked_while_states_are_shown_is_described(notebook):
 
 
 def test_a_look_that_fails_is_told_until_the_next_one(notebook):
-    notebook.run(PICKER + "real = talk.models")
-    notebook.run("def fails(**_): raise alcf.AlcfError('Nobody answers.')\ntalk.models = fails")
+    notebook.run(PICKER + "real = talk.look")
+    notebook.run("def fails(**_): raise alcf.AlcfError('Nobody answers.')\ntalk.look = fails")
     notebook.run("picker._refresh(None); time.sleep(0.3)")
     assert "Nobody answers." in notebook.value("picker._told.value")
-    notebook.run("talk.models = real; picker._refresh(None); time.sleep(1)")
+    notebook.run("talk.look = real; picker._refresh(None); time.sleep(1)")
     assert "Nobody answers." not in notebook.value("picker._told.value")
     notebook.run("picker.close()")
 

@@ -43,6 +43,7 @@ LINKS = (
     ' · <a href="https://metis.alcf.anl.gov/status" target="_blank" rel="noopener">Metis status</a>'
     "</p>"
 )
+SANDBOX = "<p>These models are the local sandbox's, whatever they are called.</p>"
 
 
 class ModelPicker(Shadowed):
@@ -123,11 +124,17 @@ class ModelPicker(Shadowed):
     def __repr__(self) -> str:
         known = self._client.known.models
         live = sum(model.state is State.LIVE for model in known)
-        return f"<model picker: {len(known)} models, {live} Live>"
+        where = " in the local sandbox" if self._client.profile.name == "sandbox" else ""
+        return f"<model picker: {len(known)} models{where}, {live} Live>"
 
     def shadow(self) -> str:
         """Return the models that are shown, as a table of plain HTML."""
-        return model_facts.table(self._shown[:SHADOW_ROWS], len(self._shown) - SHADOW_ROWS)
+        table = model_facts.table(self._shown[:SHADOW_ROWS], len(self._shown) - SHADOW_ROWS)
+        return table + self._foot
+
+    @property
+    def _foot(self) -> str:
+        return {"alcf": LINKS, "sandbox": SANDBOX}.get(self._client.profile.name, "")
 
     @property
     def chosen(self) -> Model | None:
@@ -259,7 +266,7 @@ class ModelPicker(Shadowed):
         text = ""
         if model is not None:
             text = model_facts.details(model, cluster)
-            text += LINKS if self._client.profile.name == "alcf" else ""
+            text += self._foot
         if self._details.value != text:
             self._details.value = text
         self._chat.disabled = model is None or model.can_chat is False
