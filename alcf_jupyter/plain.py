@@ -36,6 +36,11 @@ _TEX: Final = re.compile(r"[\\$]")
 _SUSPECT: Final = re.compile(f"[{_NEVER}\u200c\u200d\ufe0f\u2028\u2029]")
 
 
+def counted(count: int, noun: str) -> str:
+    """Return how many there are of what a noun names, as ``1 row`` and ``8,412 rows``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def clean(text: str) -> str:
     r"""Take out what a terminal or a reader's eye could be deceived with.
 

@@ -9,7 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final, Protocol
 
-from alcf_jupyter.plain import brief
+from alcf_jupyter.plain import brief, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ _QUIET_SECONDS: Final = 10.0
 _ENDED: Final = ("stopped", "finished", "failed")
 
 FEW: Final = 100
-"""Up to so many rows a run ends without a word, if there was none before."""
+"""Up to so many rows, all of them ok, a run ends without a word if there was none before."""
 
 
 class Observer(Protocol):
@@ -245,12 +245,14 @@ def counts(now: RunProgress) -> str:
     parts = [f"{count:,} {name}" for name, count in told.items() if count]
     if now.pending:
         parts.append(f"{now.pending:,} not done")
-    rows = "1 row" if now.rows == 1 else f"{now.rows:,} rows"
+    rows = counted(now.rows, "row")
     return f"{rows}: {', '.join(parts)}" if parts else rows
 
 
 def ending(now: RunProgress | None, *, told: bool) -> str:
     """Return what a run ends with where no words are given: its counts, or nothing.
+
+    Nothing only where all is well: rows that are not ok are told, few as they may be.
 
     Parameters
     ----------
@@ -259,7 +261,9 @@ def ending(now: RunProgress | None, *, told: bool) -> str:
     told
         Whether anything was told before that needs an end.
     """
-    return counts(now) if now is not None and (told or now.rows > FEW) else ""
+    if now is None or (now.ok == now.rows <= FEW and not told):
+        return ""
+    return counts(now)
 
 
 def without_clock(words: str) -> str:

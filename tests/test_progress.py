@@ -101,6 +101,14 @@ def test_a_short_run_of_few_rows_says_nothing(capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize("what", ["truncated", "failed", "skipped", "pending"])
+def test_rows_that_are_not_ok_are_told_however_few(capfd, what):
+    watcher = progress.observer()
+    watcher.progress(Now(rows=3, ok=2, state="finished", **{what: 1}))
+    watcher.close()
+    assert capfd.readouterr().err == f"3 rows: 2 ok, 1 {what.replace('pending', 'not done')}\n"
+
+
 def test_counts_get_a_line_now_and_then(capfd, monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])

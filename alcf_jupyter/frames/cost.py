@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.connection.deadline import words as span
 from alcf_jupyter.connection.session import client
+from alcf_jupyter.frames.tables import not_sent
+from alcf_jupyter.plain import counted
 from alcf_jupyter.service import limits
 from alcf_jupyter.service.batches import MOST_LINES
 from alcf_jupyter.typed import typed
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Sequence
 
     from alcf_jupyter.connection.call import Call
@@ -30,6 +33,8 @@ class Estimate:
     ----------
     rows
         How many are sent: no missing ones, and none that is recorded already.
+    skipped, failed
+        How many are not sent: with nothing in them, and those that no request can hold.
     requests
         How many requests that makes.
     prompt_tokens
@@ -54,6 +59,8 @@ class Estimate:
     """
 
     rows: int
+    skipped: int
+    failed: int
     requests: int
     prompt_tokens: int
     completion_tokens: int | None
@@ -66,7 +73,13 @@ class Estimate:
 
     @classmethod
     def of(
-        cls, sizes: Sequence[int], call: Call, *, requests: int, most_tokens: int | None
+        cls,
+        sizes: Sequence[int],
+        call: Call,
+        *,
+        unsent: Counter[str],
+        requests: int,
+        most_tokens: int | None,
     ) -> Estimate:
         """Return the estimate for prompts of these sizes in tokens, on the current service.
 
@@ -76,6 +89,8 @@ class Estimate:
             Of each row that is sent.
         call
             The model, and the cluster.
+        unsent
+            How many rows are not sent, by status.
         requests
             How many they make.
         most_tokens
@@ -94,6 +109,8 @@ class Estimate:
         way = _EMBED if call.route == "embeddings" else typed(via="batch")
         return cls(
             len(sizes),
+            unsent["skipped"],
+            unsent["failed"],
             requests,
             tokens,
             out,
@@ -106,7 +123,9 @@ class Estimate:
         )
 
     def __str__(self) -> str:
-        parts = [f"{self.rows:,} rows to send", f"about {self.prompt_tokens:,} tokens in"]
+        unsent = not_sent({"skipped": self.skipped, "failed": self.failed})
+        parts = [f"{counted(self.rows, 'row')} to send", *unsent]
+        parts.append(f"about {self.prompt_tokens:,} tokens in")
         if self.completion_tokens:
             parts.append(f"up to {self.completion_tokens:,} out")
         if self.seconds and self.seconds > 1:

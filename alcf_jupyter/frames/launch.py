@@ -17,6 +17,7 @@ from alcf_jupyter.frames.sending.engine import Engine, Limits
 from alcf_jupyter.frames.sending.lane import FIRST_WIDTH, MOST_WIDTH, Lane
 from alcf_jupyter.frames.sending.send_rate import SendRate
 from alcf_jupyter.frames.sending.token_window import TokenWindow
+from alcf_jupyter.plain import counted
 from alcf_jupyter.service import limits
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def launch(
         )
     if on_error == "raise" and job.unsent["failed"]:
         raise UsageError(
-            f"{job.unsent['failed']:,} rows cannot be sent as they are; nothing was sent.",
+            f"{counted(job.unsent['failed'], 'row')} cannot be sent as they are; nothing was sent.",
             do="Leave on_error out, and look at the column 'reason' of the result.",
         )
     talk = client()

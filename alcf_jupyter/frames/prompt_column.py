@@ -129,7 +129,7 @@ class PromptColumn:
         sizes = [shared + tokens_in(self._prompts[unit]) for unit in units]
         settings = self._asking.settings
         most = settings.get("max_tokens") or settings.get("max_completion_tokens")
-        return Estimate.of(sizes, call, requests=len(sizes), most_tokens=most)
+        return Estimate.of(sizes, call, unsent=self.unsent, requests=len(sizes), most_tokens=most)
 
     def packs(self, units: Sequence[int]) -> Iterator[Pack]:
         """Yield each unit as a request."""

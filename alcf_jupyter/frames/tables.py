@@ -13,7 +13,7 @@ from alcf_jupyter.errors import UsageError
 from alcf_jupyter.service import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 TEXT = "text"
 """What a column is called that has no name."""
@@ -124,6 +124,18 @@ def size(text: str) -> int | Unfit:
     if found > limits.SAFE_BODY_BYTES:
         return Unfit("failed", f"{found:,} bytes are more than a request holds")
     return found
+
+
+def not_sent(unsent: Mapping[str, int]) -> list[str]:
+    """Return in words how many rows are not sent, by why; nothing where all are.
+
+    Parameters
+    ----------
+    unsent
+        How many are skipped, and how many are failed before anything is sent.
+    """
+    told = {"skipped": "skipped (missing or blank)", "failed": "cannot be sent"}
+    return [f"{unsent[one]:,} {words}" for one, words in told.items() if unsent.get(one)]
 
 
 def series(values: list[Any], dtype: str) -> pd.Series[Any]:

@@ -454,10 +454,15 @@ def test_what_a_large_batch_takes_is_said_before_it(box, folder, monkeypatch, ca
     data = pd.DataFrame({"text": ["x" * 35] * 150 + [None]})
     submit(folder, data, system="Be short.", max_tokens=10).stop()
     told = "150 rows to submit · about 2,025 tokens in · up to 1,500 out · 2 files, each a batch"
-    assert capsys.readouterr().err == f"{told}\n"
+    unsent = "Of 151 rows: 1 skipped (missing or blank).\n"
+    assert capsys.readouterr().err == f"{told}\n{unsent}"
     submit(folder, data, system="Be short.", max_tokens=10).stop()
+    assert capsys.readouterr().err == unsent, "the rest is there already"
     submit(folder, table(7)).stop()
-    assert capsys.readouterr().err == "", "it is there already; and few are sent without a word"
+    assert capsys.readouterr().err == "", "few are sent without a word"
+    submit(folder, pd.DataFrame({"text": ["a", None, ["no text"]]})).stop()
+    told = "Of 3 rows: 1 skipped (missing or blank), 1 cannot be sent.\n"
+    assert capsys.readouterr().err == told, "but never less than all"
 
 
 def test_a_model_without_batches(box, folder):

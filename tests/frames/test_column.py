@@ -388,7 +388,7 @@ def test_the_same_refusal_of_the_first_rows_stops_the_run(model):
 
 def test_the_first_failed_row_may_end_it(model):
     model.answers = {"bad": gateway_error(400, "x", "too long")}
-    with pytest.raises(UsageError, match="1 rows cannot be sent"):
+    with pytest.raises(UsageError, match="1 row cannot be sent"):
         run(["a", ["no text"], "c"], on_error="raise")
     assert model.bodies == []
     with pytest.raises(AlcfError, match="too long") as told:
@@ -461,10 +461,14 @@ def test_an_estimate_sends_nothing(model):
     assert (told.rows, told.requests, told.prompt_tokens) == (1000, 1000, 100_000)
     assert told.completion_tokens == 50_000
     assert told.seconds == pytest.approx(1000 / 9.2)
-    assert "1,000 rows to send" in str(told)
+    assert str(told).startswith("1,000 rows to send · 1 skipped (missing or blank) · about")
     assert "60,000 tokens a minute" in str(told)
     embedded = alcf.estimate(table["text"], model="m")
     assert (embedded.rows, embedded.requests) == (1, 1), "equal texts are sent once"
+    mixed = alcf.estimate(["a", " ", None, ["no text"]], "{{text}}")
+    assert (mixed.rows, mixed.skipped, mixed.failed) == (1, 2, 1)
+    assert str(mixed).startswith("1 row to send · 2 skipped (missing or blank) · 1 cannot be sent")
+    assert str(alcf.estimate(["a"], model="m")).startswith("1 row to send · about")
     assert model.server.to("/chat/completions") == []
     for wrong in ({"template": "{{no}}"}, {"template": None, "system": "x", "model": "m"}):
         with pytest.raises(UsageError):
@@ -504,6 +508,17 @@ def test_what_a_large_run_takes_is_said_before_it(capsys):
     assert behind.result(30)["status"].eq("ok").all()
     alcf.map(["a", "b"], "{{text}}", background=True).result(30)
     assert capsys.readouterr().err == ""
+
+
+def test_few_rows_end_without_a_word_only_where_all_are_ok(model, capsys):
+    model.answers = {"bad": gateway_error(400, "x", "too long"), "cut": chat("half", "length")}
+    alcf.map(["a", "b"], "{{text}}")
+    assert capsys.readouterr().err == ""
+    alcf.map(["c", "bad", "cut", None, " "], "{{text}}")
+    said = capsys.readouterr().err
+    assert said == "5 rows: 1 ok, 1 truncated, 1 failed, 2 skipped\n"
+    alcf.embed([None, " "], model="m")
+    assert capsys.readouterr().err == "2 rows: 2 skipped\n"
 
 
 def test_a_run_that_is_broken_off_again_and_again_leaves_no_dead_connection(model):

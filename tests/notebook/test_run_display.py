@@ -83,11 +83,21 @@ def test_headless_is_one_output_without_times(published, clock):
 def test_a_short_run_of_few_rows_shows_nothing(published, clock, live):
     display = RunDisplay(live=live, clock=clock)
     display.status("Live")
-    for done in range(3):
+    for done in range(4):
         clock.now += 0.3
         display.progress(Now(rows=3, ok=done, pending=3 - done))
     display.close()
     assert published.messages == []
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_rows_that_are_not_ok_are_shown_however_few(published, clock, live):
+    display = RunDisplay(live=live, clock=clock)
+    display.progress(Now(rows=6, ok=3, failed=1, skipped=2, state="finished"))
+    display.close()
+    ((data, *_),) = published.messages
+    assert data["text/plain"] == "6 rows: 3 ok, 1 failed, 2 skipped"
+    assert "6 rows: 3 ok, 1 failed, 2 skipped" in data["text/html"]
 
 
 def test_a_long_run_of_few_rows_is_shown(published, clock):

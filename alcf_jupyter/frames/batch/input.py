@@ -97,8 +97,9 @@ def write_batch_input(
     folder = place.local.parent
     _check_free(folder, manifest.name)
     watcher = progress.observer()
-    for words in places.warnings_for(place.parent):
-        watcher.note(words)
+    for words in [*places.warnings_for(place.parent), asked.unsent]:
+        if words:
+            watcher.note(words)
     watcher.close()
     manifest.parts = write_files(asked, folder, private=place.private).named(manifest.name)
     keep(manifest, folder, table.index, asked.texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, repeat
@@ -13,6 +14,7 @@ from alcf_jupyter.connection.call import write_json
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames import tables
 from alcf_jupyter.frames.tables import Unfit
+from alcf_jupyter.plain import counted
 from alcf_jupyter.prompt.column_template import parse
 from alcf_jupyter.prompt.parameters import CHAT_PARAMETERS, check_system, given
 from alcf_jupyter.service.batches import CHAT_URL, EMBED_URL
@@ -58,12 +60,19 @@ class Requests:
         """The rows that are sent."""
         return [at for at, text in enumerate(self.texts) if type(text) is bytes]
 
+    @property
+    def unsent(self) -> str:
+        """The rows that are not sent, in words."""
+        found = Counter(text.status for text in self.texts if isinstance(text, Unfit))
+        told = ", ".join(tables.not_sent(found))
+        return f"Of {counted(len(self.texts), 'row')}: {told}." if told else ""
+
     def taking(self, files: int) -> str:
         """Return in words what these requests take, in so many files."""
         sent = [len(text) for text in self.texts if type(text) is bytes]
         shared = sum(tokens_in(one["content"]) for one in self.body.get("messages", [])[:-1])
         tokens = sum(sent) // BYTES_PER_TOKEN + shared * len(sent)
-        parts = [f"{len(sent):,} rows to submit", f"about {tokens:,} tokens in"]
+        parts = [f"{counted(len(sent), 'row')} to submit", f"about {tokens:,} tokens in"]
         if most := self.body.get("max_tokens") or self.body.get("max_completion_tokens"):
             parts.append(f"up to {most * len(sent):,} out")
         if files > 1:

@@ -138,16 +138,18 @@ def _of_table(
     written = write_files(asked, folder, private=place.private)
     name = f"{manifest.name}-{written.digest}"
     known = _runs(folder, name)
+    unsent = [asked.unsent] if asked.unsent else []
     if known and not fresh:
         written.drop()
         there = batch_manifest.read(batch_manifest.path_of(folder, known[-1]))
         if there is not None:
             there.prefix = manifest.prefix
+            _tell(unsent)
             return _begun(Batch(there, folder, talk))
     taking = asked.taking(len(written.parts))
     taking += " · local sandbox" if talk.profile.name == "sandbox" else ""
     many = len(asked.positions) > progress.FEW
-    _tell([*places.warnings_for(place), *([taking] if many else [])])
+    _tell([*places.warnings_for(place), *([taking] if many else []), *unsent])
     manifest.name = f"{name}-run{len(known) + 1}" if known else name
     manifest.parts = written.named(manifest.name)
     keep(manifest, folder, index, asked.texts)
