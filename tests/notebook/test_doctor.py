@@ -32,7 +32,8 @@ from alcf_jupyter.notebook.doctor import (
     site,
     state,
 )
-from alcf_jupyter.notebook.doctor.finding import note, ok, problem, short
+from alcf_jupyter.notebook.doctor.finding import note, ok, problem
+from alcf_jupyter.notebook.doctor.lines import short
 from alcf_jupyter.notebook.doctor.report import Report
 from alcf_jupyter.notebook.panel import frontend
 from tests.globus_auth import OLDER, store_path
@@ -233,6 +234,12 @@ class TestProxies:
                 "note",
                 "beyond the proxy",
                 "export no_proxy=127.0.0.1,localhost,.anl.gov",
+            ),
+            (
+                {"https_proxy": "http://p:1", "no_proxy": ".anl.gov, a"},
+                "note",
+                "beyond the proxy",
+                "export no_proxy='127.0.0.1,localhost,.anl.gov, a'",
             ),
             ({"http_proxy": "http://p:x"}, "problem", "no address", "export http_proxy=http://"),
             (

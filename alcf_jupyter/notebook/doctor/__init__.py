@@ -6,7 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.errors import AlcfError
-from alcf_jupyter.notebook.doctor.finding import from_error, pip, problem, short
+from alcf_jupyter.notebook.doctor.finding import from_error, problem
+from alcf_jupyter.notebook.doctor.lines import pip, short
 from alcf_jupyter.notebook.doctor.report import Report
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 
 from alcf_jupyter._version import __version__
-from alcf_jupyter.notebook.doctor.finding import in_notebook, note, ok, pip, problem, terminal
+from alcf_jupyter.notebook.doctor.finding import note, ok, problem
+from alcf_jupyter.notebook.doctor.lines import in_notebook, pip, terminal
 from alcf_jupyter.notebook.doctor.packages import fits, installed
 
 if TYPE_CHECKING:

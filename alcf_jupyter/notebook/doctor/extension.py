@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from alcf_jupyter._version import __version__
 from alcf_jupyter.notebook.doctor.browser import reported
-from alcf_jupyter.notebook.doctor.finding import note, ok, short, terminal
+from alcf_jupyter.notebook.doctor.finding import note, ok
+from alcf_jupyter.notebook.doctor.lines import short, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,16 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alcf_jupyter.notebook.doctor.finding import (
-    note,
-    ok,
-    pip,
-    problem,
-    quoted,
-    shell,
-    short,
-    terminal,
-)
+from alcf_jupyter.notebook.doctor.finding import note, ok, problem
+from alcf_jupyter.notebook.doctor.lines import pip, quoted, shell, short, terminal
 from alcf_jupyter.notebook.doctor.packages import fits, installed
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from alcf_jupyter._version import __version__
-from alcf_jupyter.notebook.doctor.finding import note, ok, pip, problem, short
+from alcf_jupyter.notebook.doctor.finding import note, ok, problem
+from alcf_jupyter.notebook.doctor.lines import pip, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

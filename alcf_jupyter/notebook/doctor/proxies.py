@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
-from alcf_jupyter.notebook.doctor.finding import note, ok, problem, same, variable
+from alcf_jupyter.notebook.doctor.finding import note, ok, problem
+from alcf_jupyter.notebook.doctor.lines import same, variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

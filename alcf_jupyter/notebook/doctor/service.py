@@ -10,7 +10,8 @@ from alcf_jupyter.connection.client import Client
 from alcf_jupyter.connection.record import replay
 from alcf_jupyter.connection.sign_in.credentials import Credential
 from alcf_jupyter.errors import AlcfError, SignInError
-from alcf_jupyter.notebook.doctor.finding import from_error, note, ok, problem, quoted, shell, short
+from alcf_jupyter.notebook.doctor.finding import from_error, note, ok, problem
+from alcf_jupyter.notebook.doctor.lines import quoted, shell, short
 from alcf_jupyter.notebook.doctor.proxies import address
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from alcf_jupyter.connection.sign_in import globus, sources
 from alcf_jupyter.errors import AlcfError
 from alcf_jupyter.names import nearest
 from alcf_jupyter.notebook.commands.connecting import unused
-from alcf_jupyter.notebook.doctor.finding import note, ok, problem, same, short, variable
+from alcf_jupyter.notebook.doctor.finding import note, ok, problem
+from alcf_jupyter.notebook.doctor.lines import same, short, variable
 from alcf_jupyter.notebook.doctor.proxies import address
 
 if TYPE_CHECKING:

@@ -17,16 +17,8 @@ from alcf_jupyter.connection.sign_in.credentials import SignIn
 from alcf_jupyter.connection.sign_in.store import TokenFile
 from alcf_jupyter.errors import AlcfError
 from alcf_jupyter.notebook.doctor import service
-from alcf_jupyter.notebook.doctor.finding import (
-    alcf,
-    from_error,
-    note,
-    ok,
-    problem,
-    quoted,
-    shell,
-    short,
-)
+from alcf_jupyter.notebook.doctor.finding import from_error, note, ok, problem
+from alcf_jupyter.notebook.doctor.lines import alcf, quoted, shell, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

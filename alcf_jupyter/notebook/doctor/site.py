@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from alcf_jupyter.connection import site_file
 from alcf_jupyter.errors import AlcfError
-from alcf_jupyter.notebook.doctor.finding import ok, problem, short
+from alcf_jupyter.notebook.doctor.finding import ok, problem
+from alcf_jupyter.notebook.doctor.lines import short
 from alcf_jupyter.notebook.doctor.proxies import address
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import stat
 from typing import TYPE_CHECKING
 
 from alcf_jupyter.connection import state
-from alcf_jupyter.notebook.doctor.finding import note, ok, problem, quoted, shell, short, variable
+from alcf_jupyter.notebook.doctor.finding import note, ok, problem
+from alcf_jupyter.notebook.doctor.lines import quoted, shell, short, variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
