@@ -387,13 +387,27 @@ def test_a_message_that_cannot_be_sent_keeps_back_none_after_it(page, kernel):
     kernel.run(
         "from dataclasses import replace\n"
         "d = alcf.client()._directory; good = d.known\n"
-        "bad = replace(good.models[0], id='half a \\ud800 character')\n"
+        "bad = replace(good.models[0], can_chat=object())\n"
         "d.known = replace(good, models=(bad,)); d.catalog = None"
     )
     kernel.listen(1.2)
     since = page.mark()
     kernel.run("d.known = replace(good, models=good.models[:1])")
     assert len(page.told("models", since=since)["models"]) == 1
+
+
+def test_a_name_that_is_no_text_keeps_back_no_other(page, kernel):
+    page.send("watch", parts=["models"])
+    page.model("sandbox/echo")
+    since = page.mark()
+    kernel.run(
+        "from dataclasses import replace\n"
+        "d = alcf.client()._directory; one, other = d.known.models[:2]\n"
+        "bad = replace(one, id='half a \\ud800 character')\n"
+        "d.known = replace(d.known, models=(bad, other)); d.catalog = None"
+    )
+    [shown] = page.told("models", lambda m: len(m["models"]) == 1, 5, since)["models"]
+    assert shown["id"] == kernel.run("print(other.id)").strip()
 
 
 def test_an_order_that_fails_is_answered(page, kernel):

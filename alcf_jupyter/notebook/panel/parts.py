@@ -122,7 +122,13 @@ def _unseen(name: str | None) -> dict[str, str] | None:
 def _models(known: Catalog) -> list[dict[str, Any]]:
     # asked for twice a second, and another once a minute
     clusters = {cluster.name: cluster for cluster in known.clusters}
-    return [_model(one, clusters.get(one.cluster)) for one in known.models]
+    # with one name that is half a character no message with any of them could be sent
+    shown = (one for one in known.models if _is_text(f"{one.id} {one.cluster}"))
+    return [_model(one, clusters.get(one.cluster)) for one in shown]
+
+
+def _is_text(name: str) -> bool:
+    return name.encode(errors="ignore").decode() == name
 
 
 def _model(model: Model, cluster: Cluster | None) -> dict[str, Any]:
