@@ -45,6 +45,8 @@ def wait_for(notebook, words, timeout=20_000):
 
 
 def test_the_panel_counts_pauses_goes_on_and_stops(notebook, record, pictures):
+    from playwright.sync_api import expect
+
     notebook.open([SET_UP, BEHIND, HELD])
     notebook.run(0)
     notebook.run(1)
@@ -53,7 +55,7 @@ def test_the_panel_counts_pauses_goes_on_and_stops(notebook, record, pictures):
         panel.get_by_role("button", name=name) for name in ("Pause", "Resume", "Stop")
     )
     pause.wait_for()
-    assert resume.is_disabled()
+    expect(resume).to_be_disabled()
     begun = count(notebook, 1)
     notebook.page.wait_for_timeout(1000)
     assert count(notebook, 1) > begun, "it counts up while no cell runs"
@@ -68,7 +70,7 @@ def test_the_panel_counts_pauses_goes_on_and_stops(notebook, record, pictures):
     notebook.release(other)
     paused = settled(notebook, 1)
     notebook.picture(pictures, "run-paused", panel)
-    assert pause.is_disabled()
+    expect(pause).to_be_disabled()
 
     resume.click()
     wait_for(notebook, "Running")
@@ -77,8 +79,8 @@ def test_the_panel_counts_pauses_goes_on_and_stops(notebook, record, pictures):
 
     stop.click()
     wait_for(notebook, "Stopped")
-    assert stop.is_disabled()
-    assert pause.is_disabled()
+    expect(stop).to_be_disabled()
+    expect(pause).to_be_disabled()
     bar = panel.get_by_role("progressbar", name="Rows done")
     done = count(notebook, 1)
     assert bar.get_attribute("aria-valuenow") == str(done)
