@@ -93,7 +93,8 @@ class StreamGuard:
         self._loads = loads
         self._event: Any = None
         self._open: dict[Any, bool] = {}
-        self._done = False
+        self.done = False
+        """Whether ``[DONE]`` has come: nothing that follows it counts."""
         speaks_chat = route in ("chat/completions", "completions")
         self._reading = dialect.AnswerStream(self._kept) if speaks_chat else None
 
@@ -156,11 +157,11 @@ class StreamGuard:
         plain = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         found = self._events.feed(plain)
         for data in found:
-            if self._done:
+            if self.done:
                 break
             if data == b"[DONE]":
                 self._check_whole()
-                self._done = True
+                self.done = True
             elif self._reading is not None:
                 self._reading.feed(data)
                 self._note_choices()
@@ -191,7 +192,7 @@ class StreamGuard:
         self._open["last"] = self._open.get("last", True) and kind not in _LAST_EVENTS
 
     def _check_whole(self) -> None:
-        if self._done:
+        if self.done:
             return
         if not self._open or any(self._open.values()):
             started = bool(self._open)

@@ -13,7 +13,15 @@ import pytest
 import alcf_jupyter as alcf
 from alcf_jupyter.connection.sdk import clients
 from alcf_jupyter.errors import UnknownClusterError
-from tests.connection.faultserver import TOKEN, Gateway, chunked, serving, stream_head
+from tests.connection.faultserver import (
+    DONE,
+    TOKEN,
+    Gateway,
+    chunked,
+    event,
+    serving,
+    stream_head,
+)
 from tests.connection.test_endpoints import write
 from tests.controlled import sandbox
 
@@ -398,3 +406,22 @@ def test_an_address_elsewhere_is_never_asked_with_an_endpoint_s_key(service, tmp
                 made.get(f"{address}/whoami", cast_to=object)
             assert isinstance(caught.value.__cause__, alcf.AlcfError)
         assert other.connections == 0
+
+
+def test_nothing_is_waited_for_after_the_end_of_a_stream():
+    """Some servers leave the connection open behind [DONE]."""
+    events = event("all") + event(None, "stop") + DONE
+
+    def hang(peer, _request):
+        peer.send(stream_head(), chunked(events))
+        peer.hang()
+
+    with serving(Gateway(infer=hang)) as server:
+        alcf.connect(server.url, token=TOKEN)
+        with alcf.openai() as made:
+            asked = {"model": "m", "messages": ASK, "stream": True}
+            slow = made.with_options(timeout=4).chat.completions.with_streaming_response
+            began = time.monotonic()
+            with slow.create(**asked) as raw:
+                assert b"".join(raw.iter_bytes()) == events
+            assert time.monotonic() - began < 3

@@ -160,6 +160,9 @@ async def _streamed(incoming: Incoming, route: str, asked: Any, emit: Emit) -> N
     async for chunk in incoming.chunks:
         for good in watched.feed(chunk):
             emit(good)
+        if watched.done:  # some servers leave the connection open behind it
+            await incoming.drain()
+            break
     if rest := watched.end():
         emit(rest)
 
