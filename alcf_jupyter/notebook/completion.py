@@ -162,7 +162,7 @@ def _words(option: str) -> Iterable[str]:
     if option == "status":
         from alcf_jupyter.service.batches import STATUSES
 
-        return STATUSES
+        return ("waiting", *STATUSES)  # the first is this package's own, for the quota
     return ()
 
 

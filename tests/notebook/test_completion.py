@@ -131,6 +131,7 @@ def test_options_and_their_values(kernel):
         ("%alcf models --state |", {"Live", "Offline"}),
         ("%alcf models --can |", {"chat", "embed"}),
         ("%alcf batches --status c|", {"completed"}),
+        ("%alcf batches --status w|", {"waiting"}),
         ("%alcf help c|", {"connect", "contacts"}),
     ],
 )
