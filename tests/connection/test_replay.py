@@ -14,7 +14,7 @@ import pytest
 
 import alcf_jupyter as alcf
 from alcf_jupyter.connection import session
-from alcf_jupyter.connection.record import replay
+from alcf_jupyter.connection.record import replay, saver
 from alcf_jupyter.connection.record.record import Record
 from alcf_jupyter.errors import ReplayError, StreamFailedError, UnknownModelError, UsageError
 from alcf_jupyter.notebook.panel.looks import Looks
@@ -234,6 +234,35 @@ def test_a_folder_that_goes_away_is_said(tmp_path):
         with pytest.raises(ReplayError, match="cannot be recorded"):
             alcf.chat("hi", model="m")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_written_any_more_is_let_go(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    with model("one"):
+        alcf.replay("record", folder / "answers.json")
+        folder.rmdir()
+        with pytest.raises(ReplayError, match="cannot be recorded"):
+            alcf.chat("hi", model="m")
+        with pytest.raises(ReplayError, match="cannot be recorded"):
+            alcf.replay("off")
+        assert replay.active() is None
+        assert alcf.chat("hi", model="m").text == "one"
+
+
+@pytest.mark.parametrize("mode", ["only", "record"])
+def test_what_is_still_to_be_written_is_there_when_the_file_is_named_again(path, monkeypatch, mode):
+    monkeypatch.setattr(saver, "QUICK_SECONDS", 0)  # every file takes longer, as a large one does
+    monkeypatch.setattr(saver, "_SHARE", 100_000)
+    with model("one", "two", "three"):
+        alcf.replay("record", path)
+        for prompt in ("first", "second"):
+            alcf.chat(prompt, model="m")
+        alcf.replay(mode, path)
+        if mode == "record":
+            alcf.chat("third", model="m")
+            alcf.replay("only", path)
+        assert [alcf.chat(p, model="m").text for p in ("first", "second")] == ["one", "two"]
 
 
 def test_the_environment_wins(path, monkeypatch):

@@ -71,6 +71,22 @@ def test_what_goes_wrong_later_is_told_the_next_time():
         file.add()
 
 
+@pytest.mark.parametrize("trouble", [ReplayError("the disk is full"), KeyboardInterrupt()])
+def test_what_could_not_be_written_is_written_later(trouble):
+    file, write = File(), None
+
+    def fail():
+        file.saver._write = write
+        raise trouble
+
+    write, file.saver._write = file.saver._write, fail
+    with pytest.raises(type(trouble)):
+        file.add()
+    assert file.written == 0
+    file.saver.now()
+    assert file.written == 1
+
+
 def test_the_end_of_the_process_writes_what_is_left(tmp_path):
     program = (
         "from tests.connection.test_saver import File\n"

@@ -58,10 +58,15 @@ def replay(
             f"There is no replay mode {chosen!r}; there are {', '.join(MODES)}.",
             do="Type:  alcf.replay('record', 'answers.json')",
         )
-    made = _made(chosen, _path(path or outer_path or DEFAULT_PATH))
+    file, failed = _path(path or outer_path or DEFAULT_PATH), None
     if _tape is not None:
-        _tape.close()
-    _tape, _looked = made, True
+        try:
+            _tape.close()  # before the file is read: it may be the same one
+        except ReplayError as error:
+            failed = error  # told once it is of no more consequence
+    _tape, _looked = _made(chosen, file), True
+    if failed is not None:
+        raise failed
 
 
 def active() -> Tape | None:

@@ -33,6 +33,7 @@ class Saver:
 
     def __init__(self, write: Callable[[], None], lock: threading.RLock) -> None:
         self._write, self._lock = write, lock
+        self._owed = False
         self._free_at = 0.0
         self._timer: threading.Timer | None = None
         self._failed: AlcfError | None = None
@@ -41,6 +42,9 @@ class Saver:
         """Write the file, now or a little later; raise what an earlier writing raised."""
         with self._lock:
             self._raise()
+            if not self._owed:
+                self._owed = True
+                atexit.register(self._last)
             left = self._free_at - time.monotonic()
             if left <= 0:
                 self._save()
@@ -48,12 +52,11 @@ class Saver:
                 self._timer = threading.Timer(left, self._late)
                 self._timer.daemon = True
                 self._timer.start()
-                atexit.register(self._last)
 
     def now(self) -> None:
         """Write what is not written yet; raise what an earlier writing raised."""
         with self._lock:
-            if self._timer is not None:
+            if self._owed:
                 self._save()
             self._raise()
 
@@ -61,9 +64,10 @@ class Saver:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-            atexit.unregister(self._last)
         began = time.monotonic()
-        self._write()
+        self._write()  # an interrupt, or a full disk, leaves it owed
+        self._owed = False
+        atexit.unregister(self._last)
         ended = time.monotonic()
         took = ended - began
         self._free_at = ended + (_SHARE * took if took > QUICK_SECONDS else 0)
