@@ -98,6 +98,10 @@ class TestBrowser:
     def test_what_fits_is_fine(self):
         assert set(levels(browser.compare(GOOD))) == {"ok"}
 
+    @pytest.mark.parametrize("extension", ["anywidget", browser.MANAGER])
+    def test_what_is_there_in_a_version_that_nobody_tells_is_fine(self, extension):
+        assert set(levels(browser.compare({**GOOD, extension: ""}))) == {"ok"}
+
     @pytest.mark.parametrize(
         ("told", "level", "said", "do"),
         [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -103,6 +104,16 @@ def test_a_chosen_model_answers_the_next_cell(connected):
     assert "sandbox/summary @" in side.notebook.output(1).inner_text()
     side.notebook.run(2)
     assert "ok" in side.notebook.output(2).inner_text()
+
+
+def test_the_doctor_finds_nothing_missing_in_this_page(connected):
+    told = """import json
+from alcf_jupyter.notebook.doctor import browser
+print(json.dumps([(finding.level, finding.says) for finding in browser.check()]))"""
+    side = connected(told)
+    found = json.loads(side.notebook.run(1)[0]["text"])
+    assert len(found) == 2, "JupyterLab, and the widgets"
+    assert [says for level, says in found if level != "ok"] == []
 
 
 def test_it_answers_while_a_cell_sleeps_and_the_cell_keeps_its_output(connected):

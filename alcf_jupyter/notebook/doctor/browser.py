@@ -52,7 +52,7 @@ def compare(told: Mapping[str, str]) -> Iterator[Finding]:
     Parameters
     ----------
     told
-        Versions in the browser by name, as `reported` returns them.
+        Versions in the browser by name, as `reported` returns them; ``""`` where it is not known.
     """
     for page, (name, bounds) in PAGES.items():
         if page in told:
@@ -96,10 +96,11 @@ def _manager(version: str | None, widgets: str | None) -> Finding:
     if version is None:
         says = "JupyterLab lacks their manager, so they are shown as text"
         return problem("Widgets", says, _there("pip install jupyterlab-widgets"))
-    if bounds and not fits(version, bounds):
+    if version and bounds and not fits(version, bounds):
         says = f"manager {version} in the browser cannot show those of ipywidgets {widgets}"
         return problem("Widgets", says, _there("pip install --upgrade jupyterlab-widgets"))
-    return ok("Widgets", f"ipywidgets {widgets} in the kernel, manager {version} in the browser")
+    manager = f"manager {version}".strip()
+    return ok("Widgets", f"ipywidgets {widgets} in the kernel, {manager} in the browser")
 
 
 def _anywidget(version: str | None, kernel: str | None) -> Iterator[Finding]:
@@ -108,7 +109,7 @@ def _anywidget(version: str | None, kernel: str | None) -> Iterator[Finding]:
     if version is None:
         says = "JupyterLab lacks anywidget, so the map of embeddings is a picture only"
         yield note("Widgets", says, _there("pip install anywidget"))
-    elif version.split(".")[:2] != kernel.split(".")[:2]:
+    elif version and version.split(".")[:2] != kernel.split(".")[:2]:
         says = f"anywidget {version} in the browser, {kernel} in the kernel"
         yield note("Widgets", says, _there(f"pip install anywidget=={kernel}"))
 
