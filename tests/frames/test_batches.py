@@ -115,7 +115,7 @@ def test_the_fields_of_a_form_become_columns(box, folder, tmp_path):
         assert found["status"].tolist() == ["ok", "skipped", "failed", "ok", "failed"]
         assert found[label].dropna().tolist() == ["x", "é"]
         assert found[n].dropna().tolist() == [1]
-        assert "'label' is a required property" in found["reason"].iloc[2]
+        assert '"label" is a required property' in found["reason"].iloc[2]
         assert found.attrs["alcf"]["batches"] == batch.ids
     assert len(created(box)) == 1, "what the columns are called is not sent"
     (line, *_) = (folder / f"{batch.name}.jsonl").read_text().splitlines()
