@@ -116,7 +116,8 @@ def embed(  # type: ignore[misc]  # noqa: PLR0913 - all that can be said, each b
         cluster=cluster,
         dimensions=dimensions,
     )
-    job = TextColumn(embedding, *values_of(texts), run_identity, talk.profile)
+    name = texts.name if isinstance(texts, pd.Series) else None
+    job = TextColumn(embedding, *values_of(texts), run_identity, talk.profile, name)
     return carry_out(
         job,
         call,

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from alcf_jupyter.service.dialect import Answer, Usage, Vectors
 
 
+ASKED = 80
+"""So many characters tell a run from others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Landed:
     """What became of some units.
@@ -77,6 +81,9 @@ class Job(Work, Protocol):
     """What a run does: rows, the units they need, and the frame they make."""
 
     kind: str
+    asked: str
+    """What tells it from others in a list: how the prompt begins, or what the column is called."""
+
     rows: int
     keys: list[str]
     """Of each unit."""

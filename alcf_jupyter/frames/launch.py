@@ -121,7 +121,7 @@ def launch(
 def _journal(
     job: Job, call: Call, identity: str, checkpoint: str | Path | None, *, fresh: bool
 ) -> Journal:
-    about = {"kind": job.kind, "model": call.model, "cluster": call.cluster or "", "rows": job.rows}
+    about = {"kind": job.kind, "model": call.model, "cluster": call.cluster or ""}
     folder = place(identity, checkpoint)
     until = time.monotonic() + _STOPPING_SECONDS
     while True:

@@ -13,12 +13,13 @@ from alcf_jupyter.connection.record.origin import origin, sha256
 from alcf_jupyter.errors import AlcfError, InvalidAnswerError
 from alcf_jupyter.frames import answer_form
 from alcf_jupyter.frames.cost import Estimate
-from alcf_jupyter.frames.job import Landed
+from alcf_jupyter.frames.job import ASKED, Landed
 from alcf_jupyter.frames.record.journal_lines import Row
 from alcf_jupyter.frames.record.row_keys import keys
 from alcf_jupyter.frames.sending.packs import Pack
 from alcf_jupyter.frames.sending.verdict import is_lasting, reason
 from alcf_jupyter.frames.tables import Unfit, series
+from alcf_jupyter.plain import brief
 from alcf_jupyter.prompt.parameters import check_system
 from alcf_jupyter.service import dialect
 from alcf_jupyter.service.limits import tokens_in
@@ -114,6 +115,7 @@ class PromptColumn:
         self._places = [at for at, one in enumerate(rows.prompts) if isinstance(one, str)]
         self._prompts = [one for one in rows.prompts if isinstance(one, str)]
         self.rows = len(rows.prompts)
+        self.asked = brief(asking.template, ASKED)
         self.unsent = Counter(one.status for one in rows.prompts if isinstance(one, Unfit))
         self.weights: list[int] | None = None
         self.slow = rows.images is not None

@@ -87,6 +87,7 @@ class Run:
         if journal is not None:
             self._record = RunRecord(journal, engine)
             self._record.restore(self._harvest)
+            self._record.begin(self._harvest, job)
         self._lately.append((self._began, self._harvest.done))
 
     def start(self) -> Run:
@@ -242,7 +243,11 @@ class Run:
     def _live(self) -> None:
         try:
             with self._journal or contextlib.nullcontext():
-                self._send()
+                try:
+                    self._send()
+                finally:
+                    if self._record is not None:
+                        self._record.end(self._harvest)
                 if self._written is not None and not self._engine.ended:
                     self._frame = self.so_far()
                     self._written.write(self._frame)

@@ -16,13 +16,14 @@ from alcf_jupyter.connection.vectors import matrix as read_matrix
 from alcf_jupyter.errors import AlcfError, AnswerError, UsageError
 from alcf_jupyter.frames import tables
 from alcf_jupyter.frames.cost import Estimate
-from alcf_jupyter.frames.job import Landed
+from alcf_jupyter.frames.job import ASKED, Landed
 from alcf_jupyter.frames.matrix import column as vector_column
 from alcf_jupyter.frames.record.journal_lines import Row
 from alcf_jupyter.frames.record.row_keys import keys
 from alcf_jupyter.frames.sending.packs import Pack
 from alcf_jupyter.frames.sending.verdict import is_lasting, reason
 from alcf_jupyter.frames.tables import Unfit
+from alcf_jupyter.plain import brief
 from alcf_jupyter.service import dialect, limits
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ class TextColumn:
         For the keys of the texts.
     profile
         The service.
+    name
+        What the column is called.
     """
 
     kind = "embed"
@@ -113,7 +116,9 @@ class TextColumn:
         index: pd.Index[Any] | None,
         run_identity: str,
         profile: Profile,
+        name: Any = None,
     ) -> None:
+        self.asked = "" if name is None else brief(str(name), ASKED)
         self._embedding = embedding
         self._index = index
         self._profile = profile

@@ -14,10 +14,13 @@ import pytest
 import alcf_jupyter as alcf
 from alcf_jupyter.errors import JournalHeldError, UsageError
 from alcf_jupyter.frames.record import recorded, run_counts, run_list
-from alcf_jupyter.frames.record.journal import Journal
+from alcf_jupyter.frames.record.journal import LAST, Journal
 from alcf_jupyter.frames.record.journal_content import LINES, read
 from alcf_jupyter.frames.record.journal_lines import Row
 from alcf_jupyter.frames.record.row_keys import identity
+from tests.connection.faultserver import gateway_error, whole
+from tests.frames.serving import connected
+from tests.frames.test_column import chat
 
 ONE, TWO = identity(model="one"), identity(model="two")
 ROWS = [Row("a", "ok", "yes", fields={"n": 1}, tokens=5), Row("b", "failed", reason="no \ud800")]
@@ -51,16 +54,19 @@ def test_a_relative_checkpoint_is_found_from_another_folder(tmp_path, monkeypatc
 def test_the_list_shows_itself():
     record(recorded.place(ONE))
     listed = alcf.runs()
-    told = ["name", "kind", "model", "rows", "ok", "truncated", "failed", "writer"]
-    assert listed.frame.loc[0, told].tolist() == [ONE[:16], "map", "one", 5, 1, 0, 1, ""]
+    told = ["name", "kind", "asked", "model", "rows", "ok", "truncated", "failed", "writer"]
+    assert listed.frame.loc[0, told].tolist() == [ONE[:16], "map", "", "one", 5, 1, 0, 1, ""]
+    unknown = listed.frame.loc[0, ["skipped", "pending"]]
+    assert unknown.isna().all(), "the form of earlier versions does not tell"
     assert listed.frame.loc[0, "size"] == listed.size == listed[0].size
     head, row, summary = repr(listed).splitlines()
-    assert head.split() == list(listed.frame.columns)
-    assert row.split()[:7] == [ONE[:16], "map", "one", "5", "1", "0", "1"]
+    shown = ["name", "kind", "model", "rows", "ok", "failed", "skipped", "pending", "size", "used"]
+    assert head.split() == shown
+    assert row.split()[:8] == [ONE[:8], "map", "one", "5", "1", "1", "?", "?"]
     assert summary.startswith(f"1 recorded run, {listed.size} bytes in all")
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", listed._repr_html_())
-    assert cells[:7] == [ONE[:16], "map", "one", "5", "1", "0", "1"]
-    assert cells[10].startswith("~/")
+    assert cells[:8] == [ONE[:8], "map", "one", "5", "1", "1", "?", "?"]
+    assert listed[ONE[:8]] == listed[0]
 
 
 def test_an_empty_list():
@@ -107,10 +113,10 @@ def test_counts_are_those_of_the_rows_whatever_happened_to_the_lines(tmp_path):
         (folder / LINES).write_bytes(b"".join(changed))
         rows = read(folder, ONE).rows.values()
         try:
-            assert run_counts.counts(folder) == Counter(row.status for row in rows), damage
+            assert run_counts.tally(folder).recorded == Counter(r.status for r in rows), damage
         finally:
             run_counts._known.clear()
-    assert run_counts.counts(tmp_path / "none") == {}
+    assert run_counts.tally(tmp_path / "none").recorded == {}
 
 
 def test_one_run_recorded_twice_is_told_apart_by_its_folder(tmp_path):
@@ -140,6 +146,60 @@ def test_a_run_that_did_not_change_is_not_read_again(monkeypatch):
     assert alcf.runs().frame.loc[0, counts].tolist() == [10, 1, 1]
     assert alcf.runs().frame["rows"].isna().all(), "it was begun with five"
     assert counted == [recorded.place(ONE)]
+
+
+COUNTS = ["rows", "ok", "truncated", "failed", "skipped", "pending"]
+MIXED = ["a", None, "cut", " ", "passing", ["no text"], "refused"]
+
+
+class Model:
+    """Cuts one text off, refuses one for good and one for the moment, and answers the rest."""
+
+    def __call__(self, peer, request):
+        if texts := request.json.get("input"):
+            data = [{"index": at, "embedding": [1.0, 2.0]} for at, _ in enumerate(texts)]
+            peer.send(whole({"object": "list", "data": data, "model": "m"}))
+            return
+        text = request.json["messages"][-1]["content"].removeprefix("Say ")
+        if text in ("refused", "passing"):
+            peer.send(gateway_error(400 if text == "refused" else 500, "x", "not this"))
+        else:
+            peer.send(chat(text, "length" if text == "cut" else "stop"))
+
+
+def test_the_counts_of_a_run_are_those_of_its_last_call(tmp_path, capsys):
+    with connected(Model()):
+        out = alcf.map(pd.Series(MIXED), "Say {{text}}", model="m")
+        counts = out["status"].value_counts()
+        assert counts.to_dict() == {"failed": 3, "ok": 1, "skipped": 2, "truncated": 1}
+        listed = alcf.runs()
+        assert listed.frame.loc[0, COUNTS].tolist() == [7, 1, 1, 3, 2, 0]
+        assert listed.frame.loc[0, "asked"] == "Say {{text}}"
+        assert "Say {{text}}" in repr(listed)
+        assert "Say {{text}}" in listed._repr_html_()
+        assert "pending" not in repr(listed), "no column is empty"
+        assert max(map(len, repr(listed).splitlines())) <= 100
+        alcf.map(["a", "b", None], "Say {{text}}", model="m")
+        assert alcf.runs().frame.loc[0, COUNTS].tolist() == [3, 2, 0, 0, 1, 0]
+        texts = pd.Series(["x", "x", None], name="abstract")
+        alcf.embed(texts, model="m", checkpoint=tmp_path / "vectors")
+        found = alcf.runs().frame.iloc[0]
+        assert found[["kind", "asked", *COUNTS]].tolist() == ["embed", "abstract", 3, 2, 0, 0, 1, 0]
+    said = capsys.readouterr().err.splitlines()
+    assert "7 rows: 1 ok, 1 truncated, 3 failed, 2 skipped" in said
+
+
+def test_the_counts_of_a_run_that_was_killed_add_up(tmp_path):
+    about = {"kind": "map", "rows": 7, LAST: {"at": 1.0, "ok": 1, "failed": 1, "skipped": 2}}
+    with Journal(recorded.place(ONE), ONE, about) as journal:
+        journal.append([Row("a", "ok"), Row("b", "truncated")])
+        journal.describe(served="m")
+        journal.append([Row("a", "ok")])
+        (copy,) = Journal.save(journal, tmp_path / "copy").glob(LINES)
+        assert alcf.runs().frame.loc[0, COUNTS].tolist() == [7, 2, 1, 1, 2, 1]
+        assert run_counts.tally(copy.parent).recorded == {"ok": 1, "truncated": 1}
+        journal.describe(rows=3, **{LAST: {"at": 2.0, "ok": 1}})
+        assert alcf.runs().frame.loc[0, COUNTS].tolist() == [3, 1, 0, 0, 0, 2]
 
 
 def test_what_expired_is_said_once(monkeypatch):

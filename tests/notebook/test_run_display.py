@@ -84,7 +84,7 @@ def test_a_short_run_of_few_rows_shows_nothing(published, clock, live):
     display = RunDisplay(live=live, clock=clock)
     display.status("Live")
     for done in range(4):
-        clock.now += 0.3
+        clock.now += 0.2
         display.progress(Now(rows=3, ok=done, pending=3 - done))
     display.close()
     assert published.messages == []

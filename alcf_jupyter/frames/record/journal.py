@@ -1,8 +1,8 @@
 """The crash-safe record of a run: answers are appended, and count once they are on the disk.
 
 A record is a folder with ``journal.jsonl`` (a line for each answer), ``vectors.f32`` (embeddings),
-``damaged.jsonl`` (what could not be read) and ``writer.lock``. It holds no prompts and no paths, so
-the folder can be moved and given away.
+``damaged.jsonl`` (what could not be read) and ``writer.lock``. It holds no row's prompt and no
+paths, so the folder can be moved and given away.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ LOCK: Final = "writer.lock"
 OLD: Final = (f"{LINES}.old", f"{VECTORS}.old", f"{DAMAGED}.old")
 FILES: Final = (LINES, VECTORS, DAMAGED, LOCK, f"{LOCK}.guard", *OLD)
 """All that is ever written into a record's folder."""
+LAST: Final = "last"
+"""Where a header's `about` says what the last call came to: rows, and how many in each status."""
 
 
 class Journal:
@@ -51,7 +53,8 @@ class Journal:
     identity
         The run's, as `row_keys.identity` gives it.
     about
-        For listings: kind, model, cluster. Neither prompts nor paths.
+        For listings: kind, model, cluster, the beginning of the template. Neither rows' prompts
+        nor paths.
     fresh
         Set what is recorded aside (``*.old``, one generation), and begin anew.
 
@@ -161,13 +164,13 @@ class Journal:
         self.content.rows.update((row.key, row) for row in self.unwritten)
         self.unwritten = []
 
-    def describe(self, **facts: str) -> None:
+    def describe(self, **facts: Any) -> None:
         """Record facts of the run for later ones, such as what answered; known ones cost nothing.
 
         Parameters
         ----------
         **facts
-            What is added to the header's `about`. Neither prompts nor paths.
+            What is added to the header's `about`, JSON values. Neither rows' prompts nor paths.
 
         Raises
         ------
@@ -210,7 +213,8 @@ class Journal:
         gap = np.zeros((self._places - len(old.vectors), self._width), np.float32)
         pieces = [old.vectors, gap, *self._vectors]  # a gap where later lines took rows' places
         vectors = np.concatenate([one for one in pieces if one.size]) if self._width else None
-        with Journal(Path(folder), header.identity, header.about) as copy:
+        about = {name: fact for name, fact in header.about.items() if name != LAST}
+        with Journal(Path(folder), header.identity, about) as copy:  # whose rows all come after it
             copy.append([row for row in rows.values() if row.vector is None])
             if vectors is not None:
                 placed = [(row, row.vector.place) for row in rows.values() if row.vector]

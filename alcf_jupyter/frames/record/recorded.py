@@ -65,6 +65,9 @@ class RecordedRun:
     def open(self) -> pd.DataFrame:
         """Return what is recorded, a row for each key in the order they were recorded.
 
+        A record holds neither the table nor its index. The call that was recorded, run again,
+        returns the rows as they are in the table, and sends none that is recorded.
+
         Raises
         ------
         JournalError

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final, get_args, overload
+from typing import TYPE_CHECKING, Any, Final, overload
 
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames.record import recorded
-from alcf_jupyter.frames.record.journal_lines import Status
-from alcf_jupyter.frames.record.run_counts import counts
+from alcf_jupyter.frames.record.run_counts import tally
+from alcf_jupyter.frames.run_progress import STATUSES
 from alcf_jupyter.plain import brief, escape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
 
     from alcf_jupyter.frames.record.recorded import RecordedRun
 
-_STATUSES: Final = get_args(Status)
 _HEAD: Final = (
     "name",
     "kind",
+    "asked",
     "model",
     "rows",
-    *_STATUSES,
+    *STATUSES,
     "size",
     "created",
     "used",
@@ -32,7 +32,14 @@ _HEAD: Final = (
     "writer",
 )
 
-_CELL: Final = "text-align:left;white-space:nowrap"
+_ALWAYS: Final = ("name", "kind", "rows", "ok", "size", "used")
+"""What is shown of every list; the rest only where it says something."""
+
+_NEVER: Final = ("created",)
+_NUMBERS: Final = ("rows", *STATUSES, "size")
+_WIDTHS: Final = {"asked": 32, "model": 36}
+_SHORT: Final = 8
+"""So much of a name is shown where it tells the runs apart."""
 
 latest: list[str] = []
 """The names that were listed last, for completion."""
@@ -85,7 +92,12 @@ class Runs:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The list as a DataFrame, sizes in bytes and times in UTC."""
+        """The list as a DataFrame, sizes in bytes and times in UTC.
+
+        ``rows`` and the counts are those of the last call, and add up; what a record of an earlier
+        version does not tell is missing. ``asked`` is how the prompt begins, or what the column
+        is called.
+        """
         import pandas as pd
 
         records = []
@@ -95,30 +107,40 @@ class Runs:
                 for one in ("created", "used")
             }
             records.append(_record(run) | {"size": run.size} | times)
-        return pd.DataFrame(records, columns=list(_HEAD)).astype({"rows": "Int64"})
+        return pd.DataFrame(records, columns=list(_HEAD)).astype(
+            dict.fromkeys(("rows", *STATUSES), "Int64")
+        )
 
     def __repr__(self) -> str:
-        rows = [_HEAD, *(tuple(row.values()) for row in self._rows())]
-        widths = [max(len(row[at]) for row in rows) for at in range(len(_HEAD))]
+        rows = self._rows()
+        widths = {one: max(len(row[one]) for row in rows) for one in rows[0]}
         lines = [
-            "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+            "  ".join(
+                f"{cell:{'>' if one in _NUMBERS else '<'}{widths[one]}}"
+                for one, cell in row.items()
+            ).rstrip()
             for row in rows
         ]
         return "\n".join([*(lines if self._found else []), *self._words()])
 
     def _repr_html_(self) -> str:
-        head = _html_row("th", _HEAD)
-        body = "".join(_html_row("td", row.values()) for row in self._rows())
-        table = f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
+        head, *rows = self._rows()
+        body = "".join(_html_row("td", row) for row in rows)
+        table = f"<table><thead>{_html_row('th', head)}</thead><tbody>{body}</tbody></table>"
         words = "".join(f"<p>{escape(line)}</p>" for line in self._words())
         return f"{table if self._found else ''}{words}"
 
-    def _rows(self) -> Iterator[dict[str, str]]:
-        for run in self._found:
-            told = {one: _when(getattr(run, one)) for one in ("created", "used")}
-            told |= {"size": recorded.in_words(run.size), "where": recorded.at_home(run.folder)}
-            record = _record(run) | told
-            yield {name: brief(record[name], 120) for name in _HEAD}
+    def _rows(self) -> list[dict[str, str]]:
+        """Return the head and the rows of the table, without columns that say nothing."""
+        rows = list(map(_shown, self._found))
+        short = [row["name"][:_SHORT] for row in rows]
+        if len(set(short)) == len({row["name"] for row in rows}):
+            rows = [row | {"name": name} for row, name in zip(rows, short, strict=True)]
+        told = [one for one in _HEAD if one not in _NEVER]
+        told = [one for one in told if one in _ALWAYS or any(row[one] for row in rows)]
+        return [
+            {one: row[one] for one in told} for row in [dict(zip(_HEAD, _HEAD, strict=True)), *rows]
+        ]
 
     def _words(self) -> list[str]:
         lines = [self._note] if self._note else []
@@ -150,22 +172,33 @@ def runs() -> Runs:
 
 
 def _record(run: RecordedRun) -> dict[str, Any]:
-    found = counts(run.folder)
+    found = tally(run.folder)
     record: dict[str, Any] = {"name": run.name}
-    record |= {one: str(run.about.get(one) or "") for one in ("kind", "model")}
-    record |= {one: found[one] for one in _STATUSES}
-    record["rows"] = _rows(run, found.total())
+    told = run.about | found.about
+    record |= {one: str(told.get(one) or "") for one in ("kind", "asked", "model")}
+    record |= {"rows": found.rows, **found.by_status}
     return record | {"where": str(run.folder), "writer": str(run.holder or "")}
 
 
-def _rows(run: RecordedRun, recorded_rows: int) -> int | None:
-    """Return how many rows the run was begun with; None where it has been given others since."""
-    rows = run.about.get("rows")
-    return rows if isinstance(rows, int) and rows >= recorded_rows else None
+def _shown(run: RecordedRun) -> dict[str, str]:
+    """Return what a person is told of a run; what is none is left empty."""
+    record = _record(run)
+    for one in ("rows", *STATUSES):
+        count = record[one]
+        nothing = "0" if one in _ALWAYS else ""
+        record[one] = "?" if count is None else f"{count:,}" if count else nothing
+    record |= {one: _when(getattr(run, one)) for one in ("created", "used")}
+    record |= {"size": recorded.in_words(run.size)}
+    record["where"] = recorded.at_home(run.folder) if run.checkpoint else ""
+    return {one: brief(record[one], _WIDTHS.get(one, 120)) for one in _HEAD}
 
 
-def _html_row(tag: str, cells: Iterable[str]) -> str:
-    told = (f'<{tag} style="{_CELL}">{escape(cell)}</{tag}>' for cell in cells)
+def _html_row(tag: str, cells: Mapping[str, str]) -> str:
+    told = (
+        f'<{tag} style="text-align:{"right" if one in _NUMBERS else "left"};'
+        f'white-space:{"nowrap" if one != "where" else "normal"}">{escape(cell)}</{tag}>'
+        for one, cell in cells.items()
+    )
     return f"<tr>{''.join(told)}</tr>"
 
 

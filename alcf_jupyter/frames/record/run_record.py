@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alcf_jupyter.errors import JournalHeldError, NotWrittenError
+from alcf_jupyter.frames.record.journal import LAST
 from alcf_jupyter.service.catalog import Model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from alcf_jupyter.frames.harvest import Harvest
-    from alcf_jupyter.frames.job import Landed
+    from alcf_jupyter.frames.job import Job, Landed
     from alcf_jupyter.frames.record.journal import Journal
     from alcf_jupyter.frames.sending.engine import Engine
 
 _BEAT_SECONDS = 300.0
+_ENDS = ("ok", "truncated", "failed", "skipped")
+"""What can have become of a row that is not pending."""
 
 
 class RunRecord:
@@ -35,6 +40,21 @@ class RunRecord:
         self._journal = journal
         self._engine = engine
         self._beat_at = time.monotonic()
+        self._last = {"at": round(time.time(), 3)}  # no two calls look the same
+
+    def begin(self, harvest: Harvest, job: Job) -> None:
+        """Note that a call begins: what it asks, and how many of its rows need nothing sent."""
+        self._note(harvest, rows=job.rows, asked=job.asked)
+
+    def end(self, harvest: Harvest) -> None:
+        """Note what became of the call's rows, also of those that are not recorded."""
+        self._note(harvest)
+
+    def _note(self, harvest: Harvest, **facts: Any) -> None:
+        counts = {one: harvest.counts[one] for one in _ENDS if harvest.counts[one]}
+        # what is listed of a run must not end it: without room, answers are kept in memory
+        with contextlib.suppress(NotWrittenError, JournalHeldError):
+            self._journal.describe(**facts, **{LAST: self._last | counts})
 
     def add(self, landed: Sequence[Landed]) -> None:
         """Append what is not to be sent again; shows that the writer lives, too.
