@@ -100,7 +100,7 @@ $(INSTALLED): $(VENV)/.packages pyproject.toml $(EXTENSION)
 
 $(VENV)/.packages: $(LOCK) | $(UV)
 	@$(enough)
-	@echo "Installing into $(VENV): a minute, once."
+	@echo "Installing into $(VENV): minutes, once."
 	@$(call install,$(VENV),$(LOCK))
 	@touch $@
 
@@ -116,7 +116,7 @@ build/%/.installed: requirements/%.txt | $(UV)
 $(EXTENSION): $(EXTENSION_SOURCES)
 	@$(enough)
 	@$(PYTHON) labextension/extension.py node || $(MAKE) --no-print-directory build/node/.installed
-	@echo "Building the JupyterLab extension: a minute, once."
+	@echo "Building the JupyterLab extension: minutes, once."
 	@mkdir -p build
 	@$(PYTHON) labextension/extension.py build >/dev/null 2>build/extension.log || { \
 		cat build/extension.log; exit 2; }

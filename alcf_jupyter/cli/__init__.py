@@ -120,11 +120,13 @@ def _help(_: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from alcf_jupyter.cli import terminal, tutorials
+    from alcf_jupyter.cli import lab, terminal, tutorials
 
     first = tutorials.prepare(options.folder)
+    keep = "" if options.folder else "; to have them elsewhere:  alcf-jupyter demo FOLDER"
+    print(f"The tutorials are in {first.parent}{keep}")
     if not options.headless:
-        tutorials.open_in_lab(first, port=options.port, browser=not options.no_browser)
+        lab.serve(first, port=options.port, browser=not options.no_browser)
         return 0
     shown = sorted(first.parent.glob("0[12]_*.ipynb"))
     return max(terminal.run(notebook) for notebook in shown)

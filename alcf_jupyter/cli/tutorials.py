@@ -1,10 +1,8 @@
-"""The tutorials and the files they read: where they are, copied, and opened in JupyterLab."""
+"""The tutorials and the files they read: where they are, and copied."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,37 +92,3 @@ def prepare(folder: Path | None) -> Path:
     copy(folder)
     os.environ["ALCF_JUPYTER_SERVICE"] = "sandbox"
     return min(folder.resolve().glob("[0-9]*.ipynb"))
-
-
-def open_in_lab(notebook: Path, *, port: int | None = None, browser: bool = True) -> None:
-    """Become a JupyterLab with `notebook` open; does not return.
-
-    Parameters
-    ----------
-    notebook
-        The file to open; its folder is what JupyterLab shows.
-    port
-        The port to listen on, or no other; None for the first free one from 8888.
-    browser
-        Whether to open a browser.
-
-    Raises
-    ------
-    AlcfError
-        JupyterLab is not installed.
-    """
-    if importlib.util.find_spec("jupyterlab") is None:
-        raise AlcfError(
-            "The demo needs JupyterLab, which is not installed.",
-            do="Type:  pip install 'alcf-jupyter[lab]'   (or: alcf-jupyter demo --headless)",
-        )
-    command = [sys.executable, "-m", "jupyterlab", notebook.name, "--log-level=WARN"]
-    command += [] if port is None else [f"--port={port}", "--ServerApp.port_retries=0"]
-    command += [] if browser else ["--no-browser"]
-    # JupyterLab refuses root, which is who one is in most containers; it listens on loopback only.
-    command += ["--allow-root"] if os.name == "posix" and os.geteuid() == 0 else []
-    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not one of the home's
-    print(f"The tutorials are in {notebook.parent}.")
-    print("Everything runs on this machine: no account, no network. Ctrl-C ends it.", flush=True)
-    os.chdir(notebook.parent)
-    os.execv(sys.executable, command)  # noqa: S606 - this very Python, no shell

@@ -1,14 +1,10 @@
 """The demo: one command from nothing to answers, in the terminal and in JupyterLab."""
 
-import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -81,43 +77,3 @@ def test_a_temporary_folder_goes_unless_it_was_worked_in(tmp_path, act, goes, ho
     folder = Path(done.stdout.strip())
     assert folder.parent == tmp_path
     assert gone(folder, 10 if goes else 1.5) == goes
-
-
-@pytest.fixture
-def lab(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [*DEMO, tmp_path / "mine", "--no-browser", "--port", str(port)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    said, address = [], None
-    while not address and (line := process.stdout.readline()):
-        said.append(line)
-        address = re.search(r"(http://127\.0\.0\.1:\d+)/lab\S*token=(\w+)", line)
-    assert address, "".join(said)
-    yield "".join(said), *address.groups()
-    process.kill()
-    process.communicate()
-
-
-def test_in_jupyterlab_it_opens_the_tutorials(lab):
-    said, server, token = lab
-    assert "no account, no network" in said
-    contents = urllib.request.Request(
-        f"{server}/api/contents", headers={"Authorization": f"token {token}"}
-    )
-    end = time.monotonic() + 30  # the address is printed a moment before it is listened to
-    while True:
-        try:
-            with urllib.request.urlopen(contents, timeout=30) as answer:
-                names = [item["name"] for item in json.load(answer)["content"]]
-            break
-        except urllib.error.URLError:
-            assert time.monotonic() < end
-            time.sleep(0.1)
-    assert "01_first_prompt.ipynb" in names
-    assert "conftest.py" not in names

@@ -1,6 +1,5 @@
 """The tutorials are copied whole, and nothing of the user's is overwritten."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -84,24 +83,6 @@ def test_a_copy_without_tutorials_says_so(tmp_path, monkeypatch, capsys):
 
 def test_in_a_checkout_they_are_found_beside_the_package():
     assert tutorials.source() == NOTEBOOKS
-
-
-@pytest.mark.usefixtures("shipped")
-def test_the_demo_becomes_a_jupyterlab_on_a_copy(tmp_path, monkeypatch, capsys):
-    became = []
-    monkeypatch.setattr(os, "execv", lambda program, words: became.append((program, words)))
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.chdir(tmp_path)
-    mine = tmp_path / "mine"
-    assert main(["demo", str(mine), "--port", "8899", "--no-browser"]) == 0
-    [(program, words)] = became
-    assert program == sys.executable
-    assert words[1:4] == ["-m", "jupyterlab", "01_one.ipynb"]
-    assert words[5:] == ["--port=8899", "--ServerApp.port_retries=0", "--no-browser"]
-    assert Path.cwd() == mine
-    assert os.environ["ALCF_JUPYTER_SERVICE"] == "sandbox"
-    assert str(mine) in capsys.readouterr().out
-    assert tree(mine)["01_one.ipynb"] == "one"
 
 
 @pytest.mark.parametrize("module", ["alcf_jupyter.cli.terminal", "alcf_jupyter.notebook.doctor"])

@@ -1,0 +1,87 @@
+"""A JupyterLab in the foreground that says where it is, its errors, and no more."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import secrets
+import signal
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from alcf_jupyter.errors import AlcfError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def serve(notebook: Path, *, port: int | None = None, browser: bool = True) -> None:
+    """Run JupyterLab on the folder of `notebook`, and print the address that opens it.
+
+    It returns after Ctrl-C, which is not asked about; while JupyterLab still starts, Ctrl-C ends
+    the process.
+
+    Parameters
+    ----------
+    notebook
+        The file to open.
+    port
+        The port to listen on, or no other; None for the first free one from 8888.
+    browser
+        Whether to open a browser.
+
+    Raises
+    ------
+    AlcfError
+        JupyterLab is not installed.
+    """
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise AlcfError(
+            "The demo needs JupyterLab, which is not installed.",
+            do="Type:  pip install 'alcf-jupyter[lab]'   (in a copy of the repository:  make demo)",
+        )
+    # so early, Ctrl-C would be a traceback out of the middle of some import
+    signal.signal(signal.SIGINT, lambda *_: os._exit(0))
+    print("Everything runs on this machine: no account, no network. Ctrl-C ends it.", flush=True)
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not one of the home's
+    os.chdir(notebook.parent)
+    from jupyterlab.labapp import LabApp
+
+    token = secrets.token_hex(24)
+    server = LabApp.initialize_server(argv=_options(notebook, token, port, browser=browser))
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever is in a hurry
+        server.stop(from_signal=True)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+
+    def tell() -> None:
+        address = f"http://127.0.0.1:{server.port}{server.base_url}lab/tree/{quote(notebook.name)}"
+        print(f"\nJupyterLab, with the first of them:\n\n    {address}?token={token}\n", flush=True)
+
+    server.io_loop.add_callback(tell)  # not before it listens
+    server.start()
+
+
+def _options(notebook: Path, token: str, port: int | None, *, browser: bool) -> list[str]:
+    """Return JupyterLab's options."""
+    import zmq
+
+    options = [
+        "--log-level=ERROR",
+        "--ExtensionApp.log_level=ERROR",
+        f"--LabApp.default_url=/lab/tree/{quote(notebook.name)}",
+        "--ServerApp.ip=127.0.0.1",
+        # with a token of its own it would tell the address itself, and another one
+        f"--IdentityProvider.token={token}",
+        # between the two handlers of Ctrl-C it has one of its own, which asks
+        "--ServerApp.answer_yes=True",
+    ]
+    # without it every kernel warns that others on this machine might listen
+    options += ["--KernelManager.transport_encryption=auto"] if zmq.has("curve") else []
+    options += [] if port is None else [f"--port={port}", "--ServerApp.port_retries=0"]
+    options += [] if browser else ["--no-browser"]
+    # JupyterLab refuses root, which is who one is in most containers; it listens on loopback only.
+    return options + (["--allow-root"] if os.name == "posix" and os.geteuid() == 0 else [])

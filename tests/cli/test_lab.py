@@ -1,0 +1,98 @@
+"""The demo in JupyterLab: an address that opens the first tutorial, errors, and no more words."""
+
+import json
+import os
+import re
+import socket
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pexpect
+import pytest
+
+WORDS = ["-m", "alcf_jupyter.cli", "demo"]
+ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/lab/tree/01_first_prompt\.ipynb\?token=(\w+)")
+
+
+@pytest.fixture
+def demo(tmp_path):
+    """Return a function that starts the demo on a terminal, with a browser that notes its page."""
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
+    browser.chmod(0o755)
+    started = []
+
+    def start(*words):
+        child = pexpect.spawn(
+            sys.executable,
+            [*WORDS, *map(str, words)],
+            env=os.environ | {"BROWSER": f"{browser} %s"},
+            encoding="utf-8",
+            timeout=60,
+            dimensions=(40, 300),
+        )
+        started.append(child)
+        return child
+
+    yield start
+    for child in started:
+        child.close(force=True)
+
+
+def asked(address, token, path, body=None):
+    server = "{0.scheme}://{0.netloc}".format(urlsplit(address))
+    headers = {"Authorization": f"token {token}", "Content-Type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{server}{path}", data, headers)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def test_it_opens_the_first_tutorial_says_little_and_ends_with_one_ctrl_c(demo, tmp_path):
+    child = demo(tmp_path / "mine")
+    child.expect(ADDRESS)
+    address, token = child.match[0], child.match[1]
+    names = [item["name"] for item in asked(address, token, "/api/contents")["content"]]
+    assert "01_first_prompt.ipynb" in names
+    assert "conftest.py" not in names
+    kernel = {"type": "notebook", "name": "", "path": "01_first_prompt.ipynb", "kernel": {}}
+    assert asked(address, token, "/api/sessions", kernel)["kernel"]["name"] == "python3"
+    time.sleep(2)  # what the kernel has to say as it starts, it says now
+    opened = Path(urlsplit((tmp_path / "opened").read_text().strip()).path).read_text()
+    assert f"/lab/tree/01_first_prompt.ipynb?token={token}" in opened
+    said = child.before
+    child.sendintr()
+    child.expect(pexpect.EOF)
+    child.wait()
+    assert (child.exitstatus, child.before.strip()) == (0, "^C")
+    assert (
+        said.split()
+        == (
+            f"The tutorials are in {tmp_path / 'mine'} "
+            "Everything runs on this machine: no account, no network. Ctrl-C ends it. "
+            "JupyterLab, with the first of them:"
+        ).split()
+    )
+
+
+def test_ctrl_c_ends_it_while_it_starts(demo):
+    child = demo("--no-browser")
+    child.expect(r"to have them elsewhere:  alcf-jupyter demo FOLDER")
+    child.expect(r"Ctrl-C ends it\.")
+    child.sendintr()
+    child.expect(pexpect.EOF)
+    child.wait()
+    assert (child.exitstatus, child.before.strip()) == (0, "^C")
+
+
+def test_an_error_of_the_server_is_shown(demo, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        child = demo(tmp_path / "mine", "--no-browser", "--port", port)
+        child.expect(f"port {port} is not available")
+        child.expect(pexpect.EOF)
+        child.wait()
+    assert child.exitstatus == 1
