@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from alcf_jupyter import errors
 from alcf_jupyter.service import advice, support
 from alcf_jupyter.service.failures import failure
+from tools.pages import settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -111,14 +112,7 @@ def _link(kind: type[BaseException]) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Write the page, or check it; return 1 when it is not current."""
-    new = page()
-    if "--check" in arguments:
-        if PAGE.read_text(encoding="utf-8") != new:
-            print("docs/errors.md is not current; type:  python -m tools.errors")
-            return 1
-        return 0
-    PAGE.write_text(new, encoding="utf-8")
-    return 0
+    return int(not settle(PAGE, page(), "errors", check="--check" in arguments))
 
 
 if __name__ == "__main__":

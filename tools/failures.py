@@ -26,6 +26,7 @@ from alcf_jupyter.connection.client import Client
 from alcf_jupyter.connection.sign_in.credentials import Credential
 from alcf_jupyter.errors import AlcfError
 from alcf_jupyter.progress import SilentObserver
+from tools.pages import settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -325,13 +326,8 @@ def main(arguments: Sequence[str]) -> int:
         sandbox.close()
     for line in wrong(found):
         print(f"taken for an answer: {line}")
-    if "--check" in arguments:
-        if PAGE.read_text(encoding="utf-8") != new:
-            print("docs/failures.md is not current; type:  python -m tools.failures")
-            return 1
-        return int(bool(wrong(found)))
-    PAGE.write_text(new, encoding="utf-8")
-    return int(bool(wrong(found)))
+    current = settle(PAGE, new, "failures", check="--check" in arguments)
+    return int(not current or bool(wrong(found)))
 
 
 if __name__ == "__main__":

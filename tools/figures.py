@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tools.pages import settle
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -101,19 +103,15 @@ def _amount(value: float, unit: str) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Write the page, or check it; return 1 when something is missing."""
-    if "--check" in arguments:
-        measured: Measured = json.loads(STORED.read_text(encoding="utf-8"))
-        if PAGE.read_text(encoding="utf-8") != page(measured):
-            print("docs/measured.md is not current; type:  python -m tools.figures")
-            return 1
-    else:
-        measured = take()
+    check = "--check" in arguments
+    measured: Measured = json.loads(STORED.read_text(encoding="utf-8")) if check else take()
+    if not check:
         STORED.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-        PAGE.write_text(page(measured), encoding="utf-8")
+    current = settle(PAGE, page(measured), "figures", check=check)
     found = list(problems(measured))
     for line in found:
         print(line)
-    return int(bool(found))
+    return int(not current or bool(found))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alcf_jupyter.notebook.commands import table
+from tools.pages import settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,14 +56,7 @@ def page() -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Write the page, or check it; return 1 when it is not current."""
-    new = page()
-    if "--check" in arguments:
-        if PAGE.read_text(encoding="utf-8") != new:
-            print("docs/options.md is not current; type:  python -m tools.options")
-            return 1
-        return 0
-    PAGE.write_text(new, encoding="utf-8")
-    return 0
+    return int(not settle(PAGE, page(), "options", check="--check" in arguments))
 
 
 if __name__ == "__main__":
