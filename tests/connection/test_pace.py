@@ -112,6 +112,12 @@ def test_all_clients_of_an_address_keep_one_pace():
     assert pace.of("http://a", 9.2) is not pace.of("http://b", 9.2)
 
 
+def test_a_pace_outlives_another_kind_of_client_of_the_same_address():
+    first = pace.of("http://c", 9.2)
+    assert pace.of("http://c", None) is not first
+    assert pace.of("http://c", 9.2) is first, "it remembers what was sent"
+
+
 def test_requests_that_are_given_up_take_no_turn():
     async def story():
         limit = Pace(10.0)

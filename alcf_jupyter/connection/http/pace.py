@@ -21,7 +21,7 @@ _BUSY_SECONDS = 0.005
 _ALONE_SECONDS = 60.0
 """How long the shared file is left alone after it could not be used."""
 
-_paces: dict[str, Pace] = {}
+_paces: dict[tuple[str, float | None], Pace] = {}
 
 
 def of(origin: str, per_second: float | None, *, shared: bool = False) -> Pace:
@@ -36,10 +36,9 @@ def of(origin: str, per_second: float | None, *, shared: bool = False) -> Pace:
     shared
         Whether all of the user's processes keep it together.
     """
-    pace = _paces.get(origin)
-    if pace is None or pace.per_second != per_second:
-        pace = _paces[origin] = Pace(per_second, origin if shared else None)
-    return pace
+    # setdefault, since clients are made in any thread
+    made = Pace(per_second, origin if shared else None)
+    return _paces.setdefault((origin, per_second), made)
 
 
 class Turn:
