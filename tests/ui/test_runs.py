@@ -89,7 +89,7 @@ def test_the_panel_counts_pauses_goes_on_and_stops(notebook, record, pictures):
 
     notebook.save()
     takes, saved = notebook.outputs(1)
-    assert takes["data"]["text/plain"].startswith("490 rows to send · about")
+    assert takes["data"]["text/plain"].startswith("490 rows to send · 10 cannot be sent · about")
     assert "Stopped" in saved["data"]["text/html"]
     assert f"{done} of 500 rows" in saved["data"]["text/html"]
     assert saved["data"]["text/plain"].startswith("<Run ")
