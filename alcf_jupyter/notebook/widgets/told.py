@@ -12,6 +12,8 @@ from alcf_jupyter.plain import escape_line
 class Told(widgets.HTML):  # type: ignore[misc]
     """A few lines that are read out, too, to those who do not see them."""
 
+    value: str
+
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.say("")
