@@ -125,7 +125,7 @@ class Caller:
         """Return `model` once it is Live; raises as `queue.until_live` does."""
         call.served = model
         if model.state not in queue.READY and not call.patient:
-            raise queue.not_live(model, self._directory.known)
+            raise queue.not_live(model, self._directory)
         call.served = await queue.until_live(
             self._directory,
             model,

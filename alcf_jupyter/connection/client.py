@@ -91,6 +91,15 @@ class Client:
         return tape.known(self.service) if tape else self._directory.known
 
     @property
+    def favoured(self) -> list[str]:
+        """The models to propose before others: those that were chosen, the latest first."""
+        return self._directory.favoured
+
+    def favour(self, name: str) -> None:
+        """Propose a model before others from now on."""
+        self._directory.favour(name)
+
+    @property
     def clusters(self) -> list[str]:
         """Names of the clusters."""
         return [cluster.name for cluster in self.models().clusters]

@@ -53,6 +53,7 @@ class Directory:
         self._details: dict[str, Any] = {}
         self._without_details: set[str] = set()
         self._lock = Lock()
+        self._favoured: list[str] = []
         self._lessons: dict[tuple[str, str], dict[str, bool]] = {}
         self.checked_at: float | None = None
         """``time.time()`` of the last look at the queue, None before it."""
@@ -103,6 +104,15 @@ class Directory:
                 return self.known
             self.known = replace(told, models=tuple(map(self._taught, told.models)))
             return self.known
+
+    @property
+    def favoured(self) -> list[str]:
+        """The models that are proposed before others, the most preferred first."""
+        return [*self._favoured, *self._profile.first_models]
+
+    def favour(self, name: str) -> None:
+        """Propose a model before others from now on: it was chosen."""
+        self._favoured = list(dict.fromkeys([name, *self._favoured]))
 
     @asynccontextmanager
     async def _turn(self, deadline: Deadline) -> AsyncGenerator[None]:

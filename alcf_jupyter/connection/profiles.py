@@ -25,6 +25,7 @@ ALCF_PROXY = "http://proxy.alcf.anl.gov:3128"
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63}){0,126}\.?")
 ENV_SERVICE = "ALCF_JUPYTER_SERVICE"
+_FIRST_IN_SANDBOX = ("sandbox/echo", "sandbox/summary", "sandbox/json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,11 @@ class Profile:
     def is_gateway(self) -> bool:
         """Whether it speaks the gateway's dialect (clusters, jobs, batches)."""
         return self.name not in ("openai", "metis")
+
+    @property
+    def first_models(self) -> tuple[str, ...]:
+        """Which models are proposed first to somebody who has chosen none."""
+        return _FIRST_IN_SANDBOX if self.name == "sandbox" else ()
 
     @property
     def takes_arrays(self) -> bool:

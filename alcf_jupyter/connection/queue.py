@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from alcf_jupyter.connection.deadline import words
@@ -17,6 +17,7 @@ from alcf_jupyter.errors import (
     ServiceError,
 )
 from alcf_jupyter.service.catalog import State
+from alcf_jupyter.service.proposals import proposals
 from alcf_jupyter.typed import named
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.connection.deadline import Deadline
     from alcf_jupyter.connection.directory import Directory
-    from alcf_jupyter.service.catalog import Catalog, Model
+    from alcf_jupyter.service.catalog import Model
 
 READY = (State.LIVE, State.UNKNOWN)
 _TICK_SECONDS = 0.5
@@ -66,10 +67,17 @@ def line(model: Model, elapsed: float, free_nodes: int | None = None) -> str:
     return " · ".join(parts)
 
 
-def not_live(model: Model, known: Catalog) -> NotLiveError:
+def not_live(model: Model, directory: Directory) -> NotLiveError:
     """Return the error that names the state of `model` and models that are Live instead."""
-    live = known.ready(embedding=model.looks_like_embedding, near=model.cluster)
-    options = [m.option for m in live if m.state is State.LIVE]
+    known = directory.known
+    live = replace(known, models=tuple(m for m in known.models if m.state is State.LIVE))
+    found = proposals(
+        live,
+        embedding=model.looks_like_embedding,
+        favoured=directory.favoured,
+        near=model.cluster,
+    )
+    options = [m.option for m in found]
     starts = any(c.name == model.cluster and c.starts_on_request for c in known.clusters)
     wait = f"wait for it:  %alcf wait {model.id}"
     later = wait if starts else "look again later:  %alcf models"
@@ -128,7 +136,7 @@ async def until_live(
             startable = startable or cluster.starts_on_request
             if model.state in (State.OFFLINE, State.STOPPED):
                 if not startable:
-                    raise not_live(model, directory.known)
+                    raise not_live(model, directory)
                 warm_up(model)
             pause = directory.poll_seconds * random.uniform(1.0, 1.1)  # noqa: S311 - jitter
             until = min(time.monotonic() + pause, deadline.at)
@@ -136,7 +144,7 @@ async def until_live(
                 tell(line(model, time.monotonic() - began, cluster.free_nodes))
                 await asyncio.sleep(min(_TICK_SECONDS, max(0.0, until - time.monotonic())))
             if not deadline.left():
-                raise _too_long(model, deadline, directory.known)
+                raise _too_long(model, deadline, directory)
             model = await _look_up(directory, model, deadline)
         wait.saw(model.state)
         return model
@@ -149,14 +157,14 @@ async def _look_up(directory: Directory, model: Model, deadline: Deadline) -> Mo
     try:
         known = await directory.catalog(deadline, cluster=model.cluster)
     except DeadlineError:
-        raise _too_long(model, deadline, directory.known) from None
+        raise _too_long(model, deadline, directory) from None
     except (ServiceError, NoConnectionError):
         return model
     now = known.find(model.id, model.cluster)
     return model if now.state is State.UNKNOWN else now
 
 
-def _too_long(model: Model, deadline: Deadline, known: Catalog) -> DeadlineError:
+def _too_long(model: Model, deadline: Deadline, directory: Directory) -> DeadlineError:
     error = deadline.error(f"{model.id} on {model.cluster} was {model.state}")
-    error.why = not_live(model, known).why
+    error.why = not_live(model, directory).why
     return error

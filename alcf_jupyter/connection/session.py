@@ -19,6 +19,7 @@ from alcf_jupyter.errors import (
     UsageError,
 )
 from alcf_jupyter.plain import brief
+from alcf_jupyter.service.proposals import proposals
 from alcf_jupyter.typed import named
 
 if TYPE_CHECKING:
@@ -218,6 +219,7 @@ def use(
         )
     for kind, name in chosen.items():
         setattr(_session, kind, name)
+        client().favour(name)
         if alias:
             _session.aliases[alias] = name
     return defaults()
@@ -275,9 +277,10 @@ def choose(model: str | None, kind: str) -> str:
     if name:
         _check_text(name)
         return _session.aliases.get(name, name)
-    ready = client().models().ready(embedding=kind == "embed")
+    talk = client()
+    found = proposals(talk.models(), embedding=kind == "embed", favoured=talk.favoured)
     flag = "" if kind == "chat" else "--embed "
-    lines = [f"  %alcf use {flag}{m.id}{_state_note(m)}" for m in ready]
+    lines = [f"  %alcf use {flag}{m.id}{_state_note(m)}" for m in found]
     raise ModelNotChosenError(
         f"No model was chosen. Name one with {named('model')} or choose one for the notebook.",
         do="\n".join(["Type one of these:", *lines]) if lines else "See:  %alcf status",

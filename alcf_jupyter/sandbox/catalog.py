@@ -41,6 +41,24 @@ METIS = "metis"
 DIRECT = "direct"
 
 
+ABOUT = {
+    "code": "answers with a Python function",
+    "commands": "for tests: obeys the command that the prompt begins with",
+    "cut-off": "for tests: its answers always stop in the middle, as at a limit of tokens",
+    "echo": "says back what it got",
+    "embed": "turns texts into vectors, from the words in them",
+    "hostile": "for tests: answers with text that a careless display would run",
+    "json": "answers in JSON, in the form that is asked for",
+    "long": "for tests: answers at length, as many tokens as the prompt says",
+    "markdown": "answers in Markdown: a list, a table, code",
+    "reasoning": "thinks aloud, then answers",
+    "summary": "answers with the sentences of the prompt that say the most",
+    "tools": "calls the tools that it is given",
+    "vision": "says of each image its format and size",
+}
+"""What each behaviour does, in words."""
+
+
 @cache
 def slug(cluster: str, framework: str, model: str) -> str:
     """Return the name under which the gateway looks a model up: no case, no dots, no slashes."""
@@ -77,6 +95,11 @@ class Model:
     since: float = 0.0
     jobs_say: str = ""
     triggered_until: float = 0.0
+
+    @property
+    def about(self) -> str:
+        """What it does, in words: its own, or those of its behaviour."""
+        return self.description or ABOUT.get(self.behaviour, "")
 
     @property
     def embeds(self) -> bool:

@@ -20,6 +20,11 @@ SOPHIA_ENDPOINTS = ("chat/completions", "completions", "embeddings", "responses"
 MINERVA_ENDPOINTS = ("chat/completions", "responses", "messages", "completions")
 
 
+_SLOW = "for tests: says back what it got, at 20 tokens a second"
+_ERROR = "for tests: a streamed answer fails after a few words"
+_END = "for tests: a streamed answer ends without saying so"
+
+
 def default_catalog() -> Catalog:
     """Return the catalogue of a plain run: Sophia, Metis and Minerva with sandbox models."""
     return Catalog([_sophia(), _metis(), _minerva()])
@@ -46,19 +51,28 @@ def _sophia() -> Cluster:
         Model("sandbox/reasoning", "reasoning", job=tools),
         Model("sandbox/tools", "tools", job=tools),
         Model("sandbox/vision", "vision", batch=False, job=tools),
-        Model("sandbox/slow", "echo", pace=20.0, job=odd),
+        Model("sandbox/slow", "echo", pace=20.0, job=odd, description=_SLOW),
         Model("sandbox/long", "long", pace=200.0, job=odd),
         Model("sandbox/cut-off", "cut-off", job=odd),
-        Model("sandbox/stream-error", "echo", fault="stream-error;after=6", job=odd),
-        Model("sandbox/early-end", "echo", fault="stream-no-finish;after=6", job=odd),
+        Model(
+            "sandbox/stream-error",
+            "echo",
+            fault="stream-error;after=6",
+            job=odd,
+            description=_ERROR,
+        ),
+        Model(
+            "sandbox/early-end", "echo", fault="stream-no-finish;after=6", job=odd, description=_END
+        ),
         Model("sandbox/hostile", "hostile", job=odd),
         Model("sandbox/embed", "embed", job=_job(4, "05:20:00")),
-        Model("sandbox/cold", "echo", OFFLINE),
-        Model("sandbox/embed-cold", "embed", OFFLINE),
+        Model("sandbox/cold", "echo", OFFLINE, description="says back what it got, once started"),
+        Model("sandbox/embed-cold", "embed", OFFLINE, description="makes vectors, once started"),
         Model(
             "sandbox/queued",
             "echo",
             QUEUED,
+            description="for tests: waits in the queue for a day",
             # It stays in the queue for a day; /sandbox/state or /sandbox/clock ends the wait.
             queue_seconds=86_400.0,
             job={"Job ID": "91005.sophia-pbs-01"},
@@ -69,13 +83,25 @@ def _sophia() -> Cluster:
 
 def _metis() -> Cluster:
     models = [
-        Model("sandbox-echo", "echo", batch=False, description="says back what it got"),
-        Model("sandbox-provisioning", "echo", PROVISIONING, batch=False, description="on its way"),
-        Model("sandbox-stopped", "echo", STOPPED, batch=False, description="switched off"),
+        Model("sandbox-echo", "echo", batch=False),
+        Model(
+            "sandbox-provisioning",
+            "echo",
+            PROVISIONING,
+            batch=False,
+            description="for tests: it is on its way and stays so",
+        ),
+        Model(
+            "sandbox-stopped",
+            "echo",
+            STOPPED,
+            batch=False,
+            description="for tests: it is switched off",
+        ),
     ]
     return Cluster("metis", METIS, "api", ("chat/completions",), models)
 
 
 def _minerva() -> Cluster:
-    models = [Model("sandbox-echo", "echo", LIVE, batch=False, description="says back what it got")]
+    models = [Model("sandbox-echo", "echo", LIVE, batch=False)]
     return Cluster("minerva", DIRECT, "api", MINERVA_ENDPOINTS, models)

@@ -102,6 +102,7 @@ def _facts(cluster: Cluster, model: Model) -> dict[str, Any]:
         "id": model.id,
         "framework": model.framework,
         "display_name": model.id,
+        "description": model.about,
     }
     if cluster.kind == COMPUTE:
         calls, thinks = model.behaviour == "tools", model.behaviour == "reasoning"

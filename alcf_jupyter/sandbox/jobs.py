@@ -132,6 +132,6 @@ def _fill_metis(
         place = {LIVE: "running", STOPPED: "stopped"}.get(state, "queued")
         row = _basics(cluster, model.id, model.framework)
         row["Model Status"] = "running" if state == LIVE else state.lower()
-        row["Description"] = f"{model.id} - {model.description}"
+        row["Description"] = f"{model.id} - {model.about}"
         row["Model Version"] = model.version
         answer[place].append(row)

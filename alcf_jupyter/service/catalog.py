@@ -172,16 +172,6 @@ class Catalog:
             do=f"Did you mean:  {near.option}" if near else "See what there is:  %alcf models",
         )
 
-    def ready(self, *, embedding: bool = False, near: str = "", most: int = 3) -> list[Model]:
-        """Return up to `most` models to suggest: Live first, then those on the cluster `near`."""
-        ranked = sorted(
-            self.models, key=lambda m: (READINESS[m.state], m.cluster != near, m.cluster, m.id)
-        )
-        named = {m.id: m for m in reversed(ranked)}  # of two clusters' one name, the readier
-        once = [m for m in ranked if named[m.id] is m]
-        kind = [m for m in once if m.looks_like_embedding == embedding]
-        return (kind or once)[:most]
-
 
 def _like(name: str, models: Sequence[Model]) -> Model | None:
     ids = nearest(name, (model.id for model in models), 1)

@@ -198,6 +198,7 @@ def _told(model: Model, row: dict[str, Any]) -> Model:
         reasons = bool(row["reasoning_parser"])
     return replace(
         model,
+        description=model.description or brief(row.get("description")),
         context=context if _is_count(context) and context else None,
         can_see="image" in sees if isinstance(sees, list) else None,
         can_call_tools=tools if isinstance(tools, bool) else None,

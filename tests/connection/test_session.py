@@ -193,6 +193,21 @@ def test_without_a_model_three_lines_to_paste():
         ]
 
 
+def test_what_was_chosen_before_is_proposed_first():
+    with serving(three()) as server:
+        alcf.connect(server.url, token=TOKEN)
+        last = str(_not_chosen()).splitlines()[-1].split()[2]
+        alcf.use(last)
+        session.current().chat = None
+        assert str(_not_chosen()).splitlines()[2].split()[2] == last
+
+
+def _not_chosen():
+    with pytest.raises(ModelNotChosenError) as caught:
+        session.choose(None, "chat")
+    return caught.value
+
+
 @pytest.mark.parametrize("model", [5, ["m"], object(), b"m"])
 def test_a_model_is_named_by_a_text(model):
     with pytest.raises(UsageError, match="named by a text"):

@@ -68,6 +68,19 @@ def test_models_route(sandbox):
     assert sandbox.get("/nowhere/models").status_code == 404
 
 
+def test_every_model_says_what_it_does(sandbox):
+    told = [
+        row
+        for one in ("sophia", "metis", "minerva")
+        for row in sandbox.get(f"/{one}/models").json()
+    ]
+    assert len(told) > 20
+    about = {row["id"]: row["description"] for row in told}
+    assert all(about.values())
+    for failing in ("cut-off", "stream-error", "early-end", "hostile"):
+        assert about[f"sandbox/{failing}"].startswith("for tests: ")
+
+
 def test_unauthorized_in_all_its_words(sandbox):
     def refused(authorization):
         headers = {"Authorization": authorization} if authorization else {}

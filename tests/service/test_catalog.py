@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from alcf_jupyter.errors import UnknownClusterError, UnknownModelError
 from alcf_jupyter.service.catalog import Catalog, Model, State
 from alcf_jupyter.service.listing import from_openai, join
+from alcf_jupyter.service.proposals import proposals
 from tests.service.effort import bent, cases, dice, malformed, strange, thorough
 
 LISTS = ("running", "queued", "stopped", "others", "private_batch_running", "private_batch_queued")
@@ -267,7 +268,8 @@ def check_any(answer, queue, details, status):
     json.dumps([known.warnings, [model.id for model in known.models]])
     assert all(isinstance(model.state, State) for model in known.models)
     assert all(model.path.startswith("/") for model in known.models)
-    known.ready()
+    proposals(known)
+    proposals(known, embedding=True, favoured=["one"], near="sophia")
     for model in known.models:
         assert known.find(model.id, model.cluster).id == model.id
     from_openai(answer)
@@ -345,19 +347,11 @@ def test_an_unknown_name_is_never_shown_raw():
     assert len(str(caught.value)) < 500
 
 
-def test_ready_puts_the_live_ones_of_the_kind_first():
-    known = Catalog(
-        (),
-        (
-            Model(id="a-embed", cluster="x", state=State.LIVE),
-            Model(id="b", cluster="x", state=State.OFFLINE),
-            Model(id="c", cluster="x", state=State.LIVE),
-            Model(id="d", cluster="x", state=State.STARTING),
-        ),
-    )
-    assert [m.id for m in known.ready()] == ["c", "d", "b"]
-    assert [m.id for m in known.ready(embedding=True)] == ["a-embed"]
-    assert [m.id for m in known.ready(most=1)] == ["c"]
+def test_a_description_is_the_queue_s_or_that_of_the_list_of_models():
+    queue = {"metis": {"running": [{"Models": "a", "Description": "a - of the queue"}]}}
+    details = {"metis": [{"id": name, "description": f"of {name}\x1b[31m"} for name in "ab"]}
+    known = join(listed(metis=["a", "b", "c"]), queue, details)
+    assert [m.description for m in known.models] == ["a - of the queue", "of b", ""]
 
 
 def test_a_plain_server():
