@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 WATCHED_TIMEOUT = "30m"
 HEADLESS_TIMEOUT = "5m"
+_ELSEWHERE = {
+    "chat": "%%alcf_chat, with the prompt below it; on one line:  %alcf_chat PROMPT",
+    "embed": "%%alcf_embed, with a text on each line below it; a column:  %alcf_embed df['text']",
+}
+"""What is no command of ``%alcf`` but a magic of its own, and how that is typed."""
 
 
 @magics_class
@@ -56,15 +61,17 @@ class AlcfMagics(Magics):
         word, _, rest = line.strip().partition(" ")
         run: Callable[[str], Any] | None = table.COMMANDS.get(word or "help")
         if run is None:
-            near = nearest(word, table.COMMANDS)
+            near = nearest(word, [*table.COMMANDS, *_ELSEWHERE])
+            meant = _ELSEWHERE.get(near[0], f"%alcf {near[0]}") if near else ""
             raise UsageError(
                 f"%alcf has no command {word!r}.",
-                do=f"Did you mean:  %alcf {near[0]}" if near else "See them all:  %alcf help",
+                do=f"Did you mean:  {meant}" if meant else "See them all:  %alcf help",
             )
         with on_a_line():
             shown = run(rest.strip())
         if isinstance(shown, str):
-            print(shown)  # noqa: T201 - a line of text is what it shows
+            # in one piece: a line feed of its own may be sent as an output of its own
+            print(f"{shown}\n", end="")  # noqa: T201 - a line of text is what it shows
             return None
         return shown
 

@@ -125,13 +125,16 @@ def test_no_vars_leaves_braces(notebook):
     assert done.last["text/plain"] == "{{x}}"
 
 
+CHOICE = [f"%alcf use sandbox/{one}    # Live on sophia" for one in ("echo", "summary", "json")]
+
+
 @pytest.mark.parametrize(
     ("cell", "words"),
     [
         ("%%alcf_chat --temprature 0\nhi", ["--temprature", "--temperature"]),
         ("%%alcf_chat -m sandbox/ecko\nhi", ["sandbox/ecko", "-m sandbox/echo"]),
         ("%%alcf_chat -m sandbox/echo -c sofia\nhi", ["sofia", "-c sophia"]),
-        ("%%alcf_chat\nhi", ["No model was chosen", "%alcf use", "Live on"]),
+        ("%%alcf_chat\nhi", ["No model was chosen", *CHOICE]),
         ("%%alcf_chat -m sandbox/echo\n  \n", ["empty", "%%alcf_chat"]),
         ("%%alcf_chat -m sandbox/echo\n{{promt}}", ["promt", "nothing was sent", "prompt_text"]),
         ("%%alcf_chat -m sandbox/echo\n{{1/0}}", ["ZeroDivisionError", "nothing was sent"]),
@@ -142,8 +145,10 @@ def test_no_vars_leaves_braces(notebook):
         ("%%alcf_chat -m sandbox/echo -P nothing\nhi", ["KEY=VALUE"]),
         ("%%alcf_chat -m sandbox/echo --timeout soon\nhi", ["soon", "--timeout 30m"]),
         ("%%alcf_chat -m sandbox/echo -o 3x\nhi", ["3x", "variable"]),
-        ("%%alcf_chat -m sandbox/cold --no-wait\nhi", ["Offline", "Live now", "-m sandbox/"]),
-        ("%%alcf_chat -m sandbox-stopped -c metis\nhi", ["Stopped", "Live now"]),
+        ("%%alcf_chat -m sandbox/cold --no-wait\nhi", ["Offline", "Live now", "-m sandbox/echo"]),
+        ("%%alcf_chat -m sandbox-stopped -c metis\nhi", ["Stopped", "Live now", "-m sandbox/json"]),
+        ("%alcf chat hello", ["no command 'chat'", "Did you mean:  %%alcf_chat", "%alcf_chat P"]),
+        ("%alcf embbed x", ["Did you mean:  %%alcf_embed"]),
         ("%%alcf_embed\na text", ["No model was chosen", "%alcf use --embed sandbox/embed"]),
         ("%alcf_embed", ["something to embed", "df['text']"]),
         ("%alcf_embed -m sandbox/embed 'one text'", ["one string"]),
