@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from alcf_jupyter.service.catalog import Model
 
 _WORDS = (
-    "cluster",
-    "framework",
     "model",
+    "cluster",
     "state",
+    "framework",
     "host",
     "walltime",
     "estimated_start",
@@ -43,7 +43,7 @@ def models(
     Returns
     -------
     pandas.DataFrame
-        One row a model, the most ready first: ``cluster``, ``framework``, ``model``, ``state``,
+        One row a model, the most ready first: ``model``, ``cluster``, ``state``, ``framework``,
         ``host``, ``walltime``, ``estimated_start``, ``comment``, ``context`` (tokens), and
         ``can_…`` and ``always_hot`` as nullable booleans: what the service does not tell is
         missing, until an answer or a refusal teaches it. ``attrs["alcf"]`` holds the warnings

@@ -19,10 +19,10 @@ RECORDED = {
     if one["name"] in ("list-endpoints", "jobs sophia", "jobs metis", "status")
 }
 COLUMNS = [
-    "cluster",
-    "framework",
     "model",
+    "cluster",
     "state",
+    "framework",
     "host",
     "walltime",
     "estimated_start",

@@ -2,10 +2,14 @@
 
 import contextlib
 import json
+import os
+import re
+import subprocess
+import sys
 
 import pytest
 
-from alcf_jupyter.notebook.models import model_facts
+from alcf_jupyter.notebook.models import model_facts, model_table
 from alcf_jupyter.service.catalog import Cluster, Model, State
 from tests.notebook.test_magics import Notebook
 
@@ -24,7 +28,9 @@ def notebook():
 def test_headless_models_is_a_table(notebook):
     done = notebook.run("%alcf models --state offline", watched=False)
     shown = done.only("execute_result")["data"]
-    assert "sandbox/cold" in shown["text/plain"]
+    assert shown["text/plain"].splitlines()[1].split() == ["sandbox/cold", "sophia", "Offline"]
+    assert "<td>sandbox/cold</td>" in shown["text/html"]
+    assert "sandbox/echo" not in str(shown)
     assert "application/vnd.jupyter.widget-view+json" not in shown
 
 
@@ -32,8 +38,7 @@ def test_watched_models_is_a_picker_with_its_shadow(notebook):
     done = notebook.run("%alcf models")
     shown = done.only("execute_result")["data"]
     assert "application/vnd.jupyter.widget-view+json" in shown
-    assert shown["text/plain"].startswith("<model picker: ")
-    assert " models in the local sandbox, " in shown["text/plain"]
+    assert re.search(r"\n\d+ models in the local sandbox, \d+ Live$", shown["text/plain"])
     assert "These models are the local sandbox's" in shown["text/html"]
     assert "<td>sandbox/echo</td>" in shown["text/html"]
 
@@ -54,6 +59,54 @@ def test_watched_models_is_a_picker_with_its_shadow(notebook):
 def test_bad_input(notebook, line, words):
     for watched in (True, False):
         assert words in notebook.run(line, watched=watched).error
+
+
+def test_where_nothing_can_be_clicked_the_picker_is_the_table_of_what_it_shows(notebook):
+    shown = notebook.run("%alcf models --state Stopped").only("execute_result")["data"]
+    head, *rows, count = shown["text/plain"].splitlines()
+    assert head.split() == ["Model", "Cluster", "State"]
+    assert [row.split() for row in rows] == [["sandbox-stopped", "metis", "Stopped"]]
+    assert re.fullmatch(r"1 of \d+ models in the local sandbox, 0 Live", count)
+
+
+def test_in_a_terminal_no_name_of_a_model_is_cut():
+    code = "%load_ext alcf_jupyter\n%alcf connect sandbox\n%alcf models\n"
+    done = subprocess.run(
+        [sys.executable, "-m", "IPython", "--quick", "--colors=nocolor", "--simple-prompt"],
+        input=f"{code}import alcf_jupyter as alcf; print(alcf.models().model.to_list())\n",
+        env=os.environ | {"COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    names = re.findall(r"'([^']+)'", done.stdout.splitlines()[-3])
+    assert len(names) > 10, done.stdout
+    lines = done.stdout.splitlines()
+    for name in names:
+        assert any(line.startswith(f"{name} ") for line in lines)
+    queued = next(line for line in lines if line.startswith("sandbox/queued "))
+    assert "estimated" in queued
+    assert len(queued) <= 80
+
+
+def test_the_plain_table_of_models_cuts_what_the_queue_says_and_nothing_else():
+    name = "organisation/" + "A-Model-With-A-Long-Name-" * 2 + "Instruct"
+    long = Model(
+        id=name, cluster="sophia", framework="vllm", comment="Insufficient nodes " * 9,
+        state=State.OFFLINE,
+    )  # fmt: skip
+    hostile = Model(
+        id=HOSTILE, cluster=HOSTILE, framework=HOSTILE, comment=HOSTILE, state=State.QUEUED
+    )
+    for width in (80, 120):
+        table = model_table.lines([long], width)
+        assert [line.startswith(name) for line in table] == [False, True]
+        assert all(len(line) <= max(width, len(name) + 20) for line in table)
+        assert ("Insufficient" in table[1]) == (width == 120)
+    shown = "\n".join(model_table.lines([long, hostile], 200))
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
 
 
 def test_wait_shows_the_states_in_one_output(notebook):

@@ -130,4 +130,4 @@ def test_the_saved_notebook_shows_a_table(picker):
     picker.save()
     (saved,) = picker.outputs(1)
     assert "<table>" in saved["data"]["text/html"]
-    assert saved["data"]["text/plain"].startswith("<model picker: ")
+    assert saved["data"]["text/plain"].startswith("Model ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import shutil
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -28,17 +29,24 @@ def models(line: str) -> Any:
             do="See them:  %alcf help models",
         )
     asked = {"state": chosen.state, "cluster": chosen.cluster, "can": chosen.can}
-    if not chosen.table and _surface() is Surface.NOTEBOOK:
-        from alcf_jupyter.connection.session import client
+    if chosen.table:
+        from alcf_jupyter.frames.models import models as table
+
+        return table(**asked)[["model", "cluster", "state", "context", "comment"]]
+    from alcf_jupyter.connection.session import client
+    from alcf_jupyter.service.selection import select
+
+    talk = client()
+    found = select(talk.models(), **asked)  # names a state, cluster or skill that there is not
+    where = _surface()
+    if where is Surface.NOTEBOOK:
         from alcf_jupyter.notebook.widgets.picker import picker
-        from alcf_jupyter.service.selection import select
 
-        talk = client()
-        select(talk.models(), **asked)  # names a state, cluster or skill that there is not
         return picker(talk, **asked)
-    from alcf_jupyter.frames.models import models as table
+    from alcf_jupyter.notebook.models.model_table import WIDTH, ModelTable
 
-    return table(**asked)[["state", "model", "cluster", "context", "comment"]]
+    columns = shutil.get_terminal_size().columns if where is Surface.TERMINAL else WIDTH
+    return ModelTable(talk, found, columns)
 
 
 def wait(line: str) -> str | None:

@@ -192,7 +192,7 @@ def models_parser() -> Parser:
     parser.option("--state", help="Live, Starting, Queued, Offline, ...")
     parser.option("-c", "--cluster", help="sophia, metis, minerva, ...")
     parser.option("--can", help="chat, embed, batch, see, tools or reason")
-    parser.option("--table", action="store_true", help="a table in place of the list to click")
+    parser.option("--table", action="store_true", help="a DataFrame in place of the list to click")
     return parser
 
 

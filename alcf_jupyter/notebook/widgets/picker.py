@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import ipywidgets as widgets
 
 from alcf_jupyter.errors import AlcfError
-from alcf_jupyter.notebook.models import model_facts, model_orders
+from alcf_jupyter.notebook.models import model_facts, model_orders, model_table
 from alcf_jupyter.notebook.models.look import Look
 from alcf_jupyter.notebook.widgets.clicks import at_once
 from alcf_jupyter.notebook.widgets.shadow import Shadowed
@@ -122,10 +122,11 @@ class ModelPicker(Shadowed):
         self._redraw()
 
     def __repr__(self) -> str:
-        known = self._client.known.models
-        live = sum(model.state is State.LIVE for model in known)
-        where = " in the local sandbox" if self._client.profile.name == "sandbox" else ""
-        return f"<model picker: {len(known)} models{where}, {live} Live>"
+        return f"<model picker: {model_table.count(self._client, self._shown)}>"
+
+    def plain(self) -> str:
+        """Return the models that are shown, as a table of plain text."""
+        return repr(model_table.ModelTable(self._client, self._shown))
 
     def shadow(self) -> str:
         """Return the models that are shown, as a table of plain HTML."""

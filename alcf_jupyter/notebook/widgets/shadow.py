@@ -8,13 +8,17 @@ import ipywidgets as widgets
 
 
 class Shadowed(widgets.VBox):  # type: ignore[misc]
-    """A column of widgets that is plain HTML and a line of text, too."""
+    """A column of widgets that is plain HTML and plain text, too."""
 
     def shadow(self) -> str:
         """Return what is shown now, as plain HTML: all that stands in its own HTML widgets."""
         shown = [part.value for part in self.children if isinstance(part, widgets.HTML)]
         return "".join(f"<div>{html}</div>" for html in shown)
 
+    def plain(self) -> str:
+        """Return what is shown now, as plain text."""
+        return repr(self)
+
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         bundle: dict[str, Any] = super()._repr_mimebundle_(**options) or {}
-        return {**bundle, "text/plain": repr(self), "text/html": self.shadow()}
+        return {**bundle, "text/plain": self.plain(), "text/html": self.shadow()}
