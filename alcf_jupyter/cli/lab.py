@@ -67,8 +67,6 @@ def serve(notebook: Path, *, port: int | None = None, browser: bool = True) -> N
 
 def _options(notebook: Path, token: str, port: int | None, *, browser: bool) -> list[str]:
     """Return JupyterLab's options."""
-    import zmq
-
     options = [
         "--log-level=ERROR",
         "--ExtensionApp.log_level=ERROR",
@@ -76,11 +74,11 @@ def _options(notebook: Path, token: str, port: int | None, *, browser: bool) -> 
         "--ServerApp.ip=127.0.0.1",
         # with a token of its own it would tell the address itself, and another one
         f"--IdentityProvider.token={token}",
+        # without it every kernel warns that others on this machine might listen
+        "--KernelManager.transport_encryption=auto",
         # between the two handlers of Ctrl-C it has one of its own, which asks
         "--ServerApp.answer_yes=True",
     ]
-    # without it every kernel warns that others on this machine might listen
-    options += ["--KernelManager.transport_encryption=auto"] if zmq.has("curve") else []
     options += [] if port is None else [f"--port={port}", "--ServerApp.port_retries=0"]
     options += [] if browser else ["--no-browser"]
     # JupyterLab refuses root, which is who one is in most containers; it listens on loopback only.
