@@ -158,7 +158,9 @@ def map(  # noqa: A001, PLR0913 - the public name; all that can be said, each by
     asking = Asking(
         template=template,
         system=system,
-        settings=given(params, CHAT_PARAMETERS, gateway=talk.profile.is_gateway, kind="a chat"),
+        settings=given(
+            params, CHAT_PARAMETERS, gateway=talk.profile.is_gateway, kind="a chat", own=map
+        ),
         schema=None if schema is None else schema_of(schema),
         prefix=prefix,
     )

@@ -10,6 +10,7 @@ import pandas as pd
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames import tables
 from alcf_jupyter.frames.tables import Unfit
+from alcf_jupyter.plain import counted
 from alcf_jupyter.prompt.column_template import parse
 
 
@@ -56,7 +57,7 @@ def _with_images(table: pd.DataFrame, rows: Prompted, images: Any) -> Prompted:
     shown = tables.column(table, images) if isinstance(images, str) else pd.Series(list(images))
     if len(shown) != len(table):
         raise UsageError(
-            f"There are {len(shown):,} images for {len(table):,} rows; nothing was sent.",
+            f"The images are {len(shown):,}, for {counted(len(table), 'row')}; nothing was sent.",
             do="Name a column of the table:  images='figure'",
         )
     made = Prompted(rows.prompts, shown.tolist())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -167,7 +168,12 @@ def check_system(system: object) -> None:
 
 
 def given(
-    params: dict[str, Any], known: Mapping[str, Callable[[Any], str]], *, gateway: bool, kind: str
+    params: dict[str, Any],
+    known: Mapping[str, Callable[[Any], str]],
+    *,
+    gateway: bool,
+    kind: str,
+    own: Callable[..., object] | None = None,
 ) -> dict[str, Any]:
     """Return the parameters to send, checked as far as it can be before anything is sent.
 
@@ -182,6 +188,8 @@ def given(
         Whether this goes to a gateway; other servers have parameters of their own.
     kind
         What is asked, for the message.
+    own
+        The function that was called: one of its own names may have been meant, too.
 
     Raises
     ------
@@ -193,7 +201,7 @@ def given(
         if name in _OURS:
             raise UsageError(f"{name} is set by the call itself.", do=_OURS[name])
         if gateway and name not in known:
-            raise _unknown(name, known, kind)
+            raise _unknown(name, known, kind, own)
         _check_finite(name, value)
         wants = known[name](_plain(value)) if gateway else ""
         if wants:
@@ -214,8 +222,11 @@ def given(
     return found
 
 
-def _unknown(name: str, known: Mapping[str, object], kind: str) -> UsageError:
-    near = nearest(name, known)
+def _unknown(
+    name: str, known: Mapping[str, object], kind: str, own: Callable[..., object] | None
+) -> UsageError:
+    named = inspect.signature(own).parameters if own is not None else {}
+    near = nearest(name, [*named, *known])
     why = _NO_SWITCH.get(name, "")
     return UsageError(
         f"The service takes no parameter {brief(name, 60)!r} in {kind}; nothing was sent.",

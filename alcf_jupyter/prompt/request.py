@@ -79,7 +79,7 @@ def chat(  # noqa: PLR0913 - as ask.chat
     check_prompt(prompt)
     check_system(system)
     gateway = client().profile.is_gateway
-    settings = given(params, CHAT_PARAMETERS, gateway=gateway, kind="a chat")
+    settings = given(params, CHAT_PARAMETERS, gateway=gateway, kind="a chat", own=chat)
     made = Request(
         Call("chat/completions", "", cluster, settings, Deadline.after(timeout), wait), prompt
     )
@@ -116,7 +116,9 @@ def completion(
     """Return the call that has a text continued; see `ask.complete`; raises as `chat` does."""
     check_prompt(prompt)
     gateway = client().profile.is_gateway
-    settings = given(params, COMPLETION_PARAMETERS, gateway=gateway, kind="a completion")
+    settings = given(
+        params, COMPLETION_PARAMETERS, gateway=gateway, kind="a completion", own=completion
+    )
     if isinstance(settings.get("stop"), str):
         # on this route the gateway takes a text of over four letters for a list of over four
         settings["stop"] = [settings["stop"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import re
 import sys
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 SHOWN_ROWS = 20
 SHOWN_CHARACTERS = 100_000
 _SHOWN_NUMBERS = 200
+_MOST_KEYS = 10_000
 _MOST_ENDS = 100
 """So many ``}}`` are tried as the end of a slot: a dict in a dict needs a few."""
 
@@ -177,14 +179,43 @@ def _value(slot: Slot, namespace: Mapping[str, Any]) -> Any:
             why=f"Did you mean:  {'  or  '.join(f'{{{{{n}}}}}' for n in near)}" if near else "",
             do=_BRACES,
         ) from None
+    except KeyError as error:
+        raise _missing(slot, namespace, error) from None
     except Exception as error:  # noqa: BLE001 - the user's own code can raise anything
         raise _failed(slot, error) from None
+
+
+def _missing(slot: Slot, namespace: Mapping[str, Any], error: KeyError) -> TemplateError:
+    """Return what is said of a key or a column that is not there: the nearest that is."""
+    key = error.args[0] if error.args else None
+    for part in ast.walk(ast.parse(slot.source, mode="eval")):
+        match part:
+            # a name's value is looked at; anything else would have to be evaluated once more
+            case ast.Subscript(ast.Name(holder), ast.Constant(str(asked))) if asked == key:
+                near = nearest(asked, _keys(namespace.get(holder)), 2)
+                return TemplateError(
+                    f"{slot.shown}: there is no {brief(repr(key), 60)} in {brief(holder, 60)}; "
+                    "nothing was sent.",
+                    why=f"Did you mean:  {'  or  '.join(f'{holder}[{one!r}]' for one in near)}"
+                    if near
+                    else "",
+                    do=f"See what there is:  list({holder})",
+                )
+    return _failed(slot, error)
+
+
+def _keys(holder: Any) -> list[str]:
+    """Return the columns of a table, or the keys of a mapping, that are texts."""
+    try:
+        return [key for key in list(holder.keys())[:_MOST_KEYS] if isinstance(key, str)]
+    except Exception:  # noqa: BLE001 - it is the user's own object
+        return []
 
 
 def _failed(slot: Slot, error: Exception) -> TemplateError:
     return TemplateError(
         f"{slot.shown} failed with {type(error).__name__}; nothing was sent.",
-        why=brief(error),
+        why=f"It has no {brief(error)}." if isinstance(error, KeyError) else brief(error),
         do=f"Try it in a cell of its own. {_BRACES}",
     )
 

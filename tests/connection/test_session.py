@@ -194,12 +194,13 @@ def test_without_a_model_three_lines_to_paste():
 
 
 def test_what_was_chosen_before_is_proposed_first():
-    with serving(three()) as server:
+    names = ["m/chat-one", "m/chat-two"]
+    with serving(Gateway(models={"sophia": names}, jobs={"sophia": jobs(running=names)})) as server:
         alcf.connect(server.url, token=TOKEN)
-        last = str(_not_chosen()).splitlines()[-1].split()[2]
-        alcf.use(last)
+        assert "%alcf use m/chat-one" in str(_not_chosen()).splitlines()[2]
+        alcf.use("m/chat-two")
         session.current().chat = None
-        assert str(_not_chosen()).splitlines()[2].split()[2] == last
+        assert "%alcf use m/chat-two" in str(_not_chosen()).splitlines()[2]
 
 
 def _not_chosen():

@@ -191,7 +191,7 @@ REFUSED = [
     ({"system": 3}, "Leave system out"),
     ({"timeout": "soon"}, "30m"),
     ({"images": "figure"}, "called 'figure'"),
-    ({"images": [1, 2]}, "2 images for 1 rows"),
+    ({"images": [1, 2]}, "The images are 2, for 1 row;"),
 ]
 
 

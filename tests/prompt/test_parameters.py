@@ -48,6 +48,26 @@ def test_it_is_refused_here_with_the_reason(name):
     assert 2 <= len(str(raised.value).splitlines()) <= 3
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("modle", "model"),
+        ("temprature", "temperature"),
+        ("systm", "system"),
+        ("max_token", "max_tok"),
+    ],
+)
+def test_the_nearest_name_is_proposed_be_it_of_the_call_or_of_the_request(typed, meant):
+    for ask in (
+        lambda: alcf.chat("hi", **{typed: 1}),
+        lambda: next(alcf.stream("hi", **{typed: 1})),
+        lambda: alcf.map(["hi"], "{{text}}", **{typed: 1}),
+        lambda: alcf.submit_batch(["hi"], "{{text}}", model="sandbox/echo", **{typed: 1}),
+    ):
+        with pytest.raises(UsageError, match=f"Did you mean:  {meant}"):
+            ask()
+
+
 @pytest.mark.parametrize("pair", [("n" * 65, "x"), ("n", "x" * 513)])
 def test_metadata_has_short_names_and_texts(pair):
     with pytest.raises(UsageError, match="up to 64 letters"):

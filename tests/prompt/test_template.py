@@ -175,7 +175,7 @@ class Broken:
         ("{{1 / 0}}", "ZeroDivisionError"),
         ("{{words[9]}}", "IndexError"),
         ("{{name.nothing}}", "AttributeError"),
-        ("{{d['x\x1b[31m']}}", "KeyError"),
+        ("{{dict(d)['x\x1b[31m']}}", "KeyError"),
         ("{{broken}}", "OSError"),
         ("{{10 ** 5000}}", "ValueError"),
         ("{{(lambda f: f(f))(lambda f: f(f))}}", "RecursionError"),
@@ -272,3 +272,33 @@ def test_a_long_prompt_is_read_at_once(text):
     with pytest.raises(TemplateError):
         fill(text, NAMES)
     assert time.process_time() - began < 2
+
+
+class Table:
+    """Has columns, as a DataFrame, and tells whether it was asked for a cell twice."""
+
+    asked = 0
+
+    def keys(self):
+        return ["title", "year", 7]
+
+    def __getitem__(self, name):
+        self.asked += 1
+        raise KeyError(name)
+
+
+def test_a_column_that_is_not_there_is_told_with_the_nearest():
+    table = Table()
+    with pytest.raises(TemplateError) as caught:
+        fill('About {{df["titel"].upper()}}', {"df": table})
+    assert str(caught.value).splitlines() == [
+        "{{df[\"titel\"].upper()}}: there is no 'titel' in df; nothing was sent.",
+        "Did you mean:  df['title']",
+        "See what there is:  list(df)",
+    ]
+    assert table.asked == 1
+    with pytest.raises(TemplateError, match=r"no 'k' in d; nothing was sent") as caught:
+        fill("{{d['k']}}", {"d": {"zzz": 1}})
+    assert "Did you mean" not in str(caught.value)
+    with pytest.raises(TemplateError, match=r"It has no 'titel'\."):
+        fill("{{dict(a=1)['titel']}}", {})

@@ -180,7 +180,7 @@ def _cells(column: pd.Series[Any]) -> list[Any]:
 
 def _chat_body(system: str | None, schema: Schema | None, params: dict[str, Any]) -> dict[str, Any]:
     check_system(system)
-    settings = given(params, CHAT_PARAMETERS, gateway=True, kind="a chat")
+    settings = given(params, CHAT_PARAMETERS, gateway=True, kind="a chat", own=requests)
     if schema is not None:
         settings["response_format"] = schema.response_format
     shared = [{"role": "system", "content": system}] if system else []
