@@ -1,7 +1,8 @@
-"""How a setting is typed: as an option on a magic's line, or as an argument in Python."""
+"""How things are typed: on a magic's line, in Python, or in a shell."""
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -85,3 +86,30 @@ def _option(flag: str, value: Any) -> str:
         return flag
     word = str(value)
     return f'{flag} "{word}"' if " " in word else f"{flag} {word}".strip()
+
+
+_IN_A_SHELL = (
+    # the shell's own way, where the message names it beside the notebook's
+    (r"\s*\(in a terminal:[^)]*\)", ""),
+    (r"%env (\w+)=(?=\s|$|[`.,])", r"unset \1"),
+    (r"%env (?=\w+=)", "export "),
+    (r"%alcf (?=login|logout|whoami|doctor)", "alcf-jupyter "),
+    (r"%alcf status\b", "alcf-jupyter doctor"),
+    (r"%alcf connect sandbox\b", "alcf-jupyter demo"),
+    (r"(%alcf \w+(?: [\w/-]+)*)", r"\1  (in a notebook)"),
+    (r"%pip ", "python -m pip "),
+    (r"(?<!\S)!(?=[a-z])", ""),
+    ("Run the cell again", "Type it again"),
+    ("run the cell again", "type it again"),
+)
+
+
+def in_a_shell(text: str) -> str:
+    """Return what a message says to type in a notebook as one types it in a shell.
+
+    Messages are written for a notebook, where nearly all of them are read; whatever a command
+    prints goes through here.
+    """
+    for pattern, instead in _IN_A_SHELL:
+        text = re.sub(pattern, instead, text)
+    return text

@@ -1,9 +1,15 @@
 """What an error tells one to type: options on a magic's line, arguments in Python."""
 
+import ast
+import re
 import threading
+from pathlib import Path
 
+import pytest
+
+import alcf_jupyter
 from alcf_jupyter.connection import loop
-from alcf_jupyter.typed import USE, WAIT, named, on_a_line, typed
+from alcf_jupyter.typed import USE, WAIT, in_a_shell, named, on_a_line, typed
 
 
 def test_in_python_settings_are_arguments():
@@ -35,3 +41,59 @@ def test_what_goes_wrong_on_the_loop_speaks_as_its_caller_does():
     with on_a_line():
         assert loop.run(asked()) == ("-m x", True)
     assert loop.run(asked()) == ("model='x'", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "typed"),
+    [
+        (
+            "Type:  %env https_proxy=http://host:3128  and run the cell again.",
+            "Type:  export https_proxy=http://host:3128  and type it again.",
+        ),
+        ("Unset it:  %env ALCF_AI_TOKEN=", "Unset it:  unset ALCF_AI_TOKEN"),
+        (
+            (
+                "Sign in:  %alcf login   (in a terminal:  alcf-jupyter login)   No account:  %alcf "
+                "connect sandbox"
+            ),
+            "Sign in:  alcf-jupyter login   No account:  alcf-jupyter demo",
+        ),
+        (
+            "To change over:  %alcf logout --all  and then  %alcf login --force",
+            "To change over:  alcf-jupyter logout --all  and then  alcf-jupyter login --force",
+        ),
+        ("Look at the proxy:  %alcf status", "Look at the proxy:  alcf-jupyter doctor"),
+        (
+            "Take another (%alcf models), or ask:  %alcf help contacts",
+            (
+                "Take another (%alcf models  (in a notebook)), or ask:  %alcf help contacts"
+                "  (in a notebook)"
+            ),
+        ),
+        ("type:  !chmod 600 /a/file", "type:  chmod 600 /a/file"),
+    ],
+)
+def test_in_a_shell_it_is_what_a_shell_takes(text, typed):
+    assert in_a_shell(text) == typed
+
+
+def said():
+    """Return the texts of the modules that a command in a shell may raise errors of."""
+    package = Path(alcf_jupyter.__file__).parent
+    modules = [*package.glob("connection/**/*.py"), *package.glob("service/*.py")]
+    for path in [*modules, package / "notebook" / "sign_in.py"]:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr):
+                parts = (p.value if isinstance(p, ast.Constant) else "name" for p in node.values)
+                yield "".join(map(str, parts))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+
+
+def test_no_message_tells_a_shell_what_only_a_notebook_takes():
+    texts = [text for text in said() if re.search(r"%env|%alcf \w", text)]
+    assert len(texts) > 50
+    for text in texts:
+        rest = re.sub(r"%alcf [\w /-]+\(in a notebook\)", "", in_a_shell(text))
+        assert not re.search(r"%env \w|%alcf \w", rest), text

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from alcf_jupyter._version import __version__
 from alcf_jupyter.cli import account
+from alcf_jupyter.cli.parser import Parser
 from alcf_jupyter.errors import AlcfError
+from alcf_jupyter.typed import in_a_shell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,11 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.run is _sandbox:
         options.rest = rest  # the stand-in knows its own options
     elif rest:
-        parser.error(f"unknown: {' '.join(rest)}")
+        parser.refuse(rest)
     try:
         return int(options.run(options))
     except AlcfError as error:
-        print(error, file=sys.stderr)
+        print(in_a_shell(str(error)), file=sys.stderr)
         return FAILED
     except BrokenPipeError:  # the reader has seen enough, as in `alcf-jupyter doctor | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -49,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="alcf-jupyter", description="The ALCF Inference Endpoints in Jupyter."
     )
     parser.add_argument("--version", action="version", version=f"alcf-jupyter {__version__}")

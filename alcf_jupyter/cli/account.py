@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from alcf_jupyter.errors import UsageError
+from alcf_jupyter.typed import in_a_shell
 
 if TYPE_CHECKING:
     import argparse
@@ -41,21 +42,21 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _login(options: argparse.Namespace) -> int:
     from alcf_jupyter.notebook.sign_in import login
 
-    print(login(options.force))
+    print(in_a_shell(str(login(options.force))))
     return 0
 
 
 def _logout(options: argparse.Namespace) -> int:
     from alcf_jupyter.connection.sign_in.account import logout
 
-    print(logout(options.all))
+    print(in_a_shell(logout(options.all)))
     return 0
 
 
 def _whoami(_: argparse.Namespace) -> int:
     from alcf_jupyter.connection.sign_in.account import whoami
 
-    print(whoami())
+    print(in_a_shell(str(whoami())))
     return 0
 
 
@@ -92,4 +93,4 @@ def _expiry(options: argparse.Namespace) -> int:
 
 def _tell(notes: tuple[str, ...]) -> None:
     for note in notes:
-        print(f"Note: {note}", file=sys.stderr)
+        print(in_a_shell(f"Note: {note}"), file=sys.stderr)

@@ -17,6 +17,7 @@ from alcf_jupyter.errors import (
     UsageError,
 )
 from alcf_jupyter.notebook.surface import Surface, surface
+from alcf_jupyter.typed import in_a_shell
 
 if TYPE_CHECKING:
     from alcf_jupyter.connection.client import Client
@@ -172,7 +173,7 @@ def _ask(flow: LoginFlow, client: Client) -> Account:
         except CodeRefusedError as error:
             if not left:
                 raise
-            print(error)  # noqa: T201
+            print(error if get_ipython() else in_a_shell(str(error)))  # noqa: T201
         except EOFError:
             raise NotSignedInError("No code was given.", do="Type:  alcf-jupyter login") from None
     client.credential.forget()

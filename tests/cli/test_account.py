@@ -1,5 +1,6 @@
 """The commands about signing in, in a shell: piped, and typed on a real terminal."""
 
+import re
 import resource
 import subprocess
 import sys
@@ -117,6 +118,9 @@ def test_without_a_terminal_it_names_the_three_ways_within_two_seconds(shell):
         assert (status, out) == (1, "")
         for way in ("alcf-jupyter login", "ALCF_AI_TOKEN", "GLOBUS_SERVICE_ACCOUNT_CLIENT_ID"):
             assert way in err
+        # what a shell does not understand is not said in one
+        assert not re.search("%alcf|%env|in a terminal", err), err
+        assert "alcf-jupyter demo" in err
 
 
 def test_a_token_is_printed_into_a_pipe_and_on_a_terminal_only_when_asked_for(
