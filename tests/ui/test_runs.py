@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 SET_UP = """%load_ext alcf_jupyter
 %alcf connect sandbox
 import alcf_jupyter as alcf, pandas as pd
-texts = [f"text {i}" for i in range(490)] + ["half a character: \\ud800"] * 10
+texts = [f"line {i}" for i in range(490)] + ["half a character: \\ud800"] * 10
 df = pd.DataFrame({"text": texts}, dtype=object)"""
 # about four rows a second
 HOW = 'f"{{{{text}}}} {8 * \'word \'}", model="sandbox/slow", concurrency=2'
