@@ -38,7 +38,16 @@ def test_without_a_command_it_lists_them():
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["dmeo"], "invalid choice: 'dmeo'"), (["demo", "--headles-s"], "unknown: --headles-s")],
+    [
+        (["docter"], "no command 'docter'. Did you mean:  alcf-jupyter doctor\n"),
+        (["--nothing", "zzz"], "no command 'zzz': alcf-jupyter -h\n"),
+        (["doctor", "--ofline"], "unknown: --ofline. Did you mean:  --offline\n"),
+        (["demo", "--prot=3"], "unknown: --prot=3. Did you mean:  --port\n"),
+        (["doctor", "--zzz"], "doctor: error: unknown: --zzz\n"),
+        (["doctor", "offline"], "unknown: offline\n"),
+        (["--verzion"], "error: unknown: --verzion. Did you mean:  --version\n"),
+        (["token-expiry", "--units", "weeks"], "invalid choice: 'weeks'"),
+    ],
 )
 def test_wrong_arguments_are_named_and_end_with_2(arguments, said):
     done = alcf_jupyter(*arguments)
