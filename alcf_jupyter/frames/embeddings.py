@@ -90,9 +90,11 @@ def embed(  # type: ignore[misc]  # noqa: PLR0913 - all that can be said, each b
     -------
     pandas.DataFrame
         One row for each text, in order: ``text``, ``embedding`` (an Arrow fixed-size list of
-        float32), ``status`` (ok, failed, skipped or pending), ``reason``, ``tokens`` (where the
-        service tells them for this text alone). Missing and blank texts are skipped.
-        ``attrs["alcf"]`` says where they come from. After an interrupt the rest is pending.
+        float32), ``status`` (ok, failed, skipped or pending), ``reason``, ``tokens``. Of a request
+        with several texts the service tells only the sum of their tokens: each of them has
+        ``<NA>``, and ``attrs["alcf"]["prompt_tokens"]`` is the sum of all requests. Missing and
+        blank texts are skipped. ``attrs["alcf"]`` says where they come from. After an interrupt
+        the rest is pending.
 
     Raises
     ------
