@@ -90,5 +90,7 @@ def prepare(folder: Path | None) -> Path:
         folder = passing.folder("alcf-jupyter-demo-")
         passing.leash(folder, ours)
     copy(folder)
-    os.environ["ALCF_JUPYTER_SERVICE"] = "sandbox"
+    from alcf_jupyter.notebook.commands.connecting import ENV_DEMO
+
+    os.environ["ALCF_JUPYTER_SERVICE"] = os.environ[ENV_DEMO] = "sandbox"
     return min(folder.resolve().glob("[0-9]*.ipynb"))
