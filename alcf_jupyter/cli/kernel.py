@@ -6,6 +6,7 @@ import os
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment
 
+from alcf_jupyter.cli.here import require
 from alcf_jupyter.connection import site_file
 from alcf_jupyter.connection.profiles import ALCF_PROXY
 from alcf_jupyter.errors import AlcfError
@@ -55,12 +56,9 @@ def install(name: str, display_name: str | None, proxy: str | None) -> list[str]
     AlcfError
         ipykernel is not installed, or the name or the folder cannot be used.
     """
-    try:
-        from ipykernel import kernelspec
-    except ModuleNotFoundError:
-        raise AlcfError(
-            "A kernel needs ipykernel, which is not installed.", do="Type:  pip install ipykernel"
-        ) from None
+    require("A kernel", "ipykernel")
+    from ipykernel import kernelspec
+
     variables = proxy_variables(proxy)
     shown = display_name or f"Python ({name})"
     # a proxy's password; Jupyter of the same user is all that reads it

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import secrets
 import signal
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from alcf_jupyter.errors import AlcfError
+from alcf_jupyter.cli.here import require
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,13 +32,9 @@ def serve(notebook: Path, *, port: int | None = None, browser: bool = True) -> N
     Raises
     ------
     AlcfError
-        JupyterLab is not installed.
+        JupyterLab or its kernel is not installed.
     """
-    if importlib.util.find_spec("jupyterlab") is None:
-        raise AlcfError(
-            "The demo needs JupyterLab, which is not installed.",
-            do="Type:  pip install 'alcf-jupyter[lab]'   (in a copy of the repository:  make demo)",
-        )
+    require("The demo in JupyterLab", "jupyterlab", "ipykernel")
     # so early, Ctrl-C would be a traceback out of the middle of some import
     signal.signal(signal.SIGINT, lambda *_: os._exit(0))
     print("Everything runs on this machine: no account, no network. Ctrl-C ends it.", flush=True)

@@ -8,6 +8,7 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
+from alcf_jupyter.cli.here import require
 from alcf_jupyter.errors import AlcfError
 from alcf_jupyter.plain import clean
 from alcf_jupyter.progress import without_clock
@@ -158,11 +159,10 @@ def _cells(path: Path) -> Iterator[tuple[str, str, list[str]]]:
 @contextmanager
 def _kernel(folder: Path) -> Iterator[BlockingKernelClient]:
     """Run a kernel of this environment in `folder`, reached by files that only its owner can."""
-    try:
-        from jupyter_client.kernelspec import KernelSpecManager
-        from jupyter_client.manager import KernelManager
-    except ModuleNotFoundError as error:
-        raise _missing(error) from None
+    require("Running a notebook", "ipykernel", "jupyter_client")
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import KernelManager
+
     with tempfile.TemporaryDirectory(prefix="alcf-") as private:
         manager = KernelManager(
             # without folders to look in, only this environment's own kernel is left
@@ -180,10 +180,3 @@ def _kernel(folder: Path) -> Iterator[BlockingKernelClient]:
         finally:
             client.stop_channels()
             manager.shutdown_kernel(now=True)
-
-
-def _missing(error: ModuleNotFoundError) -> AlcfError:
-    return AlcfError(
-        f"Running a notebook needs {error.name}, which is not installed.",
-        do="Type:  pip install 'alcf-jupyter[lab]'",
-    )

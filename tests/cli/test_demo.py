@@ -32,6 +32,11 @@ def test_headless_it_prints_an_answer_and_an_embedding_frame(tmp_path):
             len(re.findall(rf"^sandbox/cold @ sophia · {state} ", done.stdout, re.MULTILINE)) == 1
         )
     assert "Offline → Queued → Starting → Live" in done.stdout
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("Both tutorials ran; the errors above were meant. In JupyterLab:  ")
+    assert last.endswith("alcf-jupyter demo")
+    # where nothing can be clicked, the models that were asked for are a table
+    assert re.search(r"^sandbox/cold +sophia +Offline$", done.stdout, re.MULTILINE)
     assert (tmp_path / "mine" / "01_first_prompt.ipynb").exists()
 
 

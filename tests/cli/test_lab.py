@@ -80,7 +80,7 @@ def test_it_opens_the_first_tutorial_says_little_and_ends_with_one_ctrl_c(demo, 
 
 def test_ctrl_c_ends_it_while_it_starts(demo):
     child = demo("--no-browser")
-    child.expect(r"to have them elsewhere:  alcf-jupyter demo FOLDER")
+    child.expect(r"to have them elsewhere:  \S*alcf-jupyter demo FOLDER")
     child.expect(r"Ctrl-C ends it\.")
     child.sendintr()
     child.expect(pexpect.EOF)
