@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alcf_jupyter.plain import brief, clean, escape, escape_line
+from alcf_jupyter.plain import brief, clean, counted, escape, escape_line
 from tests.notebook.hostile import HOSTILE
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
@@ -64,8 +64,13 @@ def test_a_dollar_and_a_backslash_are_in_elements_of_their_own():
     assert escape("$5 \\(") == "<span>$</span>5 <span>\\</span>("
 
 
+def test_one_is_not_many():
+    told = [counted(number, "row") for number in (0, 1, 8412)]
+    assert told == ["0 rows", "1 row", "8,412 rows"]
+
+
 def test_a_line_is_truncated_before_it_is_looked_at():
-    assert brief("x" * 10_000_000) == "x" * 199 + "…"
+    assert brief("x" * 10_000_000, 200) == "x" * 199 + "…"
     assert brief("  a \n b\tc ") == "a b c"
     assert brief(None) == ""
     assert brief(3.5) == "3.5"

@@ -96,7 +96,13 @@ class Client:
         return self._directory.favoured
 
     def favour(self, name: str) -> None:
-        """Propose a model before others from now on."""
+        """Propose a model before others from now on.
+
+        Parameters
+        ----------
+        name
+            Its id.
+        """
         self._directory.favour(name)
 
     @property
