@@ -1,5 +1,6 @@
 """What users of the service are told stands in the pages, and what the pages name exists."""
 
+import inspect
 import re
 import tomllib
 from pathlib import Path
@@ -13,7 +14,7 @@ from nbformat import v4
 import alcf_jupyter as alcf
 from alcf_jupyter import cli
 from alcf_jupyter.notebook import methods
-from alcf_jupyter.notebook.commands import connecting, table
+from alcf_jupyter.notebook.commands import connecting, functions, table
 from alcf_jupyter.notebook.doctor import settings
 from alcf_jupyter.service.catalog import State
 
@@ -80,6 +81,19 @@ def test_the_reference_has_every_public_name_and_no_other():
     assert len(told) == len(set(told))
     elsewhere = {"Run", "Batch"}  # what map and submit_batch return
     assert set(told) - elsewhere == set(alcf.__all__) - {"__version__"}
+
+
+def test_help_lists_every_function_and_tells_of_each():
+    listed = [name for names in functions.FUNCTIONS.values() for name in names]
+    told = table.help_("").partition("In Python")[2]
+    assert all(re.search(rf"\b{name}\b", told) for name in listed)
+    public = {name for name in alcf.__all__ if inspect.isfunction(getattr(alcf, name))}
+    assert set(listed) == public - {"load_ipython_extension", "unload_ipython_extension"}
+    for name in listed:
+        said = table.help_(f"alcf.{name}")
+        assert said.startswith(f"usage: alcf.{name}(")
+        assert said.splitlines()[2].endswith(".")
+    assert table.help_("neighbors").splitlines()[0].startswith("usage: alcf.neighbors(emb, query")
 
 
 def test_the_page_of_connecting_has_every_variable():

@@ -12,6 +12,7 @@ from alcf_jupyter.notebook.commands import (
     connecting,
     contacts,
     examining,
+    functions,
     map_line,
     queueing,
     records,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def help_(line: str) -> str:
-    """See the commands, options and contacts: ``%alcf help [alcf_chat | COMMAND | contacts]``."""
+    """See commands, options, functions, contacts: ``%alcf help [alcf_chat | COMMAND | FUNCTION]``."""
     topic = line.strip().lstrip("%").removeprefix("alcf ")
     if topic in PARSERS:
         return PARSERS[topic]().format_help().strip()
@@ -34,6 +35,8 @@ def help_(line: str) -> str:
     if topic in COMMANDS:
         words, _, usage = (COMMANDS[topic].__doc__ or "").partition(": ")
         return f"usage: {usage.strip('`.')}\n\n{words}."
+    if topic.removeprefix("alcf.") in functions.NAMES:
+        return functions.described(topic.removeprefix("alcf."))
     if topic:
         near = nearest(topic, TOPICS)
         raise UsageError(
@@ -46,7 +49,8 @@ def help_(line: str) -> str:
         words, _, usage = (command.__doc__ or "").partition(": ")
         told.append((usage.strip("`."), words))
     width = max(len(usage) for usage, _ in told) + 2
-    return "\n".join(f"{usage:<{width}}{words}" for usage, words in told)
+    commands = "\n".join(f"{usage:<{width}}{words}" for usage, words in told)
+    return f"{commands}\n\n{functions.listed()}"
 
 
 COMMANDS: dict[str, Callable[[str], Any]] = {
@@ -85,5 +89,5 @@ PARSERS = {
     "cite": options.cite_parser,
     "doctor": options.doctor_parser,
 }
-TOPICS = (*dict.fromkeys((*PARSERS, *COMMANDS)), "contacts")
+TOPICS = (*dict.fromkeys((*PARSERS, *COMMANDS, *functions.NAMES)), "contacts")
 """What ``%alcf help`` knows about."""
