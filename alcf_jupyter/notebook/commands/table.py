@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def help_(line: str) -> str:
-    """See commands, options, functions, contacts: ``%alcf help [alcf_chat | COMMAND | FUNCTION]``."""
+    """See commands, options, functions: ``%alcf help [alcf_chat | COMMAND | FUNCTION]``."""
     topic = line.strip().lstrip("%").removeprefix("alcf ")
     if topic in PARSERS:
         return PARSERS[topic]().format_help().strip()
