@@ -3,7 +3,7 @@
 import heapq
 import random
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -46,8 +46,7 @@ class AnyLane(RuleBasedStateMachine):
     @precondition(lambda self: self.under_way)
     @rule(place=st.integers(0, 63), full=st.booleans())
     def succeed(self, place, full):
-        self._back(place)
-        self.lane.succeeded(full=full)
+        self.lane.succeeded(self._back(place), full=full)
         self.troubles = 0
 
     @precondition(lambda self: self.under_way)
@@ -197,7 +196,7 @@ def drive(service, lane, window, count, most_seconds, pace=1e6):
         window.expect(-1)
         if how == "succeeded":
             service.busy -= 1
-            lane.succeeded(full=started < count or bool(again))
+            lane.succeeded(left_at, full=started < count or bool(again))
             window.add(now, 1)
             continue
         number += 1
@@ -229,6 +228,7 @@ def test_it_finds_what_the_service_bears(at_once, latency, seed):
 
 
 @settings(max_examples=SIZE.steps, deadline=None)
+@example(began=0.5, lasts=78.0, latency=0.05, seed=0)
 @given(
     began=st.floats(0, 60),
     lasts=st.floats(0.1, 600),

@@ -288,7 +288,7 @@ class Engine:
             usage = answer.usage
             told = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
             self.limits.tokens.add(now, told or pack.tokens, pack.tokens)
-            lane.succeeded(full=full)
+            lane.succeeded(left_at, full=full)
             self._give(landed)
         finally:
             turn.ends()

@@ -72,6 +72,7 @@ class Lane:
     _share: float = 0.0
     _until: float = float("-inf")
     _narrowed_at: float = float("-inf")
+    _trouble_at: float = float("-inf")
 
     def __post_init__(self) -> None:
         self.width = float(min(self.most, self.first))
@@ -107,17 +108,21 @@ class Lane:
         self.sent += 1
         self.retries += again
 
-    def succeeded(self, *, full: bool) -> None:
+    def succeeded(self, left_at: float, *, full: bool) -> None:
         """Count an answer.
 
         Parameters
         ----------
+        left_at
+            When its request left. What left before trouble began tells nothing of how it is now.
         full
             Whether the width was what kept more from going; else it tells nothing to grow by.
         """
         self.under_way -= 1
-        self._failures = 0
         self._share -= _MEMORY * self._share
+        if left_at < self._trouble_at:
+            return
+        self._failures = 0
         if not self._open:
             self._open = True
         elif full:
@@ -153,6 +158,8 @@ class Lane:
         self._share += _MEMORY * (1 - self._share)
         if crowded or self._share > _MANY or self._failures >= _TROUBLE:
             self._narrow(now, left_at)
+        if self._failures == _TROUBLE:
+            self._trouble_at = now
         if self._failures >= _TROUBLE or not self.may_retry():
             self._open = False
             doublings = min(self._failures - _TROUBLE, _DOUBLINGS)
