@@ -95,6 +95,7 @@ _IN_A_SHELL = (
     (r"%env (?=\w+=)", "export "),
     (r"%alcf (?=login|logout|whoami|doctor)", "alcf-jupyter "),
     (r"%alcf status\b", "alcf-jupyter doctor"),
+    (r"(Type|Connect):  %alcf connect (\w+)", r"\1:  export ALCF_JUPYTER_SERVICE=\2"),
     (r"%alcf connect sandbox\b", "alcf-jupyter demo"),
     (r"(%alcf \w+(?: [\w/-]+)*)", r"\1  (in a notebook)"),
     (r"%pip ", "python -m pip "),

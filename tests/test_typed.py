@@ -70,6 +70,7 @@ def test_what_goes_wrong_on_the_loop_speaks_as_its_caller_does():
                 "  (in a notebook)"
             ),
         ),
+        ("Connect:  %alcf connect alcf", "Connect:  export ALCF_JUPYTER_SERVICE=alcf"),
         ("type:  !chmod 600 /a/file", "type:  chmod 600 /a/file"),
     ],
 )

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 import alcf_jupyter as alcf_
 from alcf_jupyter import __version__
 from alcf_jupyter.connection import session
-from alcf_jupyter.errors import UsageError
+from alcf_jupyter.errors import AlcfError, UsageError
 from alcf_jupyter.notebook.commands import table
 from alcf_jupyter.notebook.doctor import (
     browser,
@@ -32,7 +32,7 @@ from alcf_jupyter.notebook.doctor import (
     site,
     state,
 )
-from alcf_jupyter.notebook.doctor.finding import note, ok, problem
+from alcf_jupyter.notebook.doctor.finding import from_error, note, ok, problem
 from alcf_jupyter.notebook.doctor.lines import short
 from alcf_jupyter.notebook.doctor.report import Report
 from alcf_jupyter.notebook.panel import frontend
@@ -470,7 +470,7 @@ class TestService:
         clean_environ["ALCF_JUPYTER_SERVICE"] = "sandbux"
         found = only(service.check(offline=False))
         assert "sandbux" in found.says
-        assert found.do == "Type:  %alcf connect sandbox"
+        assert found.do == "Type:  export ALCF_JUPYTER_SERVICE=sandbox"
 
     def test_an_endpoint_s_file_that_others_can_read(self, clean_environ):
         path = Path(clean_environ["HOME"]) / "my keys" / "metis_endpoint_1.txt"
@@ -728,3 +728,31 @@ def test_in_a_notebook_the_lines_are_a_notebook_s():
 )
 def test_no_part_of_a_password_is_shown_however_it_is_written(proxy):
     assert "canary" not in proxies.address(proxy)
+
+
+class TestErrorsAsFindings:
+    def test_sentences_do_not_run_together_and_the_line_is_a_shells(self):
+        error = AlcfError(
+            "It cannot be reached: Name or service not known",
+            why="Nobody answers there.",
+            do="Sign in again:  %alcf login --force\nOr wait.",
+        )
+        found = from_error("Service", error)
+        assert (
+            found.says == "It cannot be reached: Name or service not known. Nobody answers there."
+        )
+        assert found.do == "Sign in again:  alcf-jupyter login --force"
+
+    def test_the_doctor_does_not_send_one_to_the_doctor(self):
+        portal = AlcfError("It failed.", do="A portal may be there; look at:  %alcf status")
+        assert from_error("Service", portal).do == "A portal may be there"
+        proxy = AlcfError("It failed.", do="Look at the proxy:  %alcf status")
+        assert from_error("Service", proxy).do == "Look at the proxy"
+
+    def test_a_reason_that_a_line_mends_is_what_to_type(self):
+        why = "On an ALCF compute node first type:  %env https_proxy=http://host:3128"
+        found = from_error("Service", AlcfError("It failed.", why=why, do="Wait."))
+        assert found.says == "It failed"
+        assert (
+            found.do == "On an ALCF compute node first type:  export https_proxy=http://host:3128"
+        )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from alcf_jupyter.notebook.doctor.lines import short
+from alcf_jupyter.notebook.doctor.lines import here, short
 
 if TYPE_CHECKING:
     from alcf_jupyter.errors import AlcfError
@@ -49,6 +50,11 @@ def problem(about: str, says: str, do: str = "") -> Finding:
 
 
 def from_error(about: str, error: AlcfError) -> Finding:
-    """Return an error as a finding, with the first line it says to type."""
-    says = " ".join(part for part in (error.what, error.why) if part)
-    return problem(about, short(says), next(iter(error.do.splitlines()), ""))
+    """Return an error as a finding, with the first thing it says to type, as it is typed here."""
+    lines = [error.what.rstrip("."), error.why, *error.do.splitlines()]
+    # a reason may be one that a line mends, and that line comes first
+    first = 1 if "type:" in error.why else 2
+    says = ". ".join(line for line in lines[:first] if line)
+    # which is what runs
+    do = re.sub(r"(; look at)?:\s+alcf-jupyter doctor$", "", here(next(iter(lines[first:]), "")))
+    return problem(about, short(here(says)), do)

@@ -7,6 +7,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from alcf_jupyter.typed import in_a_shell
+
 
 def in_notebook() -> bool:
     """Tell whether a notebook's kernel is what runs here, rather than a command in a terminal."""
@@ -44,6 +46,11 @@ def same(name: str, other: str) -> str:
     # %env would take $OTHER as it stands
     line = f"import os; os.environ['{name}'] = os.environ['{other}']"
     return line if in_notebook() else f'export {name}="${other}"'
+
+
+def here(text: str) -> str:
+    """Return what a message says to type as it is typed here."""
+    return text if in_notebook() else in_a_shell(text)
 
 
 def quoted(path: object) -> str:
