@@ -181,7 +181,7 @@ class Answers:
         manifest, profile = self._manifest, self._talk.profile
         rows = made["status"].value_counts().to_dict()
         return {
-            "route": KINDS[manifest.kind].removeprefix("/v1/"),
+            "route": KINDS.get(manifest.kind, "").removeprefix("/v1/"),  # "": not known here
             "model": manifest.model,
             "cluster": manifest.cluster,
             "service": profile.name,
