@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import signal
+import sys
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -40,6 +42,7 @@ def serve(notebook: Path, *, port: int | None = None, browser: bool = True) -> N
     print("Everything runs on this machine: no account, no network. Ctrl-C ends it.", flush=True)
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not one of the home's
     os.chdir(notebook.parent)
+    _set_apart(notebook.parent / ".kernels.log")
     from jupyterlab.labapp import LabApp
 
     token = secrets.token_hex(24)
@@ -60,17 +63,24 @@ def serve(notebook: Path, *, port: int | None = None, browser: bool = True) -> N
     server.start()
 
 
+def _set_apart(log: Path) -> None:
+    """Let what kernels and the browser print go into a file, and this process's to the terminal."""
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    with contextlib.suppress(OSError), log.open("ab") as file:
+        os.dup2(file.fileno(), 2)
+
+
 def _options(notebook: Path, token: str, port: int | None, *, browser: bool) -> list[str]:
     """Return JupyterLab's options."""
     options = [
         "--log-level=ERROR",
         "--ExtensionApp.log_level=ERROR",
         f"--LabApp.default_url=/lab/tree/{quote(notebook.name)}",
+        # what was open in another JupyterLab is not opened here, and the other way round
+        f"--LabApp.workspaces_dir={notebook.parent / '.workspaces'}",
         "--ServerApp.ip=127.0.0.1",
         # with a token of its own it would tell the address itself, and another one
         f"--IdentityProvider.token={token}",
-        # without it every kernel warns that others on this machine might listen
-        "--KernelManager.transport_encryption=auto",
         # between the two handlers of Ctrl-C it has one of its own, which asks
         "--ServerApp.answer_yes=True",
     ]

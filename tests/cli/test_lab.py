@@ -52,6 +52,9 @@ def asked(address, token, path, body=None):
 
 
 def test_it_opens_the_first_tutorial_says_little_and_ends_with_one_ctrl_c(demo, tmp_path):
+    mine = Path.home() / ".jupyter" / "lab" / "workspaces" / "default.jupyterlab-workspace"
+    mine.parent.mkdir(parents=True)
+    mine.write_text('{"data": {}, "metadata": {"id": "default"}}')
     child = demo(tmp_path / "mine")
     child.expect(ADDRESS)
     address, token = child.match[0], child.match[1]
@@ -61,6 +64,7 @@ def test_it_opens_the_first_tutorial_says_little_and_ends_with_one_ctrl_c(demo, 
     kernel = {"type": "notebook", "name": "", "path": "01_first_prompt.ipynb", "kernel": {}}
     assert asked(address, token, "/api/sessions", kernel)["kernel"]["name"] == "python3"
     time.sleep(2)  # what the kernel has to say as it starts, it says now
+    assert asked(address, token, "/lab/api/workspaces")["workspaces"]["ids"] == []
     opened = Path(urlsplit((tmp_path / "opened").read_text().strip()).path).read_text()
     assert f"/lab/tree/01_first_prompt.ipynb?token={token}" in opened
     said = child.before
