@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from alcf_jupyter.service.dialect import Answer, Usage, Vectors
 
 
-ASKED = 80
-"""So many characters tell a run from others."""
+COLUMNS = 80
+"""So many characters of their names tell a run from others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,8 @@ class Job(Work, Protocol):
     """What a run does: rows, the units they need, and the frame they make."""
 
     kind: str
-    asked: str
-    """What tells it from others in a list: how the prompt begins, or what the column is called."""
+    columns: str
+    """The names of the columns that are sent, which tell it from others; a prompt is not kept."""
 
     rows: int
     keys: list[str]

@@ -13,7 +13,7 @@ from alcf_jupyter.connection.record.origin import origin, sha256
 from alcf_jupyter.errors import AlcfError, InvalidAnswerError
 from alcf_jupyter.frames import answer_form
 from alcf_jupyter.frames.cost import Estimate
-from alcf_jupyter.frames.job import ASKED, Landed
+from alcf_jupyter.frames.job import COLUMNS, Landed
 from alcf_jupyter.frames.record.journal_lines import Row
 from alcf_jupyter.frames.record.row_keys import keys
 from alcf_jupyter.frames.sending.packs import Pack
@@ -115,7 +115,7 @@ class PromptColumn:
         self._places = [at for at, one in enumerate(rows.prompts) if isinstance(one, str)]
         self._prompts = [one for one in rows.prompts if isinstance(one, str)]
         self.rows = len(rows.prompts)
-        self.asked = brief(asking.template, ASKED)
+        self.columns = brief(", ".join(rows.columns), COLUMNS)
         self.unsent = Counter(one.status for one in rows.prompts if isinstance(one, Unfit))
         self.weights: list[int] | None = None
         self.slow = rows.images is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -26,11 +26,14 @@ class Prompted:
         One for each row; None where there is no column of them.
     marks
         Their hashes.
+    columns
+        The columns that the template names.
     """
 
     prompts: list[str | Unfit]
     images: list[Any] | None = None
     marks: list[str] = field(default_factory=list)
+    columns: tuple[str, ...] = ()
 
 
 def prompts_of(table: pd.DataFrame, template: str, images: Any = None) -> Prompted:
@@ -48,9 +51,8 @@ def prompts_of(table: pd.DataFrame, template: str, images: Any = None) -> Prompt
         prompt = made.fill({name: one for name, one in row.items() if isinstance(one, str)})
         weight = tables.size(prompt)
         prompts.append(weight if isinstance(weight, Unfit) else prompt)
-    if images is None:
-        return Prompted(prompts)
-    return _with_images(table, Prompted(prompts), images)
+    rows = Prompted(prompts, columns=tuple(made.columns))
+    return rows if images is None else _with_images(table, rows, images)
 
 
 def _with_images(table: pd.DataFrame, rows: Prompted, images: Any) -> Prompted:
@@ -60,7 +62,7 @@ def _with_images(table: pd.DataFrame, rows: Prompted, images: Any) -> Prompted:
             f"The images are {len(shown):,}, for {counted(len(table), 'row')}; nothing was sent.",
             do="Name a column of the table:  images='figure'",
         )
-    made = Prompted(rows.prompts, shown.tolist())
+    made = replace(rows, images=shown.tolist())
     for at, image in enumerate(shown):
         found = _mark(image)
         made.marks.append(found if isinstance(found, str) else "")

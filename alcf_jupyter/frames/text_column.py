@@ -16,7 +16,7 @@ from alcf_jupyter.connection.vectors import matrix as read_matrix
 from alcf_jupyter.errors import AlcfError, AnswerError, UsageError
 from alcf_jupyter.frames import tables
 from alcf_jupyter.frames.cost import Estimate
-from alcf_jupyter.frames.job import ASKED, Landed
+from alcf_jupyter.frames.job import COLUMNS, Landed
 from alcf_jupyter.frames.matrix import column as vector_column
 from alcf_jupyter.frames.record.journal_lines import Row
 from alcf_jupyter.frames.record.row_keys import keys
@@ -118,7 +118,7 @@ class TextColumn:
         profile: Profile,
         name: Any = None,
     ) -> None:
-        self.asked = "" if name is None else brief(str(name), ASKED)
+        self.columns = brief(name, COLUMNS)
         self._embedding = embedding
         self._index = index
         self._profile = profile

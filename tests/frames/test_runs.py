@@ -54,7 +54,7 @@ def test_a_relative_checkpoint_is_found_from_another_folder(tmp_path, monkeypatc
 def test_the_list_shows_itself():
     record(recorded.place(ONE))
     listed = alcf.runs()
-    told = ["name", "kind", "asked", "model", "rows", "ok", "truncated", "failed", "writer"]
+    told = ["name", "kind", "columns", "model", "rows", "ok", "truncated", "failed", "writer"]
     assert listed.frame.loc[0, told].tolist() == [ONE[:16], "map", "", "one", 5, 1, 0, 1, ""]
     unknown = listed.frame.loc[0, ["skipped", "pending"]]
     assert unknown.isna().all(), "the form of earlier versions does not tell"
@@ -174,9 +174,10 @@ def test_the_counts_of_a_run_are_those_of_its_last_call(tmp_path, capsys):
         assert counts.to_dict() == {"failed": 3, "ok": 1, "skipped": 2, "truncated": 1}
         listed = alcf.runs()
         assert listed.frame.loc[0, COUNTS].tolist() == [7, 1, 1, 3, 2, 0]
-        assert listed.frame.loc[0, "asked"] == "Say {{text}}"
-        assert "Say {{text}}" in repr(listed)
-        assert "Say {{text}}" in listed._repr_html_()
+        assert listed.frame.loc[0, "columns"] == "text"
+        assert " map   text  " in repr(listed)
+        assert ">text<" in listed._repr_html_()
+        assert b"Say" not in b"".join(one.read_bytes() for one in listed[0].folder.glob("*"))
         assert "pending" not in repr(listed), "no column is empty"
         assert max(map(len, repr(listed).splitlines())) <= 100
         alcf.map(["a", "b", None], "Say {{text}}", model="m")
@@ -184,7 +185,16 @@ def test_the_counts_of_a_run_are_those_of_its_last_call(tmp_path, capsys):
         texts = pd.Series(["x", "x", None], name="abstract")
         alcf.embed(texts, model="m", checkpoint=tmp_path / "vectors")
         found = alcf.runs().frame.iloc[0]
-        assert found[["kind", "asked", *COUNTS]].tolist() == ["embed", "abstract", 3, 2, 0, 0, 1, 0]
+        assert found[["kind", "columns", *COUNTS]].tolist() == [
+            "embed",
+            "abstract",
+            3,
+            2,
+            0,
+            0,
+            1,
+            0,
+        ]
     said = capsys.readouterr().err.splitlines()
     assert "7 rows: 1 ok, 1 truncated, 3 failed, 2 skipped" in said
 

@@ -1,8 +1,8 @@
 """The crash-safe record of a run: answers are appended, and count once they are on the disk.
 
 A record is a folder with ``journal.jsonl`` (a line for each answer), ``vectors.f32`` (embeddings),
-``damaged.jsonl`` (what could not be read) and ``writer.lock``. It holds no row's prompt and no
-paths, so the folder can be moved and given away.
+``damaged.jsonl`` (what could not be read) and ``writer.lock``. It holds no prompts and no paths, so
+the folder can be moved and given away.
 """
 
 from __future__ import annotations
@@ -53,8 +53,7 @@ class Journal:
     identity
         The run's, as `row_keys.identity` gives it.
     about
-        For listings: kind, model, cluster, the beginning of the template. Neither rows' prompts
-        nor paths.
+        For listings: kind, model, cluster, the columns that are sent. Neither prompts nor paths.
     fresh
         Set what is recorded aside (``*.old``, one generation), and begin anew.
 
@@ -170,7 +169,7 @@ class Journal:
         Parameters
         ----------
         **facts
-            What is added to the header's `about`, JSON values. Neither rows' prompts nor paths.
+            What is added to the header's `about`, JSON values. Neither prompts nor paths.
 
         Raises
         ------

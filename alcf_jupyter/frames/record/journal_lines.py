@@ -85,8 +85,8 @@ class Header(msgspec.Struct, omit_defaults=True, frozen=True):
     created
         Seconds since 1970.
     about
-        For listings: kind, model, cluster, the beginning of the template, and as ``last`` what the
-        last call came to. Neither rows' prompts nor paths.
+        For listings: kind, model, cluster, the columns that are sent, and as ``last`` what the last
+        call came to. Neither prompts nor paths.
     format
         The version of the form.
     """

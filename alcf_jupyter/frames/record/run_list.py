@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _HEAD: Final = (
     "name",
     "kind",
-    "asked",
+    "columns",
     "model",
     "rows",
     *STATUSES,
@@ -37,7 +37,7 @@ _ALWAYS: Final = ("name", "kind", "rows", "ok", "size", "used")
 
 _NEVER: Final = ("created",)
 _NUMBERS: Final = ("rows", *STATUSES, "size")
-_WIDTHS: Final = {"asked": 32, "model": 36}
+_WIDTHS: Final = {"columns": 32, "model": 36}
 _SHORT: Final = 8
 """So much of a name is shown where it tells the runs apart."""
 
@@ -95,8 +95,7 @@ class Runs:
         """The list as a DataFrame, sizes in bytes and times in UTC.
 
         ``rows`` and the counts are those of the last call, and add up; what a record of an earlier
-        version does not tell is missing. ``asked`` is how the prompt begins, or what the column
-        is called.
+        version does not tell is missing. ``columns`` names those that were sent.
         """
         import pandas as pd
 
@@ -175,7 +174,7 @@ def _record(run: RecordedRun) -> dict[str, Any]:
     found = tally(run.folder)
     record: dict[str, Any] = {"name": run.name}
     told = run.about | found.about
-    record |= {one: str(told.get(one) or "") for one in ("kind", "asked", "model")}
+    record |= {one: str(told.get(one) or "") for one in ("kind", "columns", "model")}
     record |= {"rows": found.rows, **found.by_status}
     return record | {"where": str(run.folder), "writer": str(run.holder or "")}
 

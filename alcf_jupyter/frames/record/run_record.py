@@ -43,8 +43,8 @@ class RunRecord:
         self._last = {"at": round(time.time(), 3)}  # no two calls look the same
 
     def begin(self, harvest: Harvest, job: Job) -> None:
-        """Note that a call begins: what it asks, and how many of its rows need nothing sent."""
-        self._note(harvest, rows=job.rows, asked=job.asked)
+        """Note that a call begins: which columns it sends, and how many rows need nothing sent."""
+        self._note(harvest, rows=job.rows, columns=job.columns)
 
     def end(self, harvest: Harvest) -> None:
         """Note what became of the call's rows, also of those that are not recorded."""
