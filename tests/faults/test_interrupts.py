@@ -81,7 +81,7 @@ def full():
             sock.close()
 
 
-def wait_until(there, seconds=20):
+def wait_until(there, seconds=60):
     until = time.monotonic() + seconds
     while not there():
         assert time.monotonic() < until
