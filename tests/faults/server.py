@@ -163,7 +163,7 @@ class FaultServer:
         """Take connections again."""
         self.do(self._open(self.port))
 
-    def wait_for(self, count, model=None, seconds=20):
+    def wait_for(self, count, model=None, seconds=60):
         """Wait until so many requests have come."""
         until = time.monotonic() + seconds
         while len(self.ledger.of(model)) < count:
