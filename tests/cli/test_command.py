@@ -82,7 +82,7 @@ class TestDoctor:
         told = json.loads(done.stdout)
         assert (done.returncode, done.stderr, told["problems"]) == (1, "", 1)
         wrong = {one["about"]: one["do"] for one in told["findings"] if one["level"] == "problem"}
-        assert wrong == {"Service": "Type:  %alcf connect sandbox"}
+        assert wrong == {"Service": "Type:  export ALCF_JUPYTER_SERVICE=sandbox"}
 
     @pytest.mark.parametrize("mode", ["only", "onyl"])
     def test_a_record_that_is_not_there(self, mode, tmp_path):
