@@ -199,7 +199,7 @@ def opened(rows: int, picture: Path | None) -> None:
     with (
         tempfile.TemporaryDirectory() as home,
         server.jupyterlab(Path(home)) as lab,
-        browser.chromium("--use-angle=swiftshader", "--enable-unsafe-swiftshader") as running,
+        browser.chromium() as running,
     ):
         page = running.new_page(viewport={"width": 1400, "height": 900})
         notebook = NotebookPage(page, lab)
