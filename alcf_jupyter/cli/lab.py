@@ -66,8 +66,10 @@ def serve(notebook: Path, *, port: int | None = None, browser: bool = True) -> N
 def _set_apart(log: Path) -> None:
     """Let what kernels and the browser print go into a file, and this process's to the terminal."""
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
-    with contextlib.suppress(OSError), log.open("ab") as file:
-        os.dup2(file.fileno(), 2)
+    with contextlib.suppress(OSError):
+        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        os.dup2(handle, 2)
+        os.close(handle)
 
 
 def _options(notebook: Path, token: str, port: int | None, *, browser: bool) -> list[str]:

@@ -47,12 +47,17 @@ def checker(schema: dict[str, Any]) -> Callable[[object], str]:
     try:
         validator = jsonschema_rs.validator_for(schema, retriever=_refuse)
     except jsonschema_rs.ValidationError as error:
+        raise _refused(error) from None
+    except ValueError as error:  # what JSON has not: a set, a key that is no text
         raise _no_schema(error) from None
 
     def check(value: object) -> str:
         if _is_too_deep(value):
             return "It is nested too deeply."
-        errors = list(validator.iter_errors(value))
+        try:
+            errors = list(validator.iter_errors(value))
+        except ValueError:  # all else that comes out of JSON can be read
+            return "It holds half a character, which no text does."
         return _words(errors) if errors else ""
 
     return check
@@ -81,13 +86,17 @@ def _refuse(address: str) -> NoReturn:
     raise LookupError(address)
 
 
-def _no_schema(error: ValidationError) -> UsageError:
-    if error.kind.name == "$ref" or not error.schema_path:  # it is sound, but refers elsewhere
-        return UsageError(
-            f"The schema refers to what is not in it: {brief(error.message, 120)}",
-            do="Put the definition under $defs; addresses are not fetched.",
-        )
-    return UsageError(f"This is not a JSON schema: {brief(error.message, 160)}", do=example())
+def _refused(error: ValidationError) -> UsageError:
+    if error.kind.name != "$ref":
+        return _no_schema(error.message)
+    return UsageError(
+        f"The schema refers to what is not in it: {brief(error.message, 120)}",
+        do="Put the definition under $defs; addresses are not fetched.",
+    )
+
+
+def _no_schema(reason: object) -> UsageError:
+    return UsageError(f"This is not a JSON schema: {brief(reason, 160)}", do=example())
 
 
 def _words(errors: list[ValidationError]) -> str:

@@ -61,6 +61,7 @@ def test_it_opens_the_first_tutorial_says_little_and_ends_with_one_ctrl_c(demo, 
     names = [item["name"] for item in asked(address, token, "/api/contents")["content"]]
     assert "01_first_prompt.ipynb" in names
     assert "conftest.py" not in names
+    assert (tmp_path / "mine" / ".kernels.log").stat().st_mode & 0o777 == 0o600
     kernel = {"type": "notebook", "name": "", "path": "01_first_prompt.ipynb", "kernel": {}}
     assert asked(address, token, "/api/sessions", kernel)["kernel"]["name"] == "python3"
     time.sleep(2)  # what the kernel has to say as it starts, it says now

@@ -148,6 +148,20 @@ def test_a_reference_to_what_is_not_there_is_refused_before_anything_is_sent(add
     assert not served.asked
 
 
+@pytest.mark.parametrize(
+    "given", [{"type": {"object"}}, {1: 2}, {"enum": [object()]}, {"properties": {"\ud800": {}}}]
+)
+def test_a_dict_that_json_cannot_hold_is_no_schema(given):
+    with pytest.raises(UsageError, match="not a JSON schema"):
+        schema.of(given)
+
+
+def test_half_a_character_is_no_answer():
+    given = {"properties": {"name": {"enum": ["Ada", "Bob"]}}}
+    with model(r'{"name": "\ud800"}'), pytest.raises(InvalidAnswerError, match="half a character"):
+        alcf.chat("Who?", model="m", schema=given)
+
+
 def test_a_pattern_cannot_hang_the_notebook():
     given = {"type": "string", "pattern": "^(a+)+$"}  # minutes, where every way is tried
     with pytest.raises(ValueError, match="does not match"):
