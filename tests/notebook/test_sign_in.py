@@ -176,27 +176,34 @@ def test_headless_names_the_three_ways_at_once_and_shows_no_panel(notebook):
     "cell", ["%alcf login --text", "import sys; sys.modules['ipywidgets'] = None; alcf.login()"]
 )
 def test_without_widgets_the_code_is_asked_for(auth, notebook, cell):
-    seen = []
+    client, shown = notebook.client, []
 
-    def answer(message):
+    def asked():
+        message = client.get_stdin_msg(timeout=30)
+        assert message["msg_type"] == "input_request"
         assert message["content"]["password"] is True
-        seen.append(message["content"]["prompt"])
-        notebook.client.input(code() if len(seen) > 1 else "wrong")
 
-    def code():
-        text = "".join(m["content"]["text"] for m in shown if m["msg_type"] == "stream")
-        return auth.sign_in(next(w for w in text.split() if w.startswith("http")))
+    def read_until(found):
+        # What is shown and what is asked come on two channels, in no order between them.
+        while not found():
+            shown.append(client.get_iopub_msg(timeout=30))
 
-    shown = []
-    notebook.client.execute_interactive(
-        cell,
-        allow_stdin=True,
-        stdin_hook=answer,
-        output_hook=shown.append,
-        timeout=30,
-    )
+    def words():
+        return "".join(m["content"]["text"] for m in shown if m["msg_type"] == "stream").split()
+
+    def ended():
+        last = shown[-1]
+        state = last["content"].get("execution_state")
+        return state == "idle" and last["parent_header"]["msg_id"] == sent
+
+    sent = client.execute(cell, allow_stdin=True)
+    asked()
+    client.input("wrong")
+    asked()
+    read_until(lambda: any(word.startswith("http") for word in words()[:-1]))
+    client.input(auth.sign_in(next(word for word in words() if word.startswith("http"))))
+    read_until(ended)
     text = json.dumps([m["content"] for m in shown])
-    assert len(seen) == 2
     assert "does not take this code" in text
     assert "Signed in as Alice Example" in text
     assert not [m for m in shown if m["msg_type"] == "display_data"]

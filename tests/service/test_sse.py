@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from alcf_jupyter.errors import AnswerError
 from alcf_jupyter.service import sse
 from alcf_jupyter.service.sse import EventReader
+from tests.own_time import at_most
 from tests.service.effort import cases, dice, malformed, thorough
 
 BOM = b"\xef\xbb\xbf"
@@ -89,15 +90,15 @@ def test_ten_thousand_malformed_streams():
             strict=True,
         )
     )
-    began = time.process_time()
     for _ in range(cases(4000)):
         stream = bytearray(chance.choice([b"", BOM]) + whole)
         for _ in range(chance.randrange(1, 12)):
             at = chance.randrange(len(stream))
             stream[at : at + chance.choice([0, 1, 1, 4])] = chance.choice(WORDS)
         places = [chance.randrange(len(stream) + 1) for _ in range(chance.randrange(12))]
-        assert read(cut(bytes(stream), places)) == reference(bytes(stream)), (stream, places)
-    assert time.process_time() - began < 60 * cases(4000) / 4000
+        with at_most(1):
+            events = read(cut(bytes(stream), places))
+        assert events == reference(bytes(stream)), (stream, places)
     malformed("streams", 4000)
 
 
@@ -143,10 +144,10 @@ def test_an_endless_event_is_stopped_and_forgotten():
 
 def test_a_long_event_in_small_pieces_takes_time_in_proportion():
     def seconds(size):
-        reader, began = EventReader(), time.process_time()
+        reader, began = EventReader(), time.thread_time()
         for _ in range(size // 500):
             reader.feed(b"y" * 500)
-        return time.process_time() - began
+        return time.thread_time() - began
 
     seconds(500_000)
     assert seconds(7_500_000) < 60 * max(seconds(750_000), 0.002)
