@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _DEEPEST: Final = 200
 """How deep a value may be nested: far below what would overflow the stack of the library."""
+_DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
 def checker(schema: dict[str, Any]) -> Callable[[object], str]:
@@ -89,6 +90,11 @@ def _refuse(address: str) -> NoReturn:
 def _refused(error: ValidationError) -> UsageError:
     if error.kind.name != "$ref":
         return _no_schema(error.message)
+    if error.message.startswith("Unknown meta-schema"):
+        return UsageError(
+            "The schema names a draft of JSON Schema that is not known here; none is fetched.",
+            do=f'Leave "$schema" out, or write:  "$schema": "{_DRAFT}"',
+        )
     return UsageError(
         f"The schema refers to what is not in it: {brief(error.message, 120)}",
         do="Put the definition under $defs; addresses are not fetched.",

@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from jupyter_client.manager import start_new_kernel
 
 import alcf_jupyter as alcf
 from alcf_jupyter.connection import session
@@ -109,6 +110,35 @@ def test_a_question_asked_twice_has_two_answers_in_order(path):
         played = [alcf.chat("again", model="m").text for _ in range(3)]
     assert said == ["one", "two"]
     assert played == ["one", "two", "two"]
+
+
+def test_a_cell_that_runs_again_replaces_what_it_recorded(path):
+    manager, client = start_new_kernel(kernel_name="python3")
+
+    def run(cell, code):
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
+        message = client.session.msg("execute_request", content)
+        message["metadata"]["cellId"] = cell  # as JupyterLab does
+        client.shell_channel.send(message)
+        reply = client.get_shell_msg(timeout=60)
+        assert reply["parent_header"]["msg_id"] == message["header"]["msg_id"]
+        assert reply["content"]["status"] == "ok", reply["content"]
+
+    twice = "for _ in range(2):\n    alcf.chat('again', model='m')"
+    try:
+        with model("a", "b", "c", "d", "e", "f") as served:
+            run("start", f"import alcf_jupyter as alcf; alcf.replay('record', {str(path)!r})")
+            run("connect", f"alcf.connect({served.url!r}, token='t')")
+            run("above", twice)  # a, b
+            run("below", "alcf.chat('again', model='m')")  # c
+            run("above", twice)  # d, e
+            run("below", "alcf.chat('again', model='m')")  # f
+            alcf.replay("only", path)
+            played = [alcf.chat("again", model="m").text for _ in range(4)]
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert played == ["d", "e", "f", "f"]
 
 
 def test_a_metis_endpoint_is_played_without_its_file(path, tmp_path):

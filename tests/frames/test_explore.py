@@ -62,6 +62,13 @@ def test_rare_categories_are_one_and_numbers_stay_in_order():
     assert few.cat.categories.tolist() == ["1", "2", "10"]
 
 
+def test_a_category_may_be_called_like_ours():
+    names = [OTHER, MISSING, None, "a", "b", "c"] * 10
+    found = mapped(name=names).colors("name")
+    assert sorted(found.cat.categories) == sorted([OTHER, MISSING, "a", "b", "c"])
+    assert (found == MISSING).sum() == 20
+
+
 def test_numbers_with_gaps_become_ranges():
     share = np.linspace(0, 1, 60)
     share[10] = np.nan

@@ -148,6 +148,14 @@ def test_a_reference_to_what_is_not_there_is_refused_before_anything_is_sent(add
     assert not served.asked
 
 
+@pytest.mark.parametrize("draft", ["http://127.0.0.1:9/draft.json", "nonsense"])
+def test_a_draft_that_is_not_known_is_told_with_one_that_is(draft):
+    with pytest.raises(UsageError, match="draft of JSON Schema that is not known") as caught:
+        schema.of({"$schema": draft, "type": "object"})
+    advised = caught.value.do.partition('write:  "$schema": ')[2]
+    assert schema.of({"$schema": json.loads(advised), "type": "object"})
+
+
 @pytest.mark.parametrize(
     "given", [{"type": {"object"}}, {1: 2}, {"enum": [object()]}, {"properties": {"\ud800": {}}}]
 )

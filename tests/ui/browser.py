@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Dialog, Page
 
 FLAGS = [
     "--no-sandbox",
@@ -94,10 +94,17 @@ def watch(context: BrowserContext) -> Record:
         if parts.scheme not in {"data", "blob", "about", "file"} and parts.hostname != "127.0.0.1":
             record.outside.append(url)
 
+    def asked(dialog: Dialog) -> None:
+        if dialog.type == "beforeunload":  # what is not saved is left, as the test says
+            dialog.accept()
+        else:
+            record.dialogs.append(dialog.message)
+            dialog.dismiss()
+
     def opened(page: Page) -> None:
         if page.opener():
             record.popups.append(page.url)
-        page.on("dialog", lambda dialog: (record.dialogs.append(dialog.message), dialog.dismiss()))
+        page.on("dialog", asked)
         page.on("websocket", lambda socket: requested(socket.url))
         page.on("pageerror", lambda error: record.errors.append(str(error)))
 

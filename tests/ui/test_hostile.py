@@ -108,27 +108,31 @@ def test_a_saved_notebook_of_another_is_as_harmless(notebook, record):
 
 
 @pytest.fixture
-def exported(lab, context, record):
-    """Execute a cell, if one is given, with nbconvert and open the page it makes."""
+def exported(lab, context):
+    """Execute notebooks with nbconvert, and return what opens the page it made of one."""
 
-    def export(*source):
-        path = lab.write("exported.ipynb", [*source])
-        execute = ["--execute"] if source else []
-        command = [sys.executable, "-m", "nbconvert", *execute, "--to", "html", str(path)]
+    def export(**sources):
+        paths = [lab.write(f"{name}.ipynb", cells) for name, cells in sources.items()]
+        command = [sys.executable, "-m", "nbconvert", "--execute", "--to", "html", *map(str, paths)]
         subprocess.run(command, check=True, capture_output=True, timeout=180)
-        page = context.new_page()
-        record.outside.clear()
-        page.goto(path.with_suffix(".html").as_uri())
-        page.wait_for_timeout(1000)
-        return page
+
+        def show(name):
+            page = context.new_page()
+            page.goto(paths[0].with_name(f"{name}.html").as_uri())
+            page.wait_for_timeout(1000)
+            return page
+
+        return show
 
     return export
 
 
 def test_nothing_runs_and_nothing_is_fetched_in_nbconverts_page(exported, record):
-    exported()
+    show = exported(empty=[], hostile=[SHOW])
+    record.outside.clear()
+    show("empty")
     of_the_template = set(record.outside)
-    page = exported(SHOW)
+    page = show("hostile")
     page.evaluate(f"({PROVOKE})(document)")
     page.wait_for_timeout(2000)
     assert page.locator(".jp-OutputArea-output").count() == len(HOSTILE)

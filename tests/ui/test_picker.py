@@ -82,6 +82,16 @@ def test_choosing_sets_the_default_and_shows_the_line(picker):
     assert "'embed': 'sandbox/embed'" in shown["data"]["text/plain"]
 
 
+def test_it_opens_on_the_model_in_use(picker):
+    pick(picker, "sandbox/summary")
+    picker.click("Use for chat", 1)
+    picker.output(1).get_by_text("%alcf use sandbox/summary").wait_for()
+    picker.run(1)
+    picker.output(1).locator("option:checked", has_text="sandbox/summary").wait_for(
+        state="attached"
+    )
+
+
 def test_no_click_waits_for_a_cell_that_runs(picker):
     pick(picker, "sandbox/code")
     other = picker.start(3)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter import errors
-from alcf_jupyter.connection.record.cell import running
+from alcf_jupyter.connection.record.cell import Cell, running
 from alcf_jupyter.connection.record.saver import Saver
 from alcf_jupyter.errors import AlcfError, ReplayError
 from alcf_jupyter.plain import clean
@@ -39,6 +39,7 @@ class Tape:
     record: Record
     _asked: Counter[str] = field(default_factory=Counter)
     _looks: Counter[str] = field(default_factory=Counter)
+    _cells: dict[str, list[Cell]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _saver: Saver = field(init=False)
 
@@ -50,7 +51,11 @@ class Tape:
         self._saver.now()
 
     def keep(self, service: str, call: Call, value: Answer | Vectors | AlcfError) -> None:
-        """Record what came; a request that was recorded in an earlier run is begun anew."""
+        """Record what came.
+
+        A request that was recorded in an earlier session is begun anew; what a cell recorded is
+        replaced when the cell runs again.
+        """
         if isinstance(value, _NOT_RECORDED):
             return
         from alcf_jupyter.connection.record.record import Entry, digest
@@ -61,8 +66,26 @@ class Tape:
             if not self._asked[key]:
                 self.record.entries[key] = Entry(key, asked, [])
             self._asked[key] += 1
-            self.record.entries[key].answers.append(_answered(call, value))
+            place = self._place(key, running())
+            self.record.entries[key].answers.insert(place, _answered(call, value))
             self._saver.soon()
+
+    def _place(self, key: str, cell: Cell) -> int:
+        """Return where an answer belongs, once what an earlier run of its cell got is gone.
+
+        A notebook is played from top to bottom: the answers of a cell stay where the first were.
+        """
+        cells = self._cells.setdefault(key, [])
+        place = len(cells)
+        if cells and cells[-1] != cell:
+            mine = [at for at, one in enumerate(cells) if one.id == cell.id]
+            stale = [at for at in mine if cells[at].run != cell.run]
+            for at in reversed(stale):
+                del cells[at], self.record.entries[key].answers[at]
+            if mine:
+                place = mine[0] if stale else mine[-1] + 1
+        cells.insert(place, cell)
+        return place
 
     def keep_catalog(self, service: str, known: Catalog) -> None:
         """Record the models of a service, as they are seen now."""

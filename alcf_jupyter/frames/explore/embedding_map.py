@@ -83,7 +83,7 @@ class Exploration:
         counts = words.value_counts()
         kept = counts.index if len(counts) <= CATEGORIES else counts.index[: CATEGORIES - 1]
         words = words.where(words.isin(kept) | words.isna(), OTHER).fillna(MISSING)
-        order = [*_sorted(kept), OTHER, MISSING]
+        order = dict.fromkeys([*_sorted(kept), OTHER, MISSING])  # a category may be called so
         return words.astype(pd.CategoricalDtype([word for word in order if (words == word).any()]))
 
     def texts(self, rows: NDArray[np.intp] | None = None, column: str | None = None) -> list[str]:

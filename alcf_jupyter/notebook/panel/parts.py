@@ -7,12 +7,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from alcf_jupyter import progress
-from alcf_jupyter.connection import session
 from alcf_jupyter.frames import live_runs
-from alcf_jupyter.notebook.models import model_facts
+from alcf_jupyter.notebook.models import in_use, model_facts
 from alcf_jupyter.notebook.runs import run_view
 from alcf_jupyter.plain import brief
-from alcf_jupyter.service.catalog import READINESS, State
+from alcf_jupyter.service.catalog import State
 
 if TYPE_CHECKING:
     from alcf_jupyter.connection.client import Client
@@ -28,13 +27,12 @@ _LONG: Final = 400
 
 def status(client: Client, looks: Looks) -> dict[str, Any]:
     """Return where the notebook is connected to, as whom, and the models it uses."""
-    chosen = session.defaults()
     return {
         "type": "status",
         "service": brief(client.profile),
         "account": _account(client, looks),
-        "chat": _chosen(client, chosen["chat"]),
-        "embed": _chosen(client, chosen["embed"]),
+        "chat": _in_use("chat", client),
+        "embed": _in_use("embed", client),
     }
 
 
@@ -73,7 +71,7 @@ def batches(looks: Looks) -> dict[str, Any]:
 
 def unconnected() -> dict[str, Any]:
     """Return the status of a notebook that has no service yet."""
-    chosen = {kind: _unseen(name) for kind, name in session.defaults().items()}
+    chosen = {kind: _unseen(in_use.model_id(kind)) for kind in ("chat", "embed")}
     return nothing("status", "not connected yet") | chosen
 
 
@@ -100,15 +98,11 @@ def _account(client: Client, looks: Looks) -> dict[str, Any]:
     return {"state": "signed in", "words": brief(who), "until": token.expires_at}
 
 
-def _chosen(client: Client, name: str | None) -> dict[str, str] | None:
-    if not name:
-        return None
-    wanted = session.current().aliases.get(name, name)
-    found = [one for one in client.known.models if one.id.casefold() == wanted.casefold()]
-    if not found:
-        return _unseen(wanted)
-    best = min(found, key=lambda one: READINESS[one.state])
-    return {"model": brief(best.id), "cluster": brief(best.cluster), "state": str(best.state)}
+def _in_use(kind: str, client: Client) -> dict[str, str] | None:
+    model = in_use.model(kind, client)
+    if model is None:
+        return _unseen(in_use.model_id(kind))
+    return {"model": brief(model.id), "cluster": brief(model.cluster), "state": str(model.state)}
 
 
 def _unseen(name: str | None) -> dict[str, str] | None:

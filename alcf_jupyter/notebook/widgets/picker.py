@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import ipywidgets as widgets
 
 from alcf_jupyter.errors import AlcfError
-from alcf_jupyter.notebook.models import model_facts, model_orders, model_table
+from alcf_jupyter.notebook.models import in_use, model_facts, model_orders, model_table
 from alcf_jupyter.notebook.models.look import Look
 from alcf_jupyter.notebook.widgets.clicks import at_once
 from alcf_jupyter.notebook.widgets.shadow import Shadowed
@@ -245,7 +245,7 @@ class ModelPicker(Shadowed):
 
     def _show_fitting(self) -> None:
         word = None if self._filter.value == "All" else self._filter.value
-        before = self.chosen
+        marked = self.chosen or in_use.model("chat", self._client)
         fits = select(self._client.known, state=word, cluster=self._cluster, can=self._can)
         text = self._search.value.strip()
         found = [m for m in fits if text.casefold() in model_facts.label(m).casefold()]
@@ -256,8 +256,8 @@ class ModelPicker(Shadowed):
         self._shown = found
         if list(self._list.options) != labels:
             self._list.options = labels
-            again = [i for i, m in enumerate(found) if before and _same(m, before)]
-            self._list.index = again[0] if again else (0 if found else None)
+            places = [i for i, m in enumerate(found) if marked and _same(m, marked)]
+            self._list.index = places[0] if places else (0 if found else None)
         self._describe()
 
     def _describe(self) -> None:
