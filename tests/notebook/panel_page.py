@@ -75,6 +75,12 @@ class Kernel:
         self.client.control_channel.send(message)
         return self.client.control_channel.get_msg(timeout=20)["content"]["subshell_id"]
 
+    def delete(self, subshell):
+        """Delete a subshell, as JupyterLab does when its page goes."""
+        message = self.client.session.msg("delete_subshell_request", {"subshell_id": subshell})
+        self.client.control_channel.send(message)
+        assert self.client.control_channel.get_msg(timeout=20)["content"]["status"] == "ok"
+
     def close(self):
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
@@ -133,6 +139,10 @@ class Page:
 
     def close(self):
         self._publish("comm_close", data={})
+
+    def vanish(self):
+        """Go without a word: what is closed last came too late."""
+        self.kernel.delete(self._shell)
 
     def all(self):
         """Return everything this page was sent so far, each message checked."""

@@ -218,6 +218,28 @@ def test_two_pages_are_told_the_same_and_one_may_go(kernel, page):
     assert not any((m.get("chat") or {}).get("model") == "sandbox/code" for m in other.all())
 
 
+COUNT = """\
+import comm
+names = [one.target_name for one in comm.get_comm_manager().comms.values()]
+print(names.count("alcf_jupyter.panel"))
+"""
+
+
+@pytest.mark.parametrize("shown", [["status"], []], ids=["open", "hidden"])
+def test_a_page_that_vanishes_is_forgotten_when_the_next_one_comes(kernel, shown):
+    before = int(kernel.run(COUNT))
+    first = Page(kernel)
+    first.told("hello")
+    first.send("watch", parts=shown)
+    first.ask("refresh", part="runs")
+    assert int(kernel.run(COUNT)) == before + 1
+    first.vanish()
+    second = Page(kernel)
+    second.ask("refresh", part="runs")
+    assert int(kernel.run(COUNT)) == before + 1
+    second.close()
+
+
 def test_refresh_asks_the_service_again(page):
     page.send("watch", parts=["models"])
     first = page.told("models", lambda m: m["checked"] is not None)["checked"]

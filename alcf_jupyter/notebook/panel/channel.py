@@ -20,10 +20,13 @@ class Channel:
     ----------
     comm
         The comm that the page has opened.
+    subshell
+        The id of the subshell that it was opened on; None for the kernel's main shell.
     """
 
-    def __init__(self, comm: BaseComm) -> None:
+    def __init__(self, comm: BaseComm, subshell: str | None = None) -> None:
         self._comm = comm
+        self._subshell = subshell
         # ipykernel 7.4 hands a message of the page to the shell that last sent it something: sent
         # from a cell, the page's next click would wait for that cell. So all is sent in the
         # context of the subshell that the page has opened the comm on.
@@ -37,6 +40,22 @@ class Channel:
     def watched(self) -> frozenset[str]:
         """The parts that are on the screen."""
         return self._watched
+
+    @property
+    def gone(self) -> bool:
+        """Whether the page has left without a word.
+
+        A page that goes closes its comm and deletes its subshell. The one comes on the shell
+        channel, the other on the control channel, and may be there first: then what was still to
+        be read on the subshell is lost.
+        """
+        from IPython import get_ipython
+
+        kernel = getattr(get_ipython(), "kernel", None)
+        shells = getattr(kernel, "shell_channel_thread", None)
+        if self._subshell is None or shells is None:
+            return False
+        return self._subshell not in shells.manager.list_subshell()
 
     def watch(self, parts: Iterable[str]) -> None:
         """Take what is on the screen from now on; what comes on it is told whole."""

@@ -38,6 +38,7 @@ class Hub:
 
     def join(self, channel: Channel) -> None:
         """Take a panel in."""
+        self._drop_gone()
         with self._guard:
             self._channels.append(channel)
 
@@ -47,6 +48,11 @@ class Hub:
         with self._guard:
             self._channels = [one for one in self._channels if one is not channel]
         self._wake.set()
+
+    def _drop_gone(self) -> None:
+        for channel in [one for one in self._channels if one.gone]:
+            channel.close()
+            self.leave(channel)
 
     def close(self) -> None:
         """Close them all."""
@@ -127,6 +133,7 @@ class Hub:
     def _follow(self) -> None:
         while watched := self._watched():
             self._wake.clear()
+            self._drop_gone()
             for part in sorted(watched):
                 message = self._message(part)
                 for channel in list(self._channels):

@@ -56,7 +56,7 @@ def _opened(opened: BaseComm, message: dict[str, Any]) -> None:
     from alcf_jupyter.notebook.panel.channel import Channel
 
     data = message["content"].get("data")
-    channel = Channel(opened)
+    channel = Channel(opened, message["header"].get("subshell_id"))
     channel.send(_hello(messages.protocol()))
     if isinstance(data, dict) and data.get("protocol") not in (None, messages.protocol()):
         return
