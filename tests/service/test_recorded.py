@@ -334,7 +334,7 @@ def test_damaged_bytes_are_an_answer_or_an_error(name):
     for _ in range(cases(80)):
         damaged = bytearray(body)
         for _ in range(chance.randrange(1, 4)):
-            start = chance.randrange(len(damaged))
+            start = chance.randrange(len(damaged) + 1)
             damage = chance.choice([b"", b"\n\n", b"\x00", b"data: ", b'"', b"}", b"\r", b"{}"])
             damaged[start : start + chance.choice([0, 1, 5, 300])] = damage
         try:
