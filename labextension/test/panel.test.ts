@@ -93,7 +93,7 @@ it('does what its buttons say with the selected model, and not what it cannot do
   const cold = model('cold', { starts: true, can_embed: false });
   view.show(models(model('b'), cold), undefined);
   rows()[1]?.click();
-  ['Use for chat', 'Insert', 'Start it', 'Use for embeddings'].forEach(press);
+  ['Use for chat', 'Insert', 'Warm it up', 'Use for embeddings'].forEach(press);
   expect(actions.use).toHaveBeenCalledExactlyOnceWith('chat', cold);
   expect(actions.insert).toHaveBeenCalledExactlyOnceWith(cold);
   expect(actions.warm).toHaveBeenCalledExactlyOnceWith(cold);

@@ -48,11 +48,11 @@ def test_states_change_on_the_screen_and_a_model_is_started(connected, record):
     side.model("sandbox/cold").click()
     assert side.details.get_by_role("heading").inner_text() == "sandbox/cold"
     side.details.get_by_text("minutes after a request").wait_for()
-    side.click("Start it")
+    side.click("Warm it up")
     side.told.get_by_text("Asked to start").wait_for()
     side.wait_for_state("sandbox/cold", "Starting")
     side.wait_for_state("sandbox/cold", "Live")
-    assert side.details.get_by_role("button", name="Start it").is_disabled()
+    assert side.details.get_by_role("button", name="Warm it up").is_disabled()
     assert record.quiet
     assert record.errors == []
 

@@ -50,7 +50,8 @@ def facts(model: Model, cluster: Cluster | None) -> dict[str, str]:
         "Queue": model.comment,
         "Free nodes": "" if nodes is None else str(nodes),
         "Context": f"{model.context:,} tokens" if model.context else "",
-        "Can": abilities(model),
+        "Can": _abilities(model, able=True),
+        "Cannot": _abilities(model, able=False),
         "Cold start": f"{first} to {last} minutes after a request" if cold else "",
         "About": model.description,
     }
@@ -81,8 +82,8 @@ def queue_note(model: Model) -> str:
     return "" if model.state is State.LIVE else model.comment
 
 
-def abilities(model: Model) -> str:
-    """Say what is known that a model can or cannot do; silence means that nobody told."""
+def _abilities(model: Model, *, able: bool) -> str:
+    """Say what a model can or cannot do; what is in neither nobody told."""
     words = {
         "chat": model.can_chat,
         "embeddings": model.can_embed,
@@ -91,6 +92,4 @@ def abilities(model: Model) -> str:
         "tools": model.can_call_tools,
         "reasoning": model.can_reason,
     }
-    can = [word for word, able in words.items() if able]
-    cannot = [f"no {word}" for word, able in words.items() if able is False]
-    return ", ".join([*can, *cannot])
+    return ", ".join(word for word, known in words.items() if known is able)

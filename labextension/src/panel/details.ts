@@ -53,7 +53,7 @@ export class Details {
     'Make it the model of embed cells',
     model => this.actions.use('embed', model)
   );
-  private readonly warm = this.do('Start it', 'Ask the service to start it', model =>
+  private readonly warm = this.do('Warm it up', 'Ask the service to start it', model =>
     this.actions.warm(model)
   );
   private readonly insert = this.do(
