@@ -39,6 +39,14 @@ TARGET_IDEAL, TARGET_JOURNAL = 0.90, 0.10
 OURS, UNRECORDED = "ours", "ours, not recorded"
 SDK, SDK_FLOAT, LIMIT = "openai", "openai, float", "sockets + base64"
 CASES = (OURS, UNRECORDED, SDK, SDK_FLOAT, LIMIT)
+WHY = {
+    "embedding a column": "Writing the record, 4 KB a text, takes a third of it; without one the "
+    "target is met.",
+    "memory of embedding a column": "About 100 MB are there whatever the size: buffers, threads, "
+    "the answers under way. The ratio falls as the matrix grows.",
+    "embeddings with latency": "The answers of a round come together, and one thread reads them, "
+    "one after the other, while their places stay empty.",
+}
 
 
 def texts(rows: int) -> list[str]:

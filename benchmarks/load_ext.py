@@ -15,6 +15,11 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
 TARGET_MS = 15
+WHY = {
+    "`%load_ext alcf_jupyter`": "What is left is importing the package's own modules, on a machine "
+    "on which IPython's autoreload takes longer still.",
+    "the same beside IPython's own": "As above.",
+}
 HEAVY = ("openai", "httpx", "pandas", "numpy", "globus_sdk", "ipywidgets", "pyarrow", "msgspec")
 EMPTY = """\
 def load_ipython_extension(shell):

@@ -35,6 +35,10 @@ TARGET_QUOTA = 0.90
 OURS, UNRECORDED, SDK, LIMIT = "ours", "ours, not recorded", "openai", "socket + msgspec"
 CASES = (OURS, UNRECORDED, SDK, LIMIT)
 TEMPLATE = "Which kind of material is this about? Answer with one word.\n\n{{text}}"
+WHY = {
+    "a column with latency": "The answers of a round come together, and one thread reads and "
+    "records them, one after the other, while their places stay empty.",
+}
 
 
 def texts(rows: int) -> list[str]:

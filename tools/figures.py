@@ -2,7 +2,7 @@
 
 The benchmarks leave their figures in ``build/figures``. ``python -m tools.figures`` takes them into
 docs/figures.json and writes the page; ``--check`` fails when the page is not what would be written,
-or a benchmark has no figures.
+a benchmark has no figures, or does not say in its ``WHY`` why a target is missed.
 """
 
 from __future__ import annotations
@@ -61,6 +61,9 @@ def page(measured: Measured) -> str:
         one = measured[name]
         lines += ["| what | ours | peer | limit | target |", "|---|---|---|---|---|"]
         lines += [_row(what, figure) for what, figure in one["figures"].items()]
+        if missed := _missed(name, one):
+            lines += ["", "Why a target is missed:", ""]
+            lines += [f"- {what}: {why}" for what, why in missed.items()]
         versions = ", ".join(f"{package} {told}" for package, told in one["versions"].items())
         where = f"{one['day']}, {one['machine']} (load {one['load']}), Python {one['python']}"
         lines += ["", f"`benchmarks/{name}.py`, {where}, {versions}.", ""]
@@ -72,13 +75,30 @@ def problems(measured: Measured) -> Iterator[str]:
     for name in scripts():
         if not measured.get(name, {}).get("figures"):
             yield f"benchmarks/{name}.py: no figures; type:  make bench"
+            continue
+        for what, why in _missed(name, measured[name]).items():
+            if not why:
+                yield f"benchmarks/{name}.py: say in WHY why a target is missed: {what}"
     for name in sorted(set(measured) - set(scripts())):
         yield f"docs/figures.json: there is no benchmark {name}"
 
 
+def _missed(name: str, measured: dict[str, Any]) -> dict[str, str]:
+    """Return the figures of a benchmark that miss their target, and what it says of the reason."""
+    said: dict[str, str] = {}
+    for node in _script(name).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "WHY":
+            said = ast.literal_eval(node.value)
+    figures = measured["figures"].items()
+    return {what: said.get(what, "") for what, one in figures if one["reached"] is False}
+
+
+def _script(name: str) -> ast.Module:
+    return ast.parse((BENCHMARKS / f"{name}.py").read_text(encoding="utf-8"))
+
+
 def _title(name: str) -> str:
-    text = (BENCHMARKS / f"{name}.py").read_text(encoding="utf-8")
-    first = (ast.get_docstring(ast.parse(text)) or name).split("\n\n")[0]
+    first = (ast.get_docstring(_script(name)) or name).split("\n\n")[0]
     return " ".join(first.split()).rstrip(".").replace("``", "`")
 
 

@@ -38,15 +38,20 @@ def test_what_a_benchmark_notes_becomes_a_row(tmp_path, monkeypatch):
     monkeypatch.setattr(tool, "BENCHMARKS", tmp_path)
     monkeypatch.setattr(tool, "FOUND", tmp_path / "found")
     monkeypatch.setattr(tool, "STORED", tmp_path / "figures.json")
-    (tmp_path / "sample.py").write_text('"""What ``x`` costs.\n\nAnd more."""\n')
+    sample = '"""What ``x`` costs.\n\nAnd more."""\n'
+    (tmp_path / "sample.py").write_text(sample)
     command = [sys.executable, "-c", FIGURES.format(found=str(tool.FOUND))]
     subprocess.run(command, cwd=tool.ROOT / "benchmarks", check=True, timeout=30)
     measured = tool.take()
+    (problem,) = tool.problems(measured)
+    assert problem == "benchmarks/sample.py: say in WHY why a target is missed: a row | of two"
+    (tmp_path / "sample.py").write_text(sample + 'WHY = {"a row | of two": "It is " "slow."}\n')
     assert list(tool.problems(measured)) == []
     text = tool.page(measured)
     assert "## What `x` costs\n" in text
     assert "| a request | 4 ms | others: 8 ms, 2 times ours |  | <= 5 ms: reached |" in text
     assert "| a row \\| of two | 12,346 us |  |  | <= 1 us: **missed** |" in text
+    assert "\n- a row | of two: It is slow.\n" in text
     one = measured["sample"]
     assert f"{one['day']}, {one['machine']} (load {one['load']}), Python" in text
     assert json.loads(json.dumps(measured)) == measured
