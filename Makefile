@@ -40,7 +40,8 @@ test: $(INSTALLED) ## run every test and notebook (TESTS=path narrows it); no Ch
 	@$(PYTEST) $(TESTS)
 
 faults: $(INSTALLED) ## faults and hostile inputs at the size of a release: hours; the figures go into docs/guarantees.md
-	@ALCF_JUPYTER_FAULTS=release $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope \
+	@ALCF_JUPYTER_FAULTS=release $(BIN)/python -m pytest \
+		-n $(WORKERS) --dist loadscope --no-loadscope-reorder \
 		tests/faults tests/service tests/frames/test_journal_damage.py tests/ui/test_hostile.py
 	@$(BIN)/python -m tools.guarantees
 

@@ -19,7 +19,10 @@ def clean_environ(tmp_path_factory):
     os.environ.update(before)
 
 
-_LONG = ("tests/ui/", "tests/faults/", ".ipynb", "tests/tools/", "tests/notebook/")
+_LONG = (
+    *("tests/faults/test_soak", "tests/faults/test_schedules", "tests/ui/", "tests/faults/"),
+    *(".ipynb", "tests/tools/", "tests/notebook/"),
+)
 
 
 def pytest_collection_modifyitems(items):
