@@ -43,8 +43,16 @@ def serve(notebook: Path, *, port: int | None = None, browser: bool = True) -> N
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not one of the home's
     os.chdir(notebook.parent)
     _set_apart(notebook.parent / ".kernels.log")
+    from jupyter_server.serverapp import ServerApp
     from jupyterlab.labapp import LabApp
 
+    class Server(ServerApp):
+        """It takes over no signals: while its extensions load, it would ask or log what came."""
+
+        def init_signal(self) -> None:
+            """Leave the signals to `serve`."""
+
+    LabApp.serverapp_class = Server
     token = secrets.token_hex(24)
     server = LabApp.initialize_server(argv=_options(notebook, token, port, browser=browser))
 
@@ -83,8 +91,6 @@ def _options(notebook: Path, token: str, port: int | None, *, browser: bool) -> 
         "--ServerApp.ip=127.0.0.1",
         # with a token of its own it would tell the address itself, and another one
         f"--IdentityProvider.token={token}",
-        # between the two handlers of Ctrl-C it has one of its own, which asks
-        "--ServerApp.answer_yes=True",
     ]
     options += [] if port is None else [f"--port={port}", "--ServerApp.port_retries=0"]
     options += [] if browser else ["--no-browser"]

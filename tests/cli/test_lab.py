@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pexpect
 import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
 
 WORDS = ["-m", "alcf_jupyter.cli", "demo"]
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/lab/tree/01_first_prompt\.ipynb\?token=(\w+)")
@@ -47,8 +48,34 @@ def asked(address, token, path, body=None):
     headers = {"Authorization": f"token {token}", "Content-Type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"{server}{path}", data, headers)
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
+
+
+def until_ready(kernel):
+    """Wait until a kernel answers: what it has to say as it starts, it has said by then."""
+    file = Path.home() / f".local/share/jupyter/runtime/kernel-{kernel}.json"
+    for left in reversed(range(3)):
+        client = BlockingKernelClient(connection_file=str(file))
+        client.load_connection_file()
+        client.start_channels()
+        try:
+            client.wait_for_ready(timeout=20)
+            break
+        except RuntimeError:  # its ports were taken: it is started again with others
+            if not left:
+                raise
+        finally:
+            client.stop_channels()
+
+
+def written(path):
+    """Wait until a whole line stands in a file; return it."""
+    end = time.monotonic() + 60
+    while not (path.exists() and path.read_text().endswith("\n")):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return path.read_text().strip()
 
 
 def test_it_opens_the_first_tutorial_says_little_and_ends_with_one_ctrl_c(demo, tmp_path):
@@ -63,10 +90,11 @@ def test_it_opens_the_first_tutorial_says_little_and_ends_with_one_ctrl_c(demo, 
     assert "conftest.py" not in names
     assert (tmp_path / "mine" / ".kernels.log").stat().st_mode & 0o777 == 0o600
     kernel = {"type": "notebook", "name": "", "path": "01_first_prompt.ipynb", "kernel": {}}
-    assert asked(address, token, "/api/sessions", kernel)["kernel"]["name"] == "python3"
-    time.sleep(2)  # what the kernel has to say as it starts, it says now
+    started = asked(address, token, "/api/sessions", kernel)["kernel"]
+    assert started["name"] == "python3"
+    until_ready(started["id"])
     assert asked(address, token, "/lab/api/workspaces")["workspaces"]["ids"] == []
-    opened = Path(urlsplit((tmp_path / "opened").read_text().strip()).path).read_text()
+    opened = Path(urlsplit(written(tmp_path / "opened")).path).read_text()
     assert f"/lab/tree/01_first_prompt.ipynb?token={token}" in opened
     said = child.before
     child.sendintr()
@@ -87,6 +115,24 @@ def test_ctrl_c_ends_it_while_it_starts(demo):
     child = demo("--no-browser")
     child.expect(r"to have them elsewhere:  \S*alcf-jupyter demo FOLDER")
     child.expect(r"Ctrl-C ends it\.")
+    child.sendintr()
+    child.expect(pexpect.EOF)
+    child.wait()
+    assert (child.exitstatus, child.before.strip()) == (0, "^C")
+
+
+def test_ctrl_c_ends_it_while_its_extensions_load(demo, tmp_path, clean_environ):
+    (tmp_path / "late.py").write_text(
+        "import time\n"
+        "def _jupyter_server_extension_points(): return [{'module': 'late'}]\n"
+        "def _load_jupyter_server_extension(app): print('It loads.', flush=True); time.sleep(60)\n"
+    )
+    enabled = Path.home() / ".jupyter/jupyter_server_config.d/late.json"
+    enabled.parent.mkdir(parents=True)
+    enabled.write_text('{"ServerApp": {"jpserver_extensions": {"late": true}}}')
+    clean_environ["PYTHONPATH"] = str(tmp_path)
+    child = demo(tmp_path / "mine", "--no-browser")
+    child.expect(r"It loads\.")
     child.sendintr()
     child.expect(pexpect.EOF)
     child.wait()
