@@ -26,7 +26,7 @@ class Controlled:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {self.secret}"},
         )
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     def fail(self, fault, **rule):
@@ -52,5 +52,5 @@ def sandbox(*options):
         yield Controlled(json.loads(process.stdout.readline()))
     finally:
         process.stdin.close()
-        process.wait(10)
+        process.wait(60)
         process.stdout.close()

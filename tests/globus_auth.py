@@ -91,7 +91,7 @@ class AuthServer:
 
     def sign_in(self, url):
         """Open a link as a person's browser does, and return the code that the page shows."""
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             page = answer.read().decode()
         return page.partition("<code>")[2].partition("</code>")[0]
 
@@ -284,6 +284,7 @@ class Server(ThreadingHTTPServer):
 @contextlib.contextmanager
 def running():
     """Run a server in threads of this process; other processes can reach it, too."""
+    _key()  # here: two threads that ask for the first at once would make two
     server = Server(("127.0.0.1", 0), Handler)
     server.auth = AuthServer(server.server_address[1])
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)

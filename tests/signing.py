@@ -28,7 +28,7 @@ class Gateway:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {self.secret}"},
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read() or b"null")
 
     def take(self, token, role):
@@ -52,7 +52,7 @@ def gateway():
             yield Gateway(told["url"], told["secret"])
         finally:
             process.stdin.close()
-            process.wait(10)
+            process.wait(60)
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,19 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 
 from alcf_jupyter import progress
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """A clock that stands still unless a test sets it: a stall would be a line of its own."""
+    now = [0.0]
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    return now
 
 
 @dataclass(frozen=True)
@@ -109,9 +118,7 @@ def test_rows_that_are_not_ok_are_told_however_few(capfd, what):
     assert capfd.readouterr().err == f"3 rows: 2 ok, 1 {what.replace('pending', 'not done')}\n"
 
 
-def test_counts_get_a_line_now_and_then(capfd, monkeypatch):
-    clock = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+def test_counts_get_a_line_now_and_then(capfd, clock):
     watcher = progress.LineObserver()
     for second in range(100):
         clock[0] = float(second)

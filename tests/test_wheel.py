@@ -25,7 +25,7 @@ print(build_backend.build_sdist(sys.argv[1]))
 
 def run(*command, cwd):
     done = subprocess.run(
-        list(map(str, command)), cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+        list(map(str, command)), cwd=cwd, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -40,7 +40,7 @@ def terminal(shell):
 
     def run(*arguments):
         child = pexpect.spawn(
-            COMMAND, list(arguments), encoding="utf-8", timeout=30, dimensions=(40, 400)
+            COMMAND, list(arguments), encoding="utf-8", timeout=60, dimensions=(40, 400)
         )
         spawned.append(child)
         return child
@@ -84,7 +84,7 @@ def test_sign_in_at_the_prompt_of_ipython(shell, auth):
     assert shell
     command = str(Path(sys.executable).with_name("ipython"))
     options = ["--simple-prompt", "--no-banner", "--no-confirm-exit"]
-    child = pexpect.spawn(command, options, encoding="utf-8", timeout=30, dimensions=(40, 400))
+    child = pexpect.spawn(command, options, encoding="utf-8", timeout=60, dimensions=(40, 400))
     try:
         child.expect(r"In \[1\]")
         child.sendline("%load_ext alcf_jupyter")
@@ -99,6 +99,9 @@ def test_sign_in_at_the_prompt_of_ipython(shell, auth):
         child.sendline("%history")
         child.expect(r"In \[4\]")
         assert code not in child.before
+        # by itself: killed, it would have a tenth of a second to be gone
+        child.sendline("exit")
+        child.expect(pexpect.EOF)
     finally:
         child.close()
 
@@ -110,6 +113,7 @@ def spent():
 
 
 def test_without_a_terminal_it_names_the_three_ways_within_two_seconds(shell):
+    shell("whoami")  # compiles what has not run here yet
     for command in ("login", "whoami", "token", "token-expiry"):
         began = spent()
         status, out, err = shell(command)

@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ def test_headless_it_prints_an_answer_and_an_embedding_frame(tmp_path):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
@@ -38,13 +37,6 @@ def test_headless_it_prints_an_answer_and_an_embedding_frame(tmp_path):
     # where nothing can be clicked, the models that were asked for are a table
     assert re.search(r"^sandbox/cold +sophia +Offline$", done.stdout, re.MULTILINE)
     assert (tmp_path / "mine" / "01_first_prompt.ipynb").exists()
-
-
-def gone(folder, seconds=10):
-    end = time.monotonic() + seconds
-    while folder.exists() and time.monotonic() < end:
-        time.sleep(0.05)
-    return not folder.exists()
 
 
 @pytest.mark.parametrize(
@@ -70,10 +62,10 @@ def test_a_temporary_folder_goes_unless_it_was_worked_in(tmp_path, act, goes, ho
         "first.write_text(json.dumps(told))\n"
         f"{how}\n"
     )
+    # until whoever removes the folder has ended, too: it has the same standard error
     done = subprocess.run(
         [sys.executable, "-c", program],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        capture_output=True,
         env=os.environ | {"TMPDIR": str(tmp_path)},
         text=True,
         timeout=60,
@@ -81,4 +73,5 @@ def test_a_temporary_folder_goes_unless_it_was_worked_in(tmp_path, act, goes, ho
     )
     folder = Path(done.stdout.strip())
     assert folder.parent == tmp_path
-    assert gone(folder, 10 if goes else 1.5) == goes
+    assert folder.exists() is not goes
+    assert done.stderr == ("" if goes else f"What you changed is kept in {folder}.\n")

@@ -86,7 +86,11 @@ def test_jupyter_starts_it_and_it_sees_the_proxy(clean_environ):
     del clean_environ["https_proxy"]
     home = str(Path(clean_environ["HOME"], ".local/share/jupyter/kernels"))
     manager = KernelManager(
-        kernel_name="started", kernel_spec_manager=KernelSpecManager(kernel_dirs=[home])
+        kernel_name="started",
+        kernel_spec_manager=KernelSpecManager(kernel_dirs=[home]),
+        # a port may be taken before the kernel it was chosen for has it
+        transport="ipc",
+        connection_file=f"{clean_environ['HOME']}/kernel.json",
     )
     manager.start_kernel()
     client = manager.client()

@@ -1,5 +1,6 @@
 """The stand-in run by hand: the line it prints connects, and it ends with its terminal."""
 
+import http.client
 import re
 import signal
 import subprocess
@@ -29,20 +30,23 @@ def served():
     process.communicate()
 
 
-def answers(url):
-    """Whether something listens there; a refusal for want of a token is an answer."""
+def answers(url, token):
+    """Whether this stand-in answers; another may have its port soon, but not its token."""
+    headers = {"Authorization": f"Bearer {token}"}
+    request = urllib.request.Request(f"{url}/list-endpoints", headers=headers)
     try:
-        urllib.request.urlopen(f"{url}/list-endpoints", timeout=5).close()
+        urllib.request.urlopen(request, timeout=60).close()
     except urllib.error.HTTPError as refused:
         refused.close()
-    except OSError:
+        return False
+    except (OSError, http.client.HTTPException):
         return False
     return True
 
 
-def ended(url, seconds=10):
+def ended(url, token, seconds=60):
     end = time.monotonic() + seconds
-    while answers(url):
+    while answers(url, token):
         assert time.monotonic() < end
         time.sleep(0.05)
     return True
@@ -85,9 +89,9 @@ def test_options_are_the_stand_in_s_to_take_in_the_words_of_the_command(options,
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_it_ends_with_the_command(served, how):
     process, said = served
-    url = re.search(r"http://127\.0\.0\.1:\d+/resource_server", said)[0]
-    assert answers(url)
+    url, token = re.search(r'connect\("([^"]+)", token="([^"]+)"', said).groups()
+    assert answers(url, token)
     process.send_signal(how)
-    process.wait(10)
-    assert ended(url)
+    process.wait(60)
+    assert ended(url, token)
     assert process.returncode == (0 if how is signal.SIGINT else -how)

@@ -41,7 +41,7 @@ def test_what_a_benchmark_notes_becomes_a_row(tmp_path, monkeypatch):
     sample = '"""What ``x`` costs.\n\nAnd more."""\n'
     (tmp_path / "sample.py").write_text(sample)
     command = [sys.executable, "-c", FIGURES.format(found=str(tool.FOUND))]
-    subprocess.run(command, cwd=tool.ROOT / "benchmarks", check=True, timeout=30)
+    subprocess.run(command, cwd=tool.ROOT / "benchmarks", check=True, timeout=60)
     measured = tool.take()
     (problem,) = tool.problems(measured)
     assert problem == "benchmarks/sample.py: say in WHY why a target is missed: a row | of two"
