@@ -114,7 +114,8 @@ build/%/.installed: requirements/%.txt | $(UV)
 	@$(call install,$(@D),$<)
 	@touch $@
 
-$(EXTENSION): $(EXTENSION_SOURCES)
+# uv first: where there is no Node.js, a make of its own would install it at the same time
+$(EXTENSION): $(EXTENSION_SOURCES) | $(UV)
 	@$(enough)
 	@$(PYTHON) labextension/extension.py node || $(MAKE) --no-print-directory build/node/.installed
 	@echo "Building the JupyterLab extension: minutes, once."

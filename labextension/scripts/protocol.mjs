@@ -1,6 +1,6 @@
 // Writes src/generated from protocol.json and package.json: the types of the messages, the check of
 // those that the kernel sends, the versions. Made by each build, so it is always in step with them.
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import Ajv from 'ajv/dist/2020.js';
 import standaloneCode from 'ajv/dist/standalone/index.js';
 import { compile } from 'json-schema-to-typescript';
@@ -49,9 +49,19 @@ export const VERSION = '${version}';
 
 const folder = new URL('../src/generated/', import.meta.url);
 await mkdir(folder, { recursive: true });
+
+/** Writes a file whole, and only if it is another: the tests and the linter may read it meanwhile. */
+async function keep(name, text) {
+  const file = new URL(name, folder);
+  if ((await readFile(file, 'utf8').catch(() => null)) === text) return;
+  const whole = new URL(`.${name}.${process.pid}`, folder);
+  await writeFile(whole, text);
+  await rename(whole, file);
+}
+
 await Promise.all([
-  writeFile(new URL('messages.ts', folder), types),
-  writeFile(new URL('checks.js', folder), checks),
-  writeFile(new URL('checks.d.ts', folder), declared),
-  writeFile(new URL('versions.ts', folder), versions)
+  keep('messages.ts', types),
+  keep('checks.js', checks),
+  keep('checks.d.ts', declared),
+  keep('versions.ts', versions)
 ]);
