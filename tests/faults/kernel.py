@@ -19,6 +19,11 @@ class Kernel:
         self.cell = None
         self.busy = False
 
+    @property
+    def pid(self):
+        """The number of its process."""
+        return self.manager.provisioner.pid
+
     def begin(self, code):
         """Start a cell; return its number."""
         self.busy = True
