@@ -58,6 +58,6 @@ def check(name, kind, trial):
         assert statuses == ["ok"] * ROWS, name
         assert extra <= (2 if FAULTS[name].kind == "model" else 1), f"{name}: {befallen}"
         assert extra == 0 or FAULTS[name].kind in PASSES, name
-    # two seconds of nothing are ten minutes here; and who was never there need not be awaited
+    # ten seconds of nothing are ten minutes here; and who was never there need not be awaited
     if FAULTS[name].kind != "endless" and kind != "embed":
         assert bool(trial.ended_early) == (name in ENDS_THE_RUN), name
