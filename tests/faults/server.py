@@ -14,6 +14,7 @@ import struct
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.faults import answers, bodies
@@ -62,11 +63,14 @@ class Limits:
         Requests within any second, over all routes.
     tokens, window
         Tokens within a fixed window of so many seconds.
+    clock
+        What tells the time.
     """
 
     per_second: int | None = None
     tokens: int | None = None
     window: float = 60.0
+    clock: Callable[[], float] = time.monotonic
     refused: int = 0
     _times: deque = field(default_factory=deque)
     _began: float = 0.0
@@ -76,7 +80,7 @@ class Limits:
         """Count a request, and tell whether it is one too many."""
         if self.per_second is None:
             return False
-        now = time.monotonic()
+        now = self.clock()
         while self._times and now - self._times[0] >= 1.0:
             self._times.popleft()
         if len(self._times) >= self.per_second:
@@ -89,7 +93,7 @@ class Limits:
         """Return the tokens used in this window where that is all there are, else None."""
         if self.tokens is None:
             return None
-        now = time.monotonic()
+        now = self.clock()
         if now - self._began >= self.window:
             self._began, self._used = now, 0
         return self._used if self._used >= self.tokens else None
@@ -119,6 +123,8 @@ class FaultServer:
         The chance that a new connection is reset before anything is read.
     silent
         Whether everything but a model's answers is waited for in vain.
+    held
+        Whether requests to a model wait, once counted, until it is so no more.
     on_request
         Called with each `Sent` before it is answered: to kill the client, for example.
     """
@@ -131,19 +137,21 @@ class FaultServer:
         self.up = True
         self.resets = 0.0
         self.silent = False
+        self.held = False
         self.on_request = None
         self.on_answer = None
         self.dice = random.Random(seed)
         self._loop = asyncio.new_event_loop()
         self._tasks = set()
         self._server = None
+        self._place = None
         self._thread = threading.Thread(target=self._run, name="fault server", daemon=True)
         self._thread.start()
         self.port = self.do(self._open(0))
 
     def do(self, work):
         """Run a coroutine in the server's thread and return its result."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     @property
     def url(self):
@@ -158,10 +166,20 @@ class FaultServer:
     def refuse(self):
         """Refuse connections from now on, and end those there are."""
         self.do(self._shut())
+        # who only holds the port refuses; a free one would be anybody's
+        self._place = socket.socket()
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._place.bind(("127.0.0.1", self.port))
 
     def accept(self):
         """Take connections again."""
         self.do(self._open(self.port))
+        self._leave_place()
+
+    def _leave_place(self):
+        if self._place is not None:
+            self._place.close()
+            self._place = None
 
     def wait_for(self, count, model=None, seconds=60):
         """Wait until so many requests have come."""
@@ -170,7 +188,7 @@ class FaultServer:
             assert time.monotonic() < until, f"{len(self.ledger.of(model))} of {count} came"
             time.sleep(0.005)
 
-    def settle(self, seconds=20):
+    def settle(self, seconds=60):
         """Wait until whoever is gone has been heard to the end: what they sent may still come."""
         # connections are taken in turn: one of our own that was heard is behind all of theirs
         with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as own:
@@ -185,9 +203,10 @@ class FaultServer:
         """End it, and every connection."""
         self.do(self._shut())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         assert not self._thread.is_alive()
         self._loop.close()
+        self._leave_place()
 
     def __enter__(self):
         return self
@@ -289,6 +308,8 @@ class FaultServer:
     async def _infer(self, x):
         served, number = x.served, x.entry.number
         x.dice = random.Random(f"{served.seed}/{number}")
+        while self.held:  # noqa: ASYNC110 - any thread may let it go on
+            await asyncio.sleep(0.005)
         if x.entry.model not in self.models:
             await x.refuse("404-model")
             return

@@ -20,6 +20,7 @@ from alcf_jupyter.connection.sign_in.credentials import Credential
 from alcf_jupyter.errors import AlcfError, SignInError
 from tests.faults import answers, figures
 from tests.faults.columns import TEMPLATE, connect
+from tests.faults.others_time import Lateness, Usable
 from tests.faults.server import BASE, FaultServer, Limits, Served
 from tests.faults.size import RELEASE, SIZE
 
@@ -53,14 +54,17 @@ def test_a_storm_of_refusals_for_the_rate(place, others):
     frame = column(round((per_second - others) * seconds * 0.9))
     with FaultServer(limits=Limits(per_second=per_second)) as server:
         session.current().client = Client(resolve(server.url), Credential("t", "the test"))
-        with asking_beside(server, others):
+        with asking_beside(server, others), Lateness() as late:
             out = alcf.map(frame, TEMPLATE, model="m", checkpoint=place)
         sent = server.ledger.of("m")
     all_right(out, frame)
-    wasted = sum(not one.delivered for one in sent) / len(sent)
+    # what the server reads late, it may count within one second though it came in several
+    wasted = (sum(not one.delivered for one in sent) - late.seconds * per_second) / len(sent)
+    wasted = max(0.0, wasted)
     # behind the first second's worth, which may go at once
     times = [one.at for one in sent if one.delivered][per_second:]
-    goodput = (len(times) - 1) / (times[-1] - times[0]) / (per_second - others)
+    seconds_used = times[-1] - times[0] - late.seconds
+    goodput = (len(times) - 1) / seconds_used / (per_second - others)
     figures.record(
         f"storm of requests, {others} a second of others",
         tried=len(sent),
@@ -78,7 +82,7 @@ def asking_beside(server, per_second):
     def ask():
         while not stop.wait(1 / per_second):
             try:
-                urllib.request.urlopen(f"{server.url}/status").close()
+                urllib.request.urlopen(f"{server.url}/status", timeout=60).close()
             except urllib.error.HTTPError as refused:
                 refused.close()
 
@@ -103,12 +107,14 @@ def test_a_storm_of_refusals_for_tokens(place):
     with FaultServer({"m": Served(latency=(0.001, 0.004))}, limits=limits) as server:
         profile = _unpaced(resolve(server.url, poll_seconds=1.0))
         session.current().client = Client(profile, Credential("t", "the test"))
-        out = alcf.map(frame, TEMPLATE, model="m", checkpoint=place, concurrency=8)
+        with Lateness() as late:
+            out = alcf.map(frame, TEMPLATE, model="m", checkpoint=place, concurrency=8)
         sent = server.ledger.of("m")
     all_right(out, frame)
     wasted = sum(not one.delivered for one in sent) / len(sent)
     times = [one.at for one in sent if one.delivered]
-    goodput = (windows - 1) / (times[-1] - times[0])  # the last window need not end
+    # the last window need not end
+    goodput = (windows - 1) / (times[-1] - times[0] - late.seconds)
     figures.record(
         "storm of tokens",
         tried=len(sent),
@@ -181,6 +187,23 @@ def test_a_queue_that_says_live_while_the_model_is_not(place):
     all_right(out, frame)
 
 
+def wait_until(there, seconds=60):
+    until = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def looked_at_again(server, times):
+    """Wait until the state of things was asked for so often from now on."""
+
+    def looks():
+        return sum(path == f"{BASE}/status" for _, path in server.ledger.asked_at)
+
+    before = looks()
+    wait_until(lambda: looks() >= before + times)
+
+
 def test_maintenance_in_the_middle_is_waited_out(place):
     frame = column(12)
     served = Served(latency=(0.005, 0.01))
@@ -195,16 +218,20 @@ def test_maintenance_in_the_middle_is_waited_out(place):
 
         server.on_request = closes
         run = alcf.map(frame, TEMPLATE, model="m", checkpoint=place, background=True)
-        while server.up:
-            time.sleep(0.01)
-        time.sleep(4 * POLL)
-        assert run.running
+        wait_until(lambda: not server.up)
+        looked_at_again(server, 2)  # what was under way has come by then
         count = len(server.ledger.sent)
-        time.sleep(4 * POLL)
+        looked_at_again(server, 4)
+        assert run.running
         assert len(server.ledger.sent) == count, "nothing is sent into maintenance"
         server.up, served.states = True, ["running"]
-        out = run.result(20)
+        out = run.result(60)
     all_right(out, frame)
+
+
+def sent_with(server, token):
+    """Return how many requests came with a token: what was given up may come late."""
+    return sum(one.authorization == f"Bearer {token}" for one in server.ledger.sent)
 
 
 def test_a_model_that_is_removed_ends_the_run_and_keeps_what_came(place):
@@ -228,9 +255,9 @@ def test_a_model_that_is_removed_ends_the_run_and_keeps_what_came(place):
         assert sent <= done + 4
         server.models["m"] = Served()
         server.on_request = None
-        connect(server)
+        connect(server, token="again")
         all_right(alcf.map(frame, TEMPLATE, model="m", checkpoint=place), frame)
-        assert len(server.ledger.sent) == sent + 20 - done
+        assert sent_with(server, "again") == 20 - done
 
 
 def test_the_token_ends_in_the_middle(place):
@@ -251,23 +278,29 @@ def test_the_token_ends_in_the_middle(place):
         # what was under way may be given up with the run
         assert 0 < server.ledger.delivered().total() - 4 <= done
         assert set(kept["status"]) == {"ok", "pending"}
-        before = len(server.ledger.sent)
         connect(server, token="second")
         all_right(alcf.map(frame, TEMPLATE, model="m", checkpoint=place), frame)
-        assert len(server.ledger.sent) == before + 30 - done, "nothing finished is sent again"
+        assert sent_with(server, "second") == 30 - done, "nothing finished is sent again"
 
 
 def test_a_server_that_is_gone_for_a_while(place):
     frame = column(24)
     with FaultServer({"m": Served(latency=(0.01, 0.02))}) as server:
         connect(server)
+
+        def holds(sent):
+            server.held = server.held or sent.number == 8
+
+        server.on_request = holds
         run = alcf.map(frame, TEMPLATE, model="m", checkpoint=place, concurrency=4, background=True)
-        server.wait_for(8)
+        server.wait_for(8 + 4)
+        server.on_request = None
         server.refuse()
+        server.held = False
         time.sleep(0.4)
         assert run.running
         server.accept()
-        all_right(run.result(30), frame)
+        all_right(run.result(60), frame)
         in_vain = sum(not one.delivered for one in server.ledger.sent)
         assert in_vain <= 4
 
@@ -276,10 +309,9 @@ def test_a_server_that_never_was_is_told_at_once(place):
     with FaultServer() as server:
         connect(server)
         server.refuse()
-        began = time.monotonic()
-        with pytest.raises(AlcfError):
+        with Usable() as time_of_ours, pytest.raises(AlcfError):
             alcf.map(column(5), TEMPLATE, model="m", checkpoint=place)
-        assert time.monotonic() - began < 5
+        assert time_of_ours.took() < 5
 
 
 @pytest.mark.parametrize("huge", ["long-line", "gzip-bomb"])
