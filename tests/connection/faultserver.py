@@ -132,12 +132,12 @@ class FaultServer:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._threads[0].join(5)  # from here on there are no more connections
+        self._threads[0].join(60)  # from here on there are no more connections
         for peer in self._peers:
             with contextlib.suppress(OSError):
                 peer.sock.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(5)
+            thread.join(60)
             assert not thread.is_alive()
 
     def _start(self, work, *arguments):
@@ -182,12 +182,16 @@ class FaultServer:
         """The requests whose path ends so."""
         return [request for request in self.requests if request.path.endswith(end)]
 
-    def wait_for(self, count, end="", seconds=10):
+    def wait_for(self, count, end="", seconds=60):
         """Wait until so many requests have come."""
         until = time.monotonic() + seconds
         while len(self.to(end)) < count:
             assert time.monotonic() < until, f"{len(self.to(end))} of {count} requests came"
             time.sleep(0.005)
+
+    def gave_up(self):
+        """Whether a connection ends; those that are left open end with the server."""
+        return self.gone.wait(60)
 
 
 def head(status=200, kind="application/json", version="1.1", **more):
@@ -278,10 +282,12 @@ class Gateway:
     infer: object = None
     routes: dict = field(default_factory=dict)
     asked: dict = field(default_factory=dict)
+    _counting: object = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def __call__(self, peer, request):
         path = request.path.removeprefix("/resource_server")
-        self.asked[path] = self.asked.get(path, 0) + 1
+        with self._counting:
+            count = self.asked[path] = self.asked.get(path, 0) + 1
         if path in self.routes:
             self.routes[path](peer, request)
         elif request.method == "POST":
@@ -291,7 +297,7 @@ class Gateway:
         elif path == "/status":
             peer.send(whole(self.status or dict.fromkeys(self.models, True)))
         elif path.endswith("/jobs"):
-            self._jobs(peer, path.split("/")[1], self.asked[path])
+            self._jobs(peer, path.split("/")[1], count)
         elif path == "/whoami":
             peer.send(whole({"username": "alice"}))
         else:
@@ -334,7 +340,7 @@ def client_of(url, token=TOKEN, poll_seconds=0.05, **options):
     return Client(resolve(url, poll_seconds=seconds, **options), credential)
 
 
-def ask(timeout="10s", model="m", **body):
+def ask(timeout="60s", model="m", **body):
     return Call(
         "chat/completions",
         model,

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import threading
 import time
 import tracemalloc
 from contextlib import asynccontextmanager
@@ -36,7 +37,7 @@ def ask(script, method="GET", body=None):
     """Ask a scripted server once: the head, the body, and whether the connection may be kept."""
 
     async def story(server):
-        async with opened(server) as channel, asyncio.timeout(5):
+        async with opened(server) as channel, asyncio.timeout(60):
             answer, told = await exchange(channel, method, body)
             return answer, told, channel.is_free
 
@@ -188,22 +189,19 @@ def test_a_request_shows_neither_its_token_nor_its_prompt():
 
 
 def test_the_moment_a_request_has_left_is_told():
-    told = []
+    left, told = threading.Event(), []
 
     async def story(server):
         async with opened(server) as channel:
-            await channel.ask(
-                Request("GET", "/x", {"Host": "x"}), lambda: told.append(time.monotonic())
-            )
-            told.append(time.monotonic())
+            await channel.ask(Request("GET", "/x", {"Host": "x"}), left.set)
 
     def late(peer, _request):
-        time.sleep(0.2)
+        told.append(left.wait(20))
         peer.send(whole({}))
 
     with serving(late) as server:
         asyncio.run(story(server))
-    assert told[1] - told[0] > 0.15
+    assert told == [True], "before there is an answer"
 
 
 def test_a_flood_of_informational_answers_leaves_the_loop_its_turn():
@@ -219,17 +217,17 @@ def test_a_flood_of_informational_answers_leaves_the_loop_its_turn():
     with serving(flood) as server:
         began = time.monotonic()
         asyncio.run(story(server))
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 30, "the flood itself has no end"
 
 
 def test_a_refusal_before_the_request_is_read_is_heard():
     def refuse(peer):
         peer.send(whole({"why": "too large"}, 413))
-        peer._stopping.wait(5)
+        peer._stopping.wait(60)
 
     async def story(server):
         async with opened(server) as channel:
-            answer, body = await asyncio.wait_for(exchange(channel, "POST", b"x" * 30_000_000), 5)
+            answer, body = await asyncio.wait_for(exchange(channel, "POST", b"x" * 30_000_000), 60)
             assert (answer.status_code, body) == (413, b'{"why": "too large"}')
             assert not channel.is_free
 
@@ -292,7 +290,7 @@ def test_an_answer_that_is_told_to_be_too_long_is_not_read():
             answer = await channel.ask(Request("GET", "/x", {"Host": "x"}))
             incoming = Incoming(answer, channel, lambda _: None)
             with pytest.raises(AnswerError, match="longer than 1,000 bytes"):
-                await asyncio.wait_for(incoming.read(1_000), 1)
+                await asyncio.wait_for(incoming.read(1_000), 20)
 
     with serving(sending(head(Content_Length=1_001), b"{}")) as server:
         asyncio.run(story(server))

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -82,7 +83,9 @@ def test_no_more_at_once_than_there_is_room_for():
 
 def test_what_was_not_needed_for_a_while_is_closed(monkeypatch):
     answer, peers = script()
-    monkeypatch.setattr(connections, "_IDLE_SECONDS", 0.2)
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr(connections, "time", clock)
+    monkeypatch.setattr(connections, "_IDLE_SECONDS", 5.0)
 
     async def story(server):
         kept = kept_for(server, 8)
@@ -92,11 +95,11 @@ def test_what_was_not_needed_for_a_while_is_closed(monkeypatch):
             incoming.close()
         assert len(kept._idle) == 4
         for _ in range(10):  # one of them is needed all the time
-            await asyncio.sleep(0.03)
+            clock.now += 1
             await one(kept)
         assert len(kept._idle) == 1
         assert len({id(peer) for peer in peers}) == 4
-        await asyncio.sleep(0.3)
+        clock.now += 6
         await one(kept)
         assert len({id(peer) for peer in peers}) == 5, "what is that old is not used again"
         kept.close()
@@ -113,7 +116,7 @@ def test_a_connection_is_given_back_after_a_failure_or_a_cancellation():
             peer.reset()
             return
         if request.path.endswith("/late"):
-            waits.wait(10)
+            waits.wait(60)
         peer.send(whole({}))
 
     async def story(server):
@@ -143,7 +146,7 @@ def test_an_answer_that_is_given_up_leaves_no_dead_connection(where):
             return
         if where != "before it":
             peer.send(start if where == "within its head" else start + b"\r\n{")
-        silent.wait(20)
+        silent.wait(60)
 
     async def story(server):
         kept = kept_for(server, 16)
@@ -153,7 +156,7 @@ def test_an_answer_that_is_given_up_leaves_no_dead_connection(where):
             for task in gone:
                 task.cancel()
             await asyncio.gather(*gone, return_exceptions=True)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 await asyncio.gather(*(one(kept) for _ in range(16)))
         kept.close()
 
@@ -214,6 +217,8 @@ def test_an_answer_that_was_not_read_to_its_end_ends_its_connection():
 def test_what_has_come_while_nobody_looked_is_seen_before_the_next_request(more):
     """A loop that is busy has not been told yet; one that goes straight on, never."""
 
+    came = threading.Event()
+
     def answer(peer, _request):
         peer.send(whole({}))
         time.sleep(0.05)
@@ -221,11 +226,13 @@ def test_what_has_come_while_nobody_looked_is_seen_before_the_next_request(more)
             peer.send(more)
         else:
             peer.close()
+        came.set()
 
     async def story(server):
         kept = kept_for(server, 1)
         assert await one(kept) == b"{}"
-        time.sleep(0.2)  # noqa: ASYNC251 - as a large answer that is read keeps the loop
+        assert came.wait(60)  # as a large answer that is read keeps the loop
+        time.sleep(0.05)  # noqa: ASYNC251 - it has to get here, too
         assert await one(kept) == b"{}"
         kept.close()
 

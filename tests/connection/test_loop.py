@@ -4,19 +4,23 @@ import asyncio
 import subprocess
 import sys
 import threading
-import time
 import traceback
 
 import pytest
 
 from alcf_jupyter.connection import loop
-from tests.connection.faultserver import TOKEN, Gateway, serving
+from tests.connection.faultserver import TOKEN, Gateway, serving, whole
+from tests.connection.stopwatch import stopwatch
 
 PROLOGUE = f"""
-import gc, os, sys, threading, time
+import gc, os, sys, threading, time, urllib.request
 from alcf_jupyter.connection.client import Client
+from alcf_jupyter.connection.http import connections
 from alcf_jupyter.connection.sign_in.credentials import Credential
 from alcf_jupyter.connection.profiles import resolve
+
+# on a busy machine the others' turns take long
+connections._IDLE_SECONDS = 60
 
 def made(url):
     return Client(resolve(url, poll_seconds=60), Credential({TOKEN!r}, "the test"))
@@ -35,7 +39,7 @@ def in_child(work, leave=sys.exit):
 """
 
 
-def run(program, *arguments, seconds=30):
+def run(program, *arguments, seconds=120):
     """Run a program in a process of its own, where a warning is an error."""
     quiet = ["-W", "error", "-W", "ignore:.*fork.*:DeprecationWarning"]
     done = subprocess.run(
@@ -95,38 +99,43 @@ print("parent", client.whoami()["username"])
 
 
 def test_a_fork_in_the_middle_of_requests():
-    """The child has none of the parent's locks, requests or pace to wait for."""
+    """The child has none of the parent's locks, requests or pace to wait for.
+
+    The parent's first request, for the list, is answered only after the child's last one.
+    """
     program = """
 client = made(sys.argv[1])
 busy = [threading.Thread(target=client.models, daemon=True) for _ in range(3)]
 for thread in busy:
     thread.start()
-time.sleep(0.4)
+urllib.request.urlopen(sys.argv[1] + "/asked", timeout=60).close()
 def work():
-    began = time.monotonic()
     assert len(client.models().models) == 1
     assert client.whoami()["username"] == "alice"
-    assert time.monotonic() - began < 2
 print(in_child(work, os._exit), flush=True)
 for thread in busy:
     thread.join()
 print("parent", client.whoami()["username"])
 """
-    gateway = Gateway()
+    gateway, asked, ended, held = Gateway(), threading.Event(), threading.Event(), []
 
-    def listing(peer, request):
-        if gateway.asked["/list-endpoints"] == 1:
-            time.sleep(1.5)
-        kept = gateway.routes
-        gateway.routes = {}
-        try:
-            gateway(peer, request)
-        finally:
-            gateway.routes = kept
+    def listing(peer, _request):
+        if not asked.is_set():
+            asked.set()
+            held.append(ended.wait(20))
+        peer.send(whole({"clusters": {"sophia": gateway._cluster("sophia")}}))
 
-    gateway.routes["/list-endpoints"] = listing
+    def told(peer, _request):
+        peer.send(whole(asked.wait(60)))
+
+    def whoami(peer, _request):
+        ended.set()
+        peer.send(whole({"username": "alice"}))
+
+    gateway.routes = {"/list-endpoints": listing, "/asked": told, "/whoami": whoami}
     with serving(gateway) as server:
         assert run(program, server.url) == ["0", "parent", "alice"]
+    assert held == [True], "the child waited for nothing of the parent's"
 
 
 def test_an_error_brings_its_words_but_not_the_frames_of_the_loop():
@@ -158,14 +167,23 @@ def test_what_is_emitted_comes_in_order_and_then_the_result():
 
 
 def test_nothing_is_told_as_none_so_that_the_caller_can_look_around():
-    async def work(_emit):
-        await asyncio.sleep(0.3)
+    seen = threading.Event()
 
-    began = time.monotonic()
-    found = [(step, time.monotonic() - began) for step in loop.events(work, slice_seconds=0.05)]
+    async def work(_emit):
+        for _ in range(1000):
+            await asyncio.sleep(0.01)
+            if seen.is_set():
+                return
+
+    found = []
+    with stopwatch() as seconds:
+        for step in loop.events(work, slice_seconds=0.05):
+            found.append(step)
+            if len(found) == 3:
+                assert seconds() < 0.6
+                seen.set()
     assert len(found) >= 3
-    assert found[0][0] is None
-    assert found[0][1] < 0.2
+    assert set(found) == {None}
 
 
 def test_many_threads_share_one_loop():
@@ -193,7 +211,7 @@ def test_a_lock_is_the_running_loop_s():
         return lock.here()
 
     first = asyncio.run(take())
-    second = asyncio.run(asyncio.wait_for(take(), 1))
+    second = asyncio.run(asyncio.wait_for(take(), 20))
     assert first is not second
 
 
@@ -215,7 +233,7 @@ def test_between_two_that_go_through_a_door_others_have_their_turn():
         came.set()
         tasks[2].cancel()  # who does not wait any more keeps nobody out
         await asyncio.gather(*tasks, return_exceptions=True)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(20):
             await works(4)
         await asyncio.sleep(0)
 
@@ -231,7 +249,7 @@ def test_a_door_stays_open_after_an_error_and_on_another_loop():
             with pytest.raises(ZeroDivisionError):
                 async with door:
                     raise ZeroDivisionError
-        async with asyncio.timeout(1), door:
+        async with asyncio.timeout(20), door:
             return True
 
     assert asyncio.run(story())

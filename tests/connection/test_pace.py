@@ -10,11 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from alcf_jupyter.connection.http import pace
+from alcf_jupyter.connection.http import pace, wire
 from alcf_jupyter.connection.http.pace import Pace
 from alcf_jupyter.connection.http.turns import SharedTurns
 from alcf_jupyter.service.limits import REQUESTS_PER_SECOND
 from tests.connection.faultserver import Gateway, client_of, serving, whole
+from tests.connection.stopwatch import stopwatch
 
 
 async def turns(limit, count):
@@ -22,8 +23,9 @@ async def turns(limit, count):
     times = []
 
     async def one():
-        (await limit.turn()).leaves()
-        times.append(time.monotonic())
+        turn = await limit.turn()
+        times.append(time.monotonic())  # before it counts, so that none seems to be early
+        turn.leaves()
 
     await asyncio.gather(*(one() for _ in range(count)))
     return times
@@ -36,24 +38,37 @@ def most_in(times, seconds):
 
 def test_a_burst_then_a_steady_pace():
     limit, began = Pace(92.0), time.monotonic()
-    times = asyncio.run(turns(limit, 250))
-    assert sum(t - began < 0.05 for t in times) >= 50, "a burst goes at once"
+    with stopwatch() as seconds:
+        times = asyncio.run(turns(limit, 92))
+        assert seconds() < 0.5, "a burst goes at once"
+        times += asyncio.run(turns(limit, 158))
+        assert seconds() < 4
     assert most_in(times, 1.0) <= 92
     assert max(times) - began >= 2 * 92 / 92.0 - 0.01
-    assert max(times) - began < 4
 
 
-def test_the_service_s_own_pace_seen_from_the_server():
-    with serving() as server:
+@pytest.fixture
+def written(monkeypatch):
+    """When each request was written: the server may be late in reading it."""
+    times, write = [], wire.Wire.write
+
+    async def noted(self, data):
+        times.append(time.monotonic())
+        await write(self, data)
+
+    monkeypatch.setattr(wire.Wire, "write", noted)
+    return times
+
+
+def test_the_service_s_own_pace_seen_on_the_wire(written):
+    with serving() as server, stopwatch() as seconds:
         client = client_of(server.url)
-        for _ in range(23):
+        for number in range(23):
             client.whoami()
-        arrived = [request.at for request in server.requests]
-    # a busy machine may be late in reading what was sent in time, and the first request waits for
-    # its connection to be taken, too
-    assert most_in(arrived[1:], 0.95) <= 10
-    assert arrived[9] - arrived[0] < 0.9, "the first ten go at once"
-    assert arrived[-1] - arrived[0] >= 20 / REQUESTS_PER_SECOND - 0.05
+            assert number > 9 or seconds() < 0.9, "the first ten go at once"
+        assert len(server.requests) == len(written) == 23
+    assert most_in(written, 1.0) <= 10
+    assert written[-1] - written[0] >= 20 / REQUESTS_PER_SECOND - 0.05
 
 
 def test_a_turn_counts_from_when_its_request_left():
@@ -64,26 +79,35 @@ def test_a_turn_counts_from_when_its_request_left():
         slow = [await limit.turn() for _ in range(20)]
         late = asyncio.create_task(turns(limit, 1))
         await asyncio.sleep(0.4)
+        left = time.monotonic()
         for turn in slow:
             turn.leaves()
-        left = time.monotonic()
         return (await late)[0] - left
 
     assert asyncio.run(story()) >= 1.0
 
 
 def test_an_answer_that_takes_long_does_not_hold_the_turn():
+    """The eleventh request goes a second after the first ten, though none of them is answered."""
+    answered = threading.Event()
+
     def slowly(peer, _request):
-        time.sleep(0.5)
+        if len(server.requests) <= 10:
+            answered.wait(60)
         peer.send(whole({"username": "alice"}))
 
     with serving(Gateway(routes={"/whoami": slowly})) as server:
         client = client_of(server.url)
         with ThreadPoolExecutor(10) as pool:
-            list(pool.map(lambda _: client.whoami(), range(10)))
-        began = time.monotonic()
-        client.whoami()
-        assert time.monotonic() - began < 1.45
+            try:
+                asked = [pool.submit(client.whoami) for _ in range(10)]
+                server.wait_for(10)
+                with stopwatch() as seconds:
+                    client.whoami()
+                    assert seconds() < 5, "one that is on its way holds its turn for ten"
+                assert not any(one.done() for one in asked)
+            finally:
+                answered.set()
 
 
 def test_a_request_that_hangs_holds_its_turn_for_a_while_only(monkeypatch):
@@ -96,18 +120,19 @@ def test_a_request_that_hangs_holds_its_turn_for_a_while_only(monkeypatch):
         await limit.turn()
         return time.monotonic() - began
 
-    assert 1.2 < asyncio.run(story()) < 2.5
+    with stopwatch() as seconds:
+        assert asyncio.run(story()) > 1.2
+        assert seconds() < 2.5
 
 
-def test_all_clients_of_an_address_keep_one_pace():
+def test_all_clients_of_an_address_keep_one_pace(written):
     with serving() as server:
         clients = [client_of(server.url) for _ in range(3)]
         for _ in range(4):
             for client in clients:
                 client.whoami()
-        arrived = [request.at for request in server.requests]
-    assert len(arrived) == 12
-    assert most_in(arrived, 1.0) <= 10
+        assert len(server.requests) == len(written) == 12
+    assert most_in(written, 1.0) <= 10
     assert pace.of("http://a", 9.2) is pace.of("http://a", 9.2)
     assert pace.of("http://a", 9.2) is not pace.of("http://b", 9.2)
 
@@ -130,7 +155,7 @@ def test_requests_that_are_given_up_take_no_turn():
         await limit.turn()
         return time.monotonic() - began
 
-    assert asyncio.run(story()) < 1.5
+    assert asyncio.run(story()) < 20, "those that were given up would take fifty"
 
 
 def test_who_waits_first_goes_first():
@@ -149,30 +174,41 @@ def test_who_waits_first_goes_first():
 
 @pytest.mark.parametrize("per_second", [None, 0])
 def test_no_limit(per_second):
-    limit, began = Pace(per_second), time.monotonic()
-    asyncio.run(turns(limit, 2000))
-    assert time.monotonic() - began < 1
+    with stopwatch() as seconds:
+        asyncio.run(turns(Pace(per_second), 2000))
+        assert seconds() < 1
 
 
 def test_a_plain_server_has_no_pace():
-    with serving() as server:
+    with serving() as server, stopwatch() as seconds:
         client = client_of(server.plain, token=None)
-        for _ in range(30):
+        for _ in range(100):
             client.models(fresh=True)
-        arrived = [request.at for request in server.requests]
-    assert most_in(arrived, 1.0) > 12
+        assert len(server.requests) == 100
+        assert seconds() < 6, "the gateway's pace would take ten"
 
 
 PROGRAM = """
 import asyncio, sys, time
+from alcf_jupyter.connection.http import pace, turns
 from alcf_jupyter.connection.http.pace import Pace
+
+pace._FILE_SECONDS = 60  # a process that stands still for a moment does not go on alone
+
+class Clock:
+    def time(self):
+        self.told = time.time()
+        return self.told
+
+turns.time = Clock()
 
 async def story():
     limit = Pace(9.2, "https://service.example.org")
     for _ in range(int(sys.argv[1])):
         (await limit.turn()).leaves()
-        print(time.time(), flush=True)
+        print(turns.time.told)  # the moment of the turn as it was noted for all
 
+print("ready", flush=True)
 sys.stdin.readline()
 asyncio.run(story())
 """
@@ -188,20 +224,20 @@ def test_all_processes_of_a_user_keep_one_pace():
         )
         for _ in range(3)
     ]
+    assert [kernel.stdout.readline() for kernel in kernels] == ["ready\n"] * 3
     for kernel in kernels:
         kernel.stdin.write("go\n")
         kernel.stdin.flush()
     times = [float(at) for kernel in kernels for at in kernel.communicate()[0].split()]
     assert len(times) == 30
-    # the turn is noted a moment before it is told
-    assert most_in(times, 0.95) <= 10
+    assert most_in(times, 1.0) <= 10
     assert max(times) - min(times) >= 2 * 10 / 9.2 - 0.1
-    assert max(times) - min(times) < 6
+    assert max(times) - min(times) < 20, "also where one of them stands still for a while"
 
 
 def shared_file(clean_environ, tmp_path):
     clean_environ["ALCF_JUPYTER_STATE"] = str(tmp_path)
-    turns = SharedTurns("https://service.example.org", 10, 1.0)
+    turns = SharedTurns("https://service.example.org", 10, 60.0)
     assert turns.take() == 0
     (file,) = (tmp_path / "pace").iterdir()
     return turns, file
@@ -211,7 +247,7 @@ def test_the_shared_file_is_small_and_private(clean_environ, tmp_path):
     turns, file = shared_file(clean_environ, tmp_path)
     for _ in range(9):
         assert turns.take() == 0
-    assert 0 < turns.take() <= 1.0
+    assert 0 < turns.take() <= 60.0
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.stat().st_size < 200
     assert "example" not in str(file)
@@ -238,16 +274,18 @@ def test_a_damaged_file_gives_turns(clean_environ, tmp_path, content):
 
 
 def seconds_of(limit, count=3):
+    """How long so many turns take, and how much of that the process could use."""
     began = time.monotonic()
-    asyncio.run(turns(limit, count))
-    return time.monotonic() - began
+    with stopwatch() as usable:
+        asyncio.run(turns(limit, count))
+        return time.monotonic() - began, usable()
 
 
 def test_where_processes_cannot_agree_each_goes_on_alone(clean_environ, tmp_path):
     blocked = tmp_path / "a file, no folder"
     blocked.write_text("")
     clean_environ["ALCF_JUPYTER_STATE"] = str(blocked)
-    assert seconds_of(Pace(9.2, "https://service.example.org")) < 1
+    assert seconds_of(Pace(9.2, "https://service.example.org"))[1] < 1
 
 
 def test_a_process_that_hangs_with_the_file_holds_nobody_up_for_long(clean_environ, tmp_path):
@@ -255,17 +293,23 @@ def test_a_process_that_hangs_with_the_file_holds_nobody_up_for_long(clean_envir
     with file.open("rb") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         limit = Pace(9.2, "https://service.example.org")
-        assert 0.4 < seconds_of(limit) < 2
-        assert seconds_of(limit) < 0.5, "and is not waited for again"
+        took, usable = seconds_of(limit)
+        assert took > 0.4
+        assert usable < 2
+        assert seconds_of(limit)[1] < 0.5, "and is not waited for again"
 
 
 def test_a_file_system_that_hangs_holds_nobody_up_for_long(monkeypatch):
     hung = threading.Event()
-    monkeypatch.setattr(SharedTurns, "take", lambda _: hung.wait(5))
+    monkeypatch.setattr(SharedTurns, "take", lambda _: hung.wait(60))
     limit = Pace(9.2, "https://service.example.org")
-    assert 0.4 < seconds_of(limit) < 2
-    assert seconds_of(limit) < 0.5
-    hung.set()
+    try:
+        took, usable = seconds_of(limit)
+        assert took > 0.4
+        assert usable < 2
+        assert seconds_of(limit)[1] < 0.5
+    finally:
+        hung.set()
 
 
 def test_this_machine_s_services_share_no_file(clean_environ, tmp_path):
