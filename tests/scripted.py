@@ -58,8 +58,11 @@ def model(*answers):
             self.end_headers()
             self.wfile.write(body)
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 200  # with five, a column's connections wait for a second and more
+
+    with Server(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         served = Model(server.server_address[1], asked)
@@ -68,4 +71,4 @@ def model(*answers):
             yield served
         finally:
             server.shutdown()
-            thread.join(5)
+            thread.join(60)

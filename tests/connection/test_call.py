@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -58,6 +59,11 @@ def reset(peer):
     peer.reset()
 
 
+def cut_off(peer):
+    peer.send(whole(chat_answer())[:-9])
+    peer.close()
+
+
 TRIES = {
     "too many requests": (whole({"detail": "Too many requests."}, 429), RateLimitError, 6),
     "tokens a minute": (gateway_error(429, "too_many_requests", "Tokens"), RateLimitError, 6),
@@ -66,7 +72,7 @@ TRIES = {
     "gateway timeout": (whole({}, 504), ServerFailureError, 3),
     "the model server is busy": (wrapped(429), ServerFailureError, 3),
     "reset": (reset, UnreachableError, 2),
-    "cut off": (whole(chat_answer())[:-9], UnreachableError, 2),
+    "cut off": (cut_off, UnreachableError, 2),
     "failed": (gateway_error(500, "internal_error", "x"), ServerFailureError, 1),
     "the model server failed": (wrapped(500), ServerFailureError, 1),
     "the model server refused": (wrapped(400), RefusedError, 1),
@@ -94,8 +100,6 @@ def answering(answer, good_after=math.inf):
             answer(peer)
         else:
             peer.send(answer)
-            if b"Content-Length" in answer:
-                peer.close()
 
     return Gateway(infer=infer)
 
@@ -198,10 +202,12 @@ def test_a_failure_in_a_stream_is_raised_with_its_cause(event_, cause):
 
 
 def test_the_deadline_ends_the_tries(monkeypatch):
-    monkeypatch.setattr(retries, "pause", lambda _state: 0.4)
+    monkeypatch.setattr(retries, "pause", lambda _state: 1.0)
     with serving(answering(whole({"detail": "Too many requests."}, 429))) as server:
+        client = client_of(server.url, poll_seconds=60)
+        client.models()
         with pytest.raises((RateLimitError, DeadlineError)):
-            client_of(server.url).chat(ask(timeout=1.0))
+            client.chat(ask(timeout=2.5))
         assert 1 <= len(server.to(POSTS)) <= 3
 
 
@@ -228,7 +234,9 @@ def test_the_pauses(monkeypatch):
 def test_what_was_sent_and_how_it_went():
     with serving() as server:
         client, call = client_of(server.url), ask(temperature=0.5)
+        began = time.monotonic()
         client.chat(call)
+        took = time.monotonic() - began
         sent = server.to(POSTS)[0]
         assert sent.headers["content-type"] == "application/json"
         assert sent.json == {
@@ -237,7 +245,7 @@ def test_what_was_sent_and_how_it_went():
             "temperature": 0.5,
         }
         assert call.served.cluster == "sophia"
-        assert 0 < call.total_seconds < 5
+        assert 0 < call.total_seconds <= took
         assert call.first_seconds is None
         streamed = ask()
         texts(client.stream(streamed))
@@ -256,9 +264,9 @@ def test_a_completion_and_embeddings():
 
     with serving(Gateway(infer=infer)) as server:
         client = client_of(server.url)
-        call = Call("completions", "m", None, {"prompt": "Once upon"}, Deadline.after(5))
+        call = Call("completions", "m", None, {"prompt": "Once upon"}, Deadline.after(60))
         assert client.complete(call).text == " a time"
-        call = Call("embeddings", "m", None, {"input": ["a", "b"]}, Deadline.after(5))
+        call = Call("embeddings", "m", None, {"input": ["a", "b"]}, Deadline.after(60))
         assert client.embed(call).data == [[1.0, 2.0], [1.0, 2.0]]
 
 
@@ -284,7 +292,7 @@ def test_an_answer_teaches_what_a_model_can():
         assert client.models().find("m").can_chat is None
         client.chat(ask())
         with pytest.raises(RefusedError):
-            client.embed(Call("embeddings", "m", None, {"input": ["a"]}, Deadline.after(5)))
+            client.embed(Call("embeddings", "m", None, {"input": ["a"]}, Deadline.after(60)))
         known = client.models().find("m")
         assert (known.can_chat, known.can_embed) == (True, False)
 

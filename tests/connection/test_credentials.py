@@ -86,8 +86,8 @@ def shown(error):
     return "".join(told.format()) + verbose + repr(error) + repr(vars(error))
 
 
-def ask_once():
-    alcf.client().chat(ask(timeout="1s"))
+def ask_once(timeout="60s"):
+    alcf.client().chat(ask(timeout=timeout))
 
 
 def identify(client):
@@ -99,22 +99,24 @@ def refuse(peer, _request):
 
 
 @pytest.mark.parametrize(
-    "script",
+    ("script", "timeout"),
     [
-        Gateway(routes={"/list-endpoints": refuse}),
-        Gateway(infer=lambda peer, _: peer.reset()),
-        Gateway(infer=lambda peer, _: peer.send(b"HTTP/1.1 200 OK\r\n\r\n<html>")),
-        Gateway(infer=refuse),
+        (Gateway(routes={"/list-endpoints": refuse}), "60s"),
+        (Gateway(infer=lambda peer, _: peer.reset()), "60s"),
+        # that answer has no end
+        (Gateway(infer=lambda peer, _: peer.send(b"HTTP/1.1 200 OK\r\n\r\n<html>")), "1s"),
+        (Gateway(infer=refuse), "60s"),
     ],
 )
-def test_it_is_in_no_traceback(clean_environ, script):
+def test_it_is_in_no_traceback(clean_environ, script, timeout):
     """%xmode Verbose prints the variables of each frame, and people paste that into tickets."""
     clean_environ.update(ALCF_AI_TOKEN=TOKEN, GLOBUS_SDK_SERVICE_URL_AUTH="http://127.0.0.1:1")
     before = session.current().client
     with serving(script) as server:
         alcf.connect(server.url)
+        identify(alcf.client())
         with pytest.raises(AlcfError) as caught:
-            ask_once()
+            ask_once(timeout)
         session.current().client = before
         assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}", "it was sent"
     told = shown(caught.value)

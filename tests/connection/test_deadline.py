@@ -52,10 +52,12 @@ def test_spans_in_words(span, said):
 
 
 def test_a_deadline_passes():
-    deadline = Deadline.after(0.05)
-    assert 0 < deadline.left() <= 0.05
-    assert abs(deadline.at - time.monotonic()) < 1
-    time.sleep(0.06)
+    began = time.monotonic()
+    deadline = Deadline.after(600)
+    assert began + 600 <= deadline.at <= time.monotonic() + 600
+    assert 0 < deadline.left() <= 600
+    deadline = Deadline.after(0.01)
+    time.sleep(0.02)
     assert deadline.left() == 0
     error = Deadline.after("90m").error("waiting")
     assert str(error).startswith("1h 30m have passed while waiting.")

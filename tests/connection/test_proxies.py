@@ -136,11 +136,12 @@ def test_a_proxy_that_refuses_or_is_not_there_is_named(address, service, front, 
     assert refusing.url.removeprefix("http://") in str(caught.value)
     assert "407" in str(caught.value)
     assert "canary" not in str(caught.value)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        gone = f"127.0.0.1:{free.getsockname()[1]}"
-    clean_environ["https_proxy"] = f"http://{gone}"
-    with pytest.raises(errors.UnreachableError, match=gone):
-        ask(address, service)
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))  # taken, so that nobody else comes to listen there
+        gone = f"127.0.0.1:{mute.getsockname()[1]}"
+        clean_environ["https_proxy"] = f"http://{gone}"
+        with pytest.raises(errors.UnreachableError, match=gone):
+            ask(address, service)
 
 
 def test_a_certificate_that_nobody_trusts_is_an_error(address, service, proxies, clean_environ):

@@ -40,6 +40,7 @@ from tests.connection.faultserver import (
     texts,
     whole,
 )
+from tests.connection.stopwatch import stopwatch
 
 
 def answering(script):
@@ -60,12 +61,12 @@ def test_a_good_answer_and_what_was_sent():
 
 
 def test_nobody_listens():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    began = time.monotonic()
-    with pytest.raises(UnreachableError, match="is the server running") as caught:
-        client_of(f"http://127.0.0.1:{port}/resource_server").whoami()
-    assert time.monotonic() - began < 5
+    with socket.socket() as mute, stopwatch() as seconds:
+        mute.bind(("127.0.0.1", 0))  # taken, so that nobody else comes to listen there
+        port = mute.getsockname()[1]
+        with pytest.raises(UnreachableError, match="is the server running") as caught:
+            client_of(f"http://127.0.0.1:{port}/resource_server").whoami()
+        assert seconds() < 5
     assert f"127.0.0.1:{port} cannot be reached" in str(caught.value)
     assert "%alcf connect sandbox" in str(caught.value)
 
@@ -94,12 +95,12 @@ BROKEN = {
 def test_a_connection_that_breaks_is_said_to_be_broken(how):
     with serving(answering(BROKEN[how])) as server:
         client = client_of(server.url)
-        began = time.monotonic()
-        with pytest.raises(UnreachableError) as caught:
-            client.whoami(timeout="5s")
+        with stopwatch() as seconds:
+            with pytest.raises(UnreachableError) as caught:
+                client.whoami(timeout="60s")
+            assert seconds() < 3
         assert len(str(caught.value).splitlines()) == 3
         assert caught.value.__context__ is None
-        assert time.monotonic() - began < 3
         server.script = Gateway()
         assert client.whoami() == {"username": "alice"}, "the next request goes well"
 
@@ -124,11 +125,12 @@ def test_one_deadline_holds_for_everything(how):
     with serving(answering(SLOW[how])) as server:
         client = client_of(server.url)
         began = time.monotonic()
-        with pytest.raises(DeadlineError, match="0s have passed while waiting for http://127"):
-            client.whoami(timeout=0.5)
-        took = time.monotonic() - began
-        assert 0.4 < took < 1.5
-        assert server.gone.wait(2), "the connection was given up"
+        with stopwatch() as seconds:
+            with pytest.raises(DeadlineError, match="0s have passed while waiting for http://127"):
+                client.whoami(timeout=0.5)
+            assert seconds() < 1.5
+        assert time.monotonic() - began > 0.4
+        assert server.gave_up(), "the connection was given up"
 
 
 def test_the_deadline_holds_for_streams_and_keeps_what_came():
@@ -137,10 +139,13 @@ def test_the_deadline_holds_for_streams_and_keeps_what_came():
         peer.drip(chunked(b": still here\n\n") * 100, 0.1, size=21)
 
     with serving(answering(drip)) as server:
-        call, began = ask(timeout=1.0), time.monotonic()
-        with pytest.raises(DeadlineError):
-            texts(client_of(server.url).stream(call))
-        assert time.monotonic() - began < 2.5
+        client = client_of(server.url, poll_seconds=60)
+        client.models()
+        call = ask(timeout=3.0)  # time for the first piece to come on a busy machine, too
+        with stopwatch() as seconds:
+            with pytest.raises(DeadlineError):
+                texts(client.stream(call))
+            assert seconds() < 4.5
         assert call.reading.answer.text == "half "
         assert not call.reading.answer.complete
 
@@ -155,10 +160,10 @@ def test_a_deadline_holds_while_connecting():
             sock.settimeout(0)
             sock.connect_ex(address)
         time.sleep(0.1)
-        began = time.monotonic()
-        with pytest.raises(DeadlineError):
-            client_of(f"http://127.0.0.1:{address[1]}/resource_server").whoami(timeout=0.5)
-        assert time.monotonic() - began < 1.5
+        with stopwatch() as seconds:
+            with pytest.raises(DeadlineError):
+                client_of(f"http://127.0.0.1:{address[1]}/resource_server").whoami(timeout=0.5)
+            assert seconds() < 1.5
         for sock in waiting:
             sock.close()
 
@@ -201,7 +206,7 @@ def test_an_endless_line_is_stopped_in_bounded_memory():
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-        assert server.gone.wait(3)
+        assert server.gave_up()
     assert sum(sent) < 25_000_000
     assert peak < 30_000_000
 
@@ -243,7 +248,7 @@ def test_a_stream_of_small_events_without_an_end_is_stopped(monkeypatch):
         with pytest.raises(AnswerError, match="longer than 2,000,000 bytes"):
             texts(client.stream(call))
         assert len(call.reading.answer.text) > 50_000, "what had come is kept"
-        assert server.gone.wait(3)
+        assert server.gave_up()
     assert sum(sent) < 15_000_000
 
 
@@ -385,10 +390,10 @@ def test_nothing_is_waited_for_after_the_end_of_a_stream():
 
     for script in (hang, crash):
         with serving(answering(script)) as server:
-            began = time.monotonic()
-            pieces, answer = stream_of(client_of(server.url))
+            with stopwatch() as seconds:
+                pieces, answer = stream_of(client_of(server.url))
+                assert seconds() < 3
             assert (pieces, answer.text, answer.complete) == (["all"], "all", True)
-            assert time.monotonic() - began < 3
 
 
 def test_a_connection_is_used_again_also_after_a_stream():
@@ -426,7 +431,7 @@ def test_requests_go_to_the_one_host_alone(address):
         place = address.format(other=other.origin, other_host=host, port=server.port)
         transport = Transport(Profile("gateway", server.url), Credential(TOKEN, "the test"))
         with pytest.raises(NotTheServiceError, match="on another host"):
-            loop.run(transport.request("GET", place, Deadline.after(5)))
+            loop.run(transport.request("GET", place, Deadline.after(60)))
         assert (server.connections, other.connections) == (0, 0)
 
 
@@ -495,7 +500,7 @@ def test_the_token_is_in_no_log_and_no_traceback(caplog):
     with serving(answering(BROKEN["reset in the body"])) as server:
         client = client_of(server.url)
         try:
-            client.whoami(timeout="2s")
+            client.whoami(timeout="60s")
         except AlcfError as error:
             told = traceback.TracebackException.from_exception(error, capture_locals=True)
             shown = "".join(told.format())

@@ -19,8 +19,11 @@ from alcf_jupyter.service.catalog import Model
 MODEL = Model(id="org/model", cluster="sophia")
 PROGRAM = """
 import asyncio, sys
+from alcf_jupyter.connection import warmups
 from alcf_jupyter.connection.warmups import WarmUps
 from alcf_jupyter.service.catalog import Model
+
+warmups._LOCK_TRIES = 30_000  # one that stands still with the lock is waited for
 
 async def send():
     print("sent", flush=True)
@@ -90,7 +93,7 @@ def test_a_process_that_hangs_with_the_file_holds_up_nobody(state):
         fcntl.flock(handle, fcntl.LOCK_EX)
         asked = pool.submit(start, WarmUps("https://one", 0.01))
         try:
-            assert asked.result(2) == (True, 1)
+            assert asked.result(60) == (True, 1)
         finally:
             fcntl.flock(handle, fcntl.LOCK_UN)
 
@@ -111,7 +114,7 @@ def test_of_eight_processes_at_once_one_sends():
         subprocess.Popen([sys.executable, "-c", PROGRAM, "600"], stdout=subprocess.PIPE, text=True)
         for _ in range(8)
     ]
-    said = [process.communicate(timeout=60)[0] for process in running]
+    said = [process.communicate(timeout=120)[0] for process in running]
     assert sorted(said) == [""] * 7 + ["sent\n"]
 
 
