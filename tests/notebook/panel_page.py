@@ -65,6 +65,12 @@ class Kernel:
             assert message["msg_type"] != "error", "\n".join(message["content"]["traceback"])
         return "".join(m["content"]["text"] for m in mine if m["msg_type"] == "stream")
 
+    def printed(self, words, cell):
+        """Wait until a cell has printed so."""
+        self.wait(
+            lambda m: m["parent_header"].get("msg_id") == cell and words in str(m["content"]), 60
+        )
+
     def run(self, code, seconds=60):
         """Run a cell to its end; return what it printed."""
         return self.end(self.start(code), seconds)
@@ -73,13 +79,13 @@ class Kernel:
         """Make a subshell, as JupyterLab does for its comms; return its name."""
         message = self.client.session.msg("create_subshell_request", {})
         self.client.control_channel.send(message)
-        return self.client.control_channel.get_msg(timeout=20)["content"]["subshell_id"]
+        return self.client.control_channel.get_msg(timeout=60)["content"]["subshell_id"]
 
     def delete(self, subshell):
         """Delete a subshell, as JupyterLab does when its page goes."""
         message = self.client.session.msg("delete_subshell_request", {"subshell_id": subshell})
         self.client.control_channel.send(message)
-        assert self.client.control_channel.get_msg(timeout=20)["content"]["status"] == "ok"
+        assert self.client.control_channel.get_msg(timeout=60)["content"]["status"] == "ok"
 
     def close(self):
         self.client.stop_channels()
@@ -138,7 +144,12 @@ class Page:
         return self.told("reply", lambda reply: reply["to"] == number, seconds)
 
     def close(self):
+        """Close the comm, and wait until the kernel has read that, on the comm's own subshell."""
         self._publish("comm_close", data={})
+        self.kernel.run(
+            "import comm, time\n"
+            f"while {self.id!r} in comm.get_comm_manager().comms: time.sleep(0.02)"
+        )
 
     def vanish(self):
         """Go without a word: what is closed last came too late."""

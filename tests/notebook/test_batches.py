@@ -3,7 +3,6 @@
 import contextlib
 import re
 import signal
-import time
 
 import pytest
 
@@ -36,12 +35,12 @@ def test_a_watched_batch_is_a_panel_that_follows_it(notebook):
     assert re.fullmatch(r"<Batch batch-\w+ · sandbox/echo @ sophia · 30 rows>", shown["text/plain"])
     assert "<progress" not in shown["text/html"]
     assert 'role="progressbar"' in shown["text/html"]
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        told = notebook.run("panel.shadow()", watched=False).only("execute_result")["data"]
-        if "completed" in told["text/plain"]:
-            break
-        time.sleep(0.2)
+    notebook.run(
+        "import time\nuntil = time.monotonic() + 60\n"
+        "while not panel._stop.disabled and time.monotonic() < until: time.sleep(0.05)"
+    )
+    told = notebook.run("panel.shadow()", watched=False).only("execute_result")["data"]
+    assert "completed" in told["text/plain"]
     assert "30 of 30 lines" in told["text/plain"]
     ended = notebook.run("panel._stop.disabled, batch.wait().status").only("execute_result")
     assert ended["data"]["text/plain"] == "(True, 'completed')"

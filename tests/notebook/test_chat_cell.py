@@ -1,9 +1,6 @@
 """The chat cell's options in a real kernel, against the sandbox."""
 
 import json
-import os
-import signal
-import threading
 
 import pytest
 
@@ -132,42 +129,66 @@ def test_a_table_that_was_cut_is_told_in_the_footer(notebook):
     assert both.last["text/plain"].count("20 of 8,412 rows") == 2 + 1  # one is echoed
 
 
+# Beside a cell: interrupts it when what it asks for has come to the sandbox.
+INTERRUPT = """
+import alcf_jupyter as alcf, os, signal, threading, time
+from alcf_jupyter.connection import standin
+def interrupt(route):
+    while not standin.control(standin.start(), "GET", f"/log?route={route}")["entries"]:
+        time.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGINT)
+def interrupt_at(route):
+    standin.control(standin.start(), "DELETE", "/log")
+    threading.Thread(target=interrupt, args=(route,)).start()
+"""
+
+
 @pytest.mark.parametrize(
-    "cell", ["alcf.chat('word ' * 300, model='sandbox/slow')", "%alcf wait sandbox/queued"]
+    ("cell", "route"),
+    [
+        ("alcf.chat('word ' * 4000, model='sandbox/slow')", "chat/completions"),
+        ("get_ipython().run_line_magic('alcf', 'wait sandbox/queued')", "jobs"),
+    ],
 )
-def test_an_interrupt_is_shown_as_one_line(notebook, cell):
-    notebook.run("import alcf_jupyter as alcf")
-    pid = int(notebook.value("os.getpid()"))
-    timer = threading.Timer(0.6, os.kill, (pid, signal.SIGINT))
-    timer.start()
-    done = notebook.run(cell)
-    timer.join()
+def test_an_interrupt_is_shown_as_one_line(notebook, cell, route):
+    notebook.run(INTERRUPT)
+    done = notebook.run(f"interrupt_at({route!r})\n{cell}")
     assert done.only("error")["traceback"] == ["Interrupted."]
 
 
 @pytest.mark.parametrize(
     ("cell", "told"),
     [
-        ("%%alcf_chat -m sandbox/queued --timeout 2s\nx", "Not answered."),
-        ("%alcf wait sandbox/queued --timeout 2s", "No longer waited for."),
+        ("%%alcf_chat -m sandbox/queued --timeout {}\nx", "Not answered."),
+        ("%alcf wait sandbox/queued --timeout {}", "No longer waited for."),
     ],
 )
 def test_a_status_that_is_true_no_longer_is_not_what_stays(notebook, cell, told):
-    done = notebook.run(cell)
+    done = notebook.run(cell.format("6s"))  # time enough for it to be shown
     assert "Queued" in done.only("display_data")["data"]["text/plain"]
     assert done.last["text/plain"] == told
-    assert "2s have passed" in done.error
-    silent = notebook.run(cell, watched=False)
+    assert "6s have passed" in done.error
+    silent = notebook.run(cell.format("1s"), watched=False)
     assert [name for name, _ in silent.messages] == ["error"]
 
 
 def test_an_interrupt_among_several_keeps_the_answers_that_had_come(notebook):
-    done = notebook.run(
-        "import signal, threading\n"
-        "threading.Timer(2, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
-        "line = '-m sandbox/slow -m sandbox/code -o both'\n"
-        "get_ipython().run_cell_magic('alcf_chat', line, 'word ' * 400)"
+    notebook.run(
+        "import os, signal, threading, time, alcf_jupyter as alcf\n"
+        "talk = alcf.client(); real = talk.chat_many\n"
+        "def interrupt(came):\n"
+        "    while came[1] is None: time.sleep(0.05)\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "def chat_many(calls, observer, came):\n"
+        "    threading.Thread(target=interrupt, args=(came,)).start()\n"
+        "    return real(calls, observer, came)\n"
+        "talk.chat_many = chat_many"
     )
+    done = notebook.run(
+        "line = '-m sandbox/slow -m sandbox/code -o both'\n"
+        "get_ipython().run_cell_magic('alcf_chat', line, 'word ' * 4000)"
+    )
+    notebook.run("del talk.chat_many")
     assert done.only("error")["traceback"] == ["Interrupted."]
     assert "sandbox/code @ sophia" in done.last["text/html"]
     assert "Interrupted before its answer had come." in done.last["text/html"]
@@ -256,7 +277,7 @@ def test_a_frame_that_is_shown_says_where_its_answers_come_from(notebook, tmp_pa
         "df",
         "out = alcf.map(df, 'Say {{n}}', model='sandbox/echo', temperature=0)\nout.head(1)",
         "out[['reply', 'status']]",
-        "run = alcf.map(df, 'Or {{n}}', model='sandbox/json', background=True)\nrun.result(30)",
+        "run = alcf.map(df, 'Or {{n}}', model='sandbox/json', background=True)\nrun.result(60)",
         "emb = alcf.embed(['a text', 'another'], model='sandbox/embed')\nalcf.project(emb)",
         "emb.tail(1)",
         "alcf.submit_batch(df, 'Say {{n}}', model='sandbox/echo').wait().results()",
@@ -293,7 +314,7 @@ def test_an_embed_cell_without_a_vector_fails_and_says_why(notebook):
 
 
 def test_an_embed_cell_whose_time_is_over_fails_and_keeps_the_frame(notebook):
-    done = notebook.run("%%alcf_embed -m sandbox/queued --timeout 1s\na text")
+    done = notebook.run("%%alcf_embed -m sandbox/queued --timeout 3s\na text")
     assert "None of the texts was embedded in time." in done.error
     assert "The time is over." in done.last["text/plain"]
     assert notebook.value("list(_['status'])") == "['pending']"

@@ -418,10 +418,10 @@ class TestService:
 
     def test_one_that_is_not_there(self, clean_environ):
         with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
+            free.bind(("127.0.0.1", 0))  # and nobody else takes it meanwhile
             url = f"http://127.0.0.1:{free.getsockname()[1]}"
-        clean_environ["ALCF_JUPYTER_SERVICE"] = f"{url}/resource_server"
-        found = only(service.check(offline=False))
+            clean_environ["ALCF_JUPYTER_SERVICE"] = f"{url}/resource_server"
+            found = only(service.check(offline=False))
         assert f"{url} cannot be reached" in found.says
         assert found.do
 

@@ -1,10 +1,12 @@
 """The magics in a real kernel, against the sandbox: what a person types and what they see."""
 
+import ast
 import contextlib
-import time
 
 import pytest
 from jupyter_client.manager import start_new_kernel
+
+from tests.controlled import Controlled
 
 
 class Notebook:
@@ -18,10 +20,20 @@ class Notebook:
         seen = []
 
         def keep(message):
-            if message["msg_type"] not in ("status", "execute_input"):
-                seen.append((message["msg_type"], message["content"]))
+            kind, content = message["msg_type"], message["content"]
+            if kind not in ("status", "execute_input"):
+                if not joined(kind, content):
+                    seen.append((kind, content))
                 if on_message:
                     on_message(message)
+
+        def joined(kind, content):
+            """Add to the text before it, as front ends do: the kernel sends text as time passes."""
+            before = seen[-1] if seen else (None, {})
+            goes_on = kind == before[0] == "stream" and content["name"] == before[1]["name"]
+            if goes_on:
+                before[1]["text"] += content["text"]
+            return goes_on
 
         reply = self.client.execute_interactive(
             code,
@@ -35,6 +47,13 @@ class Notebook:
     def value(self, expression):
         """Return an expression's repr."""
         return self.run(expression).only("execute_result")["data"]["text/plain"]
+
+    def sandbox(self):
+        """Return the sandbox of this kernel, to be steered while a cell runs."""
+        self.run("from alcf_jupyter.connection import standin as _standin")
+        running = "_standin.start().url, _standin.secret_of(_standin.start())"
+        url, secret = ast.literal_eval(self.value(running))
+        return Controlled({"url": url, "secret": secret})
 
     def close(self):
         self.client.stop_channels()
@@ -215,7 +234,14 @@ def test_no_stream_gives_the_same_answer(notebook):
 
 
 def test_a_cold_model_is_waited_for_with_its_states_in_words(notebook):
-    done = notebook.run("%%alcf_chat -m sandbox/cold\nhi")
+    service, told = notebook.sandbox(), {"model": "sandbox/cold"}
+    service.control("POST", "/state", told | {"load_seconds": 86_400})
+
+    def start(message):
+        if "Starting" in str(message["content"]):
+            service.control("POST", "/state", told | {"load_seconds": 0})
+
+    done = notebook.run("%%alcf_chat -m sandbox/cold\nhi", on_message=start)
     shown = [m["data"]["text/plain"] for m in done.of("update_display_data")]
     assert not done.failed
     assert any("Starting" in text for text in shown)
@@ -224,19 +250,18 @@ def test_a_cold_model_is_waited_for_with_its_states_in_words(notebook):
 
 
 def test_an_interrupt_gives_back_control_and_keeps_what_came(notebook):
-    began = []
+    interrupted = []
 
     def interrupt(message):
         html = message["content"].get("data", {}).get("text/html", "")
-        if "Answering" in html and not began:
-            began.append(time.monotonic())
+        if "Answering" in html and not interrupted:
+            interrupted.append(html)
             notebook.manager.interrupt_kernel()
 
-    prompt = "word " * 400
+    # how soon, tests/faults/test_interrupts.py measures; here it is long before the answer's end
+    prompt = "word " * 4000
     done = notebook.run(f"%%alcf_chat -m sandbox/slow -o half\n{prompt}", on_message=interrupt)
-    took = time.monotonic() - began[0]
     assert done.failed
-    assert took < 1.0
     assert "Incomplete: interrupted" in done.last["text/plain"]
     assert "word" in done.last["text/plain"]
     assert notebook.value("half.finish_reason") == "'interrupted'"

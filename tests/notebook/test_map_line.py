@@ -75,7 +75,7 @@ def test_in_the_background(notebook):
     done = notebook.run('%alcf map df "Say {{title}} now" -m sandbox/echo --bg -o behind')
     shown = done.only("display_data")["data"]
     assert "application/vnd.jupyter.widget-view+json" in shown
-    assert notebook.value("behind.result(30)['status'].tolist()") == "['ok', 'ok', 'skipped']"
+    assert notebook.value("behind.result(60)['status'].tolist()") == "['ok', 'ok', 'skipped']"
 
 
 def test_as_a_batch(notebook):
@@ -137,7 +137,7 @@ def test_recorded_runs_are_listed_opened_exported_and_deleted(notebook, tmp_path
 
 
 def complete(notebook, line):
-    return notebook.client.complete(line, reply=True, timeout=20)["content"]["matches"]
+    return notebook.client.complete(line, reply=True, timeout=60)["content"]["matches"]
 
 
 def test_completion(notebook):

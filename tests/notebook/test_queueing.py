@@ -53,7 +53,7 @@ def test_watched_models_is_a_picker_with_its_shadow(notebook):
         ("%alcf wait", "one model"),
         ("%alcf wait sandbox/cld", "sandbox/cold"),
         ("%alcf wait sandbox-stopped", "asking does not start it"),
-        ("%alcf wait sandbox/queued --timeout 1s", "Queued"),
+        ("%alcf wait sandbox/queued --timeout 3s", "Queued"),
     ],
 )
 def test_bad_input(notebook, line, words):
@@ -77,7 +77,7 @@ def test_in_a_terminal_no_name_of_a_model_is_cut():
         env=os.environ | {"COLUMNS": "80"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,  # two processes start one after the other, and pandas is imported
         check=True,
     )
     names = re.findall(r"'([^']+)'", done.stdout.splitlines()[-3])
@@ -109,8 +109,21 @@ def test_the_plain_table_of_models_cuts_what_the_queue_says_and_nothing_else():
     assert "\u202e" not in shown
 
 
+def held(service, model):
+    """Hold a model that starts; return what lets it be Live once that is on the screen."""
+    told = {"model": model}
+    service.control("POST", "/state", told | {"load_seconds": 86_400})
+
+    def let_go(message=None):
+        if message is None or "Starting" in str(message["content"]):
+            service.control("POST", "/state", told | {"load_seconds": 0})
+
+    return let_go
+
+
 def test_wait_shows_the_states_in_one_output(notebook):
-    done = notebook.run("%alcf wait sandbox/embed-cold")
+    seen = held(notebook.sandbox(), "sandbox/embed-cold")
+    done = notebook.run("%alcf wait sandbox/embed-cold", on_message=seen)
     shown = [content["data"]["text/plain"] for content in done.of("update_display_data")]
     assert any("Starting" in line for line in shown)
     assert done.last["text/plain"] == "sandbox/embed-cold @ sophia is Live"
@@ -127,19 +140,41 @@ def test_the_picker_shows_the_state_that_was_asked_for(notebook, state, rows):
 
 
 def test_wait_behind_other_cells(notebook):
-    assert not notebook.run("%alcf wait sandbox/cold --bg", timeout=5).failed
+    let_go = held(notebook.sandbox(), "sandbox/cold")
+    done = notebook.run("%alcf wait sandbox/cold --bg")
+    assert not done.failed
+    assert "is Live" not in done.last["text/plain"], "it is held, and the cell has ended"
     assert notebook.value("1 + 1") == "2"
-    # what the thread shows belongs to the cell that started it
+    let_go()
     done = notebook.run(
-        "import time\nfor _ in range(25): time.sleep(1)\nalcf.models(state='Offline')"
+        "import threading\n"
+        "for thread in threading.enumerate():\n"
+        "    if thread.name == 'alcf_jupyter wait': thread.join(50)\n"
+        "alcf.models(state='Live')"
     )
-    assert "sandbox/cold" not in done.only("execute_result")["data"]["text/plain"]
+    assert "sandbox/cold" in done.only("execute_result")["data"]["text/plain"]
+    # what the thread shows belongs to the cell that started it
+    assert [kind for kind, _ in done.messages] == ["execute_result"]
+
+
+STILL = """\
+import time
+def soon(true):
+    until = time.monotonic() + 50
+    while not true() and time.monotonic() < until: time.sleep(0.02)
+    return true()
+def still():
+    "End the following; a look under way would bring the sandbox's models again."
+    picker._look.end(); picker._wake.set()
+    while picker._following: time.sleep(0.01)
+    picker._look.now().result()
+"""
 
 
 def test_a_refresh_of_200_models_is_small(notebook):
     """Everything that 200 changed models send to the browser, in bytes."""
     notebook.run(
-        "import time\nfrom dataclasses import replace\n"
+        f"{STILL}from dataclasses import replace\n"
         "from alcf_jupyter.notebook.widgets.picker import ModelPicker\n"
         "from alcf_jupyter.service.catalog import Catalog, State\n"
         "talk = alcf.connect('sandbox')\n"
@@ -148,9 +183,7 @@ def test_a_refresh_of_200_models_is_small(notebook):
         "many = tuple(replace(some, id=f'organisation-{i % 7}/Model-{i}-Instruct-v0.{i}')"
         " for i in range(200))\n"
         "picker = ModelPicker(talk)\n"
-        "picker._look.end()\npicker._wake.set()\n"
-        "while picker._following: time.sleep(0.01)\n"
-        "picker._look.now().result()\n"  # a look under way would bring the sandbox's models again
+        "still()\n"
         "talk._directory.known = Catalog(known.clusters, many)\n"
         "picker._redraw()"
     )
@@ -164,8 +197,8 @@ def test_a_refresh_of_200_models_is_small(notebook):
     notebook.run("picker.close()\nalcf.connect('sandbox')")
 
 
-PICKER = """\
-import time
+PICKER = f"""\
+{STILL}
 from dataclasses import replace
 from alcf_jupyter.service.catalog import State
 talk = alcf.connect('sandbox'); known = talk.models()
@@ -190,7 +223,7 @@ def test_states_that_change_are_no_use_of_the_picker(notebook):
 
 
 def test_a_cluster_that_is_gone_is_told_and_may_come_back(notebook):
-    notebook.run(PICKER + "picker._cluster = 'metis'; picker._look.end()")
+    notebook.run(PICKER + "picker._cluster = 'metis'; still()")
     notebook.run("talk._directory.known = replace(known, clusters=(), models=()); picker._redraw()")
     assert "no cluster" in notebook.value("picker._told.value")
     notebook.run("talk._directory.known = known; picker._redraw()")
@@ -200,7 +233,7 @@ def test_a_cluster_that_is_gone_is_told_and_may_come_back(notebook):
 
 
 def test_that_no_model_fits_is_told_until_one_does(notebook):
-    notebook.run(PICKER + "picker._look.end()\npicker._search.value = 'nothing is called so'")
+    notebook.run(PICKER + "still()\npicker._search.value = 'nothing is called so'")
     assert "No model fits." in notebook.value("picker._told.value")
     assert notebook.value("[b.disabled for b in (picker._chat, picker._warm)]") == "[True, True]"
     notebook.run("picker._search.value = ''")
@@ -209,7 +242,7 @@ def test_that_no_model_fits_is_told_until_one_does(notebook):
 
 
 def test_its_buttons_do_what_the_model_can(notebook):
-    notebook.run(PICKER + "picker._look.end(); picker._look.now().result()")
+    notebook.run(PICKER + "still()")
     notebook.run(
         "some = known.models[0]\n"
         "def able(cluster, can_chat, can_embed):\n"
@@ -226,7 +259,7 @@ def test_its_buttons_do_what_the_model_can(notebook):
 
 
 def test_a_model_that_is_picked_while_states_are_shown_is_described(notebook):
-    notebook.run(PICKER + "picker._look.end()\nimport threading\nheld = threading.Event()")
+    notebook.run(PICKER + "still()\nimport threading\nheld = threading.Event()")
     notebook.run(
         "def redraw():\n"
         "    with picker._guard:\n"
@@ -240,10 +273,12 @@ def test_a_model_that_is_picked_while_states_are_shown_is_described(notebook):
 def test_a_look_that_fails_is_told_until_the_next_one(notebook):
     notebook.run(PICKER + "real = talk.look")
     notebook.run("def fails(**_): raise alcf.AlcfError('Nobody answers.')\ntalk.look = fails")
-    notebook.run("picker._refresh(None); time.sleep(0.3)")
-    assert "Nobody answers." in notebook.value("picker._told.value")
-    notebook.run("talk.look = real; picker._refresh(None); time.sleep(1)")
-    assert "Nobody answers." not in notebook.value("picker._told.value")
+    # a look that is under way is joined, and the next one fails
+    notebook.run("picker._refresh(None)")
+    assert notebook.value("soon(lambda: 'Nobody answers.' in picker._told.value)") == "True"
+    notebook.run("talk.look = real; picker._refresh(None)")
+    assert notebook.value("soon(lambda: not picker._look.trouble)") == "True"
+    assert notebook.value("soon(lambda: 'Nobody answers.' not in picker._told.value)") == "True"
     notebook.run("picker.close()")
 
 

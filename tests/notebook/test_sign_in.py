@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -162,11 +161,11 @@ def test_a_variable_that_comes_first_is_named(notebook, alcf):
     assert len(panels(notebook.run(CHAT))) == 1
 
 
-def test_headless_names_the_three_ways_at_once_and_shows_no_panel(notebook):
+def test_headless_names_the_three_ways_at_once_and_shows_no_panel(notebook, auth, alcf):
+    asked = len(alcf.requests())
     for cell in (CHAT, "%alcf login", "alcf.login()", "alcf.whoami()"):
-        began = time.monotonic()
         done = notebook.run(cell, watched=False)
-        assert time.monotonic() - began < 2
+        assert (len(alcf.requests()), auth.grants) == (asked, []), "nobody is waited for"
         assert done.of("display_data") == []
         for way in ("alcf-jupyter login", "ALCF_AI_TOKEN", "GLOBUS_SERVICE_ACCOUNT_CLIENT_ID"):
             assert way in done.error
@@ -237,6 +236,12 @@ logging.basicConfig(stream=log, level=1, force=True)
 """
 
 
+def files(folder):
+    # folders come and go, too
+    for place, _, names in os.walk(folder):
+        yield from (Path(place, name) for name in names)
+
+
 def holds(path, what):
     try:
         return path.is_file() and what in path.read_bytes()
@@ -297,4 +302,4 @@ def test_no_canary_in_outputs_tracebacks_history_logs_widgets_or_pickles(noteboo
     hits = [secret for secret in [*auth.secrets, code] if secret in found]
     assert hits == []
     assert "canary-access" not in found
-    assert [path for path in Path(os.environ["HOME"]).rglob("*") if holds(path, b"canary")] == []
+    assert [path for path in files(os.environ["HOME"]) if holds(path, b"canary")] == []
