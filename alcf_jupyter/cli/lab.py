@@ -43,10 +43,9 @@ def serve(notebook: Path, *, port: int | None = None, browser: bool = True) -> N
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not one of the home's
     os.chdir(notebook.parent)
     _set_apart(notebook.parent / ".kernels.log")
-    from jupyter_server.serverapp import ServerApp
     from jupyterlab.labapp import LabApp
 
-    class Server(ServerApp):
+    class Server(LabApp.serverapp_class):  # type: ignore[misc]
         """It takes over no signals: while its extensions load, it would ask or log what came."""
 
         def init_signal(self) -> None:
