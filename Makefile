@@ -19,7 +19,7 @@ WORKERS ?= 3
 # on two cores the workers' threads of linear algebra would only get in each other's way
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest \
 	-n $(WORKERS) --dist loadscope --no-loadscope-reorder \
-	--nbval --nbval-current-env --nbval-cell-timeout=60 --nbval-sanitize-with=notebooks/sanitize.cfg
+	--nbval --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with=notebooks/sanitize.cfg
 
 # hashes, no address of an index, and every Python from 3.11 on
 COMPILE := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import functools
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -16,7 +18,10 @@ import nbval.kernel
 from jupyter_client.manager import KernelManager
 from nbformat import from_dict
 from nbval.kernel import RunningKernel
-from nbval.plugin import IPyNbFile
+from nbval.plugin import IPyNbCell, IPyNbFile
+
+OUTPUT_SECONDS = 60
+"""For an output that has been sent: nbval's own five are over where a machine stalls."""
 
 
 def fold_updates(get_message):
@@ -52,6 +57,16 @@ def execute_with_history(self, cell_input, allow_stdin=None):
     )
 
 
+@functools.cache
+def fonts():
+    """Return a folder with matplotlib's list of fonts: what takes long to make one says so."""
+    folder = tempfile.mkdtemp(dir=Path.home())
+    command = [sys.executable, "-c", "import matplotlib.font_manager"]
+    where = os.environ | {"MPLCONFIGDIR": folder}
+    subprocess.run(command, env=where, capture_output=True, check=False)  # it may be missing
+    return folder
+
+
 def kernel_at_home(**options):
     """Make a kernel with a home of its own, so that a tutorial sees no runs or batches of others.
 
@@ -60,8 +75,16 @@ def kernel_at_home(**options):
     home = tempfile.mkdtemp(dir=Path.home())  # which conftest.py made for this run
     manager = KernelManager(transport="ipc", connection_file=f"{home}/kernel.json", **options)
     private = dict.fromkeys(("HOME", "USERPROFILE"), home) | {"IPYTHONDIR": f"{home}/.ipython"}
+    private["MPLCONFIGDIR"] = fonts()
     manager.start_kernel = functools.partial(manager.start_kernel, env=os.environ | private)
     return manager
+
+
+def pytest_collection_modifyitems(items):
+    """Give every cell's outputs the time to arrive."""
+    for item in items:
+        if isinstance(item, IPyNbCell):
+            item.output_timeout = OUTPUT_SECONDS
 
 
 nbval.kernel.KernelManager = kernel_at_home

@@ -36,7 +36,7 @@ TESTS = (
 _NBVAL = (
     "--nbval",
     "--nbval-current-env",
-    "--nbval-cell-timeout=60",
+    "--nbval-cell-timeout=300",
     "--nbval-sanitize-with=notebooks/sanitize.cfg",
 )
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")

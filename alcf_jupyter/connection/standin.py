@@ -22,7 +22,7 @@ from alcf_jupyter.service import limits
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 SPEED = 60
 """The stand-in's clock runs so many times as fast."""
 
@@ -31,6 +31,9 @@ POLL_SECONDS = limits.JOBS_CACHE_SECONDS / SPEED
 
 REQUESTS_PER_SECOND = limits.REQUESTS_PER_SECOND * SPEED
 """It takes as many requests in a sixtieth of a second as ALCF's does in a second."""
+
+PATIENCE_SECONDS = 30
+"""Its models pass no state unseen, though whoever waits for one is held up as long."""
 
 _REFUSES_AT = 10
 """Requests a second at which the gateway refuses one more."""
@@ -124,6 +127,7 @@ def start(aliases: Mapping[str, str] | None = None) -> StandIn:
 def _launch(aliases: dict[str, str]) -> StandIn:
     command = [sys.executable, "-m", "alcf_jupyter.sandbox", "--with-owner"]
     command += ["--clock-speed", str(SPEED), "--requests-per-second", str(_REFUSES_AT * SPEED)]
+    command += ["--patience", str(PATIENCE_SECONDS)]
     for name, model in aliases.items():
         command += ["--alias", f"{name}={model}"]
     root = ""

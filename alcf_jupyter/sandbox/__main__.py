@@ -53,6 +53,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--rate-limit", action=switch, help="refuse at the gateway's limits")
     made.add_argument("--requests-per-second", type=int, metavar="N", help="for each caller")
     made.add_argument("--latency", type=float, metavar="SECONDS", help="wait before each answer")
+    made.add_argument(
+        "--patience", type=float, metavar="SECONDS", help="for a queued model to be looked at"
+    )
     made.add_argument("--alias", action="append", metavar="NAME=MODEL", help="another name")
     made.add_argument("--token", action="append", metavar="TOKEN=ROLE", help="another caller")
     made.add_argument("--with-owner", action="store_true", help="end when standard input ends")
@@ -71,6 +74,8 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
             setattr(settings, name, value)
     if arguments.latency is not None:
         settings.latency_real_seconds = arguments.latency
+    if arguments.patience is not None:
+        settings.patience_real_seconds = arguments.patience
     settings.aliases |= dict(_pair(text) for text in arguments.alias or [])
     settings.tokens |= dict(_pair(text) for text in arguments.token or [])
     return settings

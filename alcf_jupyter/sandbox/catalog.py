@@ -93,7 +93,9 @@ class Model:
     load_seconds: float = 480.0
     options: dict[str, Any] = field(default_factory=dict)
     since: float = 0.0
+    seen: bool = False
     jobs_say: str = ""
+    until_asked: bool = False
     triggered_until: float = 0.0
 
     @property

@@ -83,6 +83,7 @@ def _clock(service: Service) -> dict[str, float]:
 
 _MODEL_KEYS = {
     "jobs_say",
+    "until_asked",
     "pace",
     "fault",
     "context",

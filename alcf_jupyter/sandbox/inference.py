@@ -101,6 +101,9 @@ async def _compute(asked: _Asked) -> Answer:
     if state != LIVE and service.lifecycle.triggered(model):
         raise not_ready(asked.name)
     service.lifecycle.trigger(model)
+    if model.until_asked:  # what /jobs said in its place was a minute old
+        model.jobs_say, model.until_asked = "", False
+        service.jobs_cache.clear()
     if asked.body.get("stream"):
         return _streamed(asked, _compute_stream(asked))
     if not await service.lifecycle.wait_until_live(model, BLOCK_SECONDS):

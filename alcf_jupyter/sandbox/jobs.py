@@ -71,7 +71,7 @@ def _basics(cluster: Cluster, models: str, framework: str) -> dict[str, str]:
 
 
 def _shown(service: Service, model: Model) -> str:
-    state = service.lifecycle.state(model)
+    state = service.lifecycle.look(model)
     return model.jobs_say or state
 
 

@@ -17,24 +17,43 @@ _LOOK_EVERY = 0.02
 
 
 class Lifecycle:
-    """Moves models along as time passes, and wakes them when somebody asks."""
+    """Moves models along as time passes, and wakes them when somebody asks.
 
-    def __init__(self, clock: Clock) -> None:
+    Parameters
+    ----------
+    clock
+        The service's.
+    patience
+        Real seconds for which a queued or starting model stays so until somebody has looked at it:
+        on a fast clock, whoever is held up for a moment would miss a state.
+    """
+
+    def __init__(self, clock: Clock, patience: float = 0.0) -> None:
         self._clock = clock
+        self._patience = patience
         self._started = clock.now()
 
     def state(self, model: Model) -> str:
         """Return the state the model is in now."""
-        now = self._clock.now()
         model.since = model.since or self._started
-        if model.state == QUEUED and now - model.since >= model.queue_seconds:
+        if model.state == QUEUED and self._is_over(model, model.queue_seconds):
             self._move(model, STARTING, model.since + model.queue_seconds)
-        if model.state == STARTING and now - model.since >= model.load_seconds:
+        if model.state == STARTING and self._is_over(model, model.load_seconds):
             self._move(model, LIVE, model.since + model.load_seconds)
         return model.state
 
+    def look(self, model: Model) -> str:
+        """Return the state the model is in now; it has been seen in it."""
+        state = self.state(model)
+        model.seen = True
+        return state
+
+    def _is_over(self, model: Model, seconds: float) -> bool:
+        longer = 0.0 if model.seen else self._patience * self._clock.speed
+        return self._clock.now() - model.since >= seconds + longer
+
     def _move(self, model: Model, state: str, moment: float) -> None:
-        model.state, model.since = state, moment
+        model.state, model.since, model.seen = state, moment, False
 
     def put(self, model: Model, state: str) -> None:
         """Put a model into a state, as if nobody had asked for it yet."""

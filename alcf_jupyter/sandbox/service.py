@@ -36,7 +36,7 @@ class Service:
         self.clock = Clock(settings.clock_speed)
         self.people = People(self.clock, self.secret, settings.tokens)
         self.catalog = _catalog(settings)
-        self.lifecycle = Lifecycle(self.clock)
+        self.lifecycle = Lifecycle(self.clock, settings.patience_real_seconds)
         self.model_server = ModelServer(self.clock, self.new_id)
         limited = settings.rate_limit
         self.requests = RequestRate(settings.requests_per_second if limited else 0)

@@ -32,6 +32,7 @@ class Settings:
     batch_chunk_lines: int = 20_000
     batch_chunk_seconds: float = 10.0
     latency_real_seconds: float = 0.0
+    patience_real_seconds: float = 0.0
     clusters: dict[str, Any] | None = None
     tokens: dict[str, str] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
