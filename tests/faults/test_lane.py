@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from alcf_jupyter.frames.sending.lane import MOST_WIDTH, Lane
 from alcf_jupyter.frames.sending.token_window import TokenWindow
 from alcf_jupyter.service import limits
-from tests.faults.size import SIZE
+from tests.faults.size import RELEASE, SIZE
 
 LONGEST_PAUSE = 80.0
 """No pause of its own is longer, jitter included."""
@@ -19,8 +19,11 @@ QUIET = settings(
     max_examples=SIZE.steps,
     stateful_step_count=60,
     deadline=None,
+    database=None,
+    derandomize=not RELEASE,
     suppress_health_check=list(HealthCheck),
 )
+"""The same sequences for every change, always others for a release; a machine may stall."""
 
 
 class AnyLane(RuleBasedStateMachine):
@@ -211,7 +214,7 @@ def drive(service, lane, window, count, most_seconds, pace=1e6):
     return now
 
 
-@settings(max_examples=SIZE.steps, deadline=None)
+@settings(QUIET)
 @given(
     at_once=st.integers(3, 200),
     latency=st.floats(0.01, 30),
@@ -227,7 +230,7 @@ def test_it_finds_what_the_service_bears(at_once, latency, seed):
     assert not service.refused, "the pace is under the limit"
 
 
-@settings(max_examples=SIZE.steps, deadline=None)
+@settings(QUIET)
 @example(began=0.5, lasts=78.0, latency=0.05, seed=0)
 @given(
     began=st.floats(0, 60),
@@ -248,7 +251,7 @@ def test_an_outage_is_waited_out_politely(began, lasts, latency, seed):
     assert len(service.failed) <= 64 + 10 + lasts / 50 + 8
 
 
-@settings(max_examples=SIZE.steps // 3, deadline=None)
+@settings(QUIET, max_examples=SIZE.steps // 3)
 @given(tokens=st.integers(200, 2000), latency=st.floats(0.1, 8), seed=st.integers(0, 2**32))
 def test_a_token_window_is_used_and_not_hammered(tokens, latency, seed):
     service = Service(64, 10**6, latency, tokens=tokens)
@@ -261,7 +264,7 @@ def test_a_token_window_is_used_and_not_hammered(tokens, latency, seed):
     assert len(service.refused) <= MOST_WIDTH + 0.05 * count
 
 
-@settings(max_examples=SIZE.steps, deadline=None)
+@settings(QUIET)
 @given(
     limit=st.integers(1, 100_000),
     sizes=st.lists(st.integers(1, 5_000), min_size=1, max_size=60),
