@@ -1,6 +1,7 @@
 """A sandbox with batches: its folder, its clock, and tables to send."""
 
 import contextlib
+import time
 from dataclasses import replace
 
 import pandas as pd
@@ -11,6 +12,9 @@ from alcf_jupyter.connection.client import Client
 from tests import controlled
 
 MODEL = "sandbox/echo"
+LONG = 100_000
+"""Seconds of the sandbox; 100 of ours."""
+
 CREATE = {"route": "/batches", "method": "POST"}
 
 
@@ -37,6 +41,21 @@ def connect(box, token=None):
 
 def limits(box, **settings):
     box.control("POST", "/limits", settings)
+
+
+def slow(box):
+    """Let a batch of four chunks go on only where the clock is moved; see `until`."""
+    limits(box, batch_chunk_lines=5, batch_seconds=0, batch_chunk_seconds=LONG)
+
+
+def until(box, look, fits):
+    """Look, one chunk further each time or none, until what is seen fits; return it."""
+    end = time.monotonic() + 60
+    while not fits(seen := look()):
+        assert time.monotonic() < end, seen
+        box.control("POST", "/clock", {"advance": LONG})
+        time.sleep(0.1)
+    return seen
 
 
 def table(rows, **columns):

@@ -1,13 +1,11 @@
 """The newest batches at a glance: how far each is, and nothing done about it."""
 
-import time
-
 import pytest
 
 import alcf_jupyter as alcf
 from alcf_jupyter.connection import session, state
 from alcf_jupyter.frames.batch.glance import newest
-from tests.frames.batching import MODEL, connect, created, limits, sandbox, table
+from tests.frames.batching import MODEL, connect, created, limits, sandbox, slow, table, until
 
 
 @pytest.fixture(scope="module")
@@ -31,35 +29,28 @@ def submit(box, name):
 
 def seen(box, fits):
     """The newest batch, once how far it is fits."""
-    until = time.monotonic() + 30
-    while True:
-        ((known, now),) = newest(box.client, 1)
-        if fits(now):
-            return known, now
-        assert time.monotonic() < until, now
-        time.sleep(0.1)
+    return until(box, lambda: newest(box.client, 1)[0], lambda found: fits(found[1]))
 
 
 def test_a_batch_under_way_is_told_from_its_files_and_then_by_the_service(box):
-    limits(box, batch_chunk_lines=5, batch_seconds=0, batch_chunk_seconds=700)
+    slow(box)
     batch = submit(box, "first")
     box.sent()
     known, now = seen(box, lambda now: 0 < now.lines < 20)
     assert (known.batch.id, known.batch.model) == (batch.id, MODEL)
     assert (now.lines % 5, now.failed, now.total) == (0, 0, 20)
     assert created(box) == []
-    limits(box, batch_chunk_seconds=1)
     known, now = seen(box, lambda now: now.done)
     assert (known.batch.status, now.lines, now.total, now.failed) == ("completed", 20, 20, 0)
 
 
 def test_a_manifest_that_only_lies_beside_the_input_is_found(box):
-    limits(box, batch_chunk_lines=5, batch_seconds=0, batch_chunk_seconds=700)
+    slow(box)
     batch = submit(box, "second")
     (state.folder("batches") / f"{batch.id}.path").unlink()
     _, now = seen(box, lambda now: now.lines)
     assert now.total == 20
-    limits(box, batch_chunk_seconds=1)
+    seen(box, lambda now: now.done)
     batch.wait()
 
 

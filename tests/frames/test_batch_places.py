@@ -130,7 +130,7 @@ def test_a_batch_from_a_laptop(tmp_path, monkeypatch, capsys):
         assert stat.S_IMODE(Path(local).stat().st_mode) == 0o644
         (root / "eagle" / "project" / f"{batch.name}.jsonl").write_bytes(Path(local).read_bytes())
         alcf.batch(batch.name).submit()
-        batch = alcf.batch(batch.name).wait("20s")
+        batch = alcf.batch(batch.name).wait("60s")
         with pytest.raises(UsageError, match="on the cluster") as refused:
             batch.results()
         there, here = str(refused.value).split("!scp ")[1].split()
