@@ -1,14 +1,13 @@
 """Progress files, also while they are written."""
 
 import json
-import threading
-import time
 from pathlib import Path
 
 import pytest
 
 import alcf_jupyter as alcf
 from alcf_jupyter.errors import UsageError
+from alcf_jupyter.frames.batch import progress
 
 RECORDED = Path(__file__).resolve().parents[1] / "recorded" / "batch.progress.json"
 
@@ -46,20 +45,21 @@ def test_while_it_runs_and_when_the_counters_are_stale(tmp_path):
     assert not found.done
 
 
-def test_a_half_written_file_is_read_again(tmp_path):
+def test_a_half_written_file_is_read_again(tmp_path, monkeypatch):
     path = tmp_path / "x.progress.json"
     path.write_text('{"lines_processed": 20', "utf-8")
     with pytest.raises(UsageError, match="half written"):
         alcf.read_batch_progress(path)
 
-    def finish():
-        time.sleep(0.15)
-        write(path, 7, [chunk(0, 7, 7)])
+    class Clock:
+        """Time in which the batch goes on writing."""
 
-    thread = threading.Thread(target=finish)
-    thread.start()
+        @staticmethod
+        def sleep(_seconds):
+            write(path, 7, [chunk(0, 7, 7)])
+
+    monkeypatch.setattr(progress, "time", Clock)
     assert alcf.read_batch_progress(path).lines == 7
-    thread.join()
 
 
 @pytest.mark.parametrize("text", ["[1]", "{}", '"x"'])

@@ -99,7 +99,7 @@ def library(folder, name, source):
 
 
 PACMAP = """
-import numpy, time
+import pathlib, time
 class PaCMAP:
     def __init__(self, **settings):
         self.settings = settings
@@ -107,7 +107,10 @@ class PaCMAP:
         assert init == "pca" and rows.dtype == "float32" and rows.shape[1] == 40, rows.shape
         assert self.settings == {
             "n_components": 2, "random_state": 7, "apply_pca": False, "n_neighbors": 5}
-        time.sleep(0.25)
+        until = time.monotonic() + 60
+        while not pathlib.Path(__file__).with_name("followed").exists():
+            assert time.monotonic() < until
+            time.sleep(0.01)
         return rows[:, :2]
 """
 
@@ -116,13 +119,21 @@ def test_a_slow_method_gets_components_seed_and_options_and_is_followed(tmp_path
     library(tmp_path, "pacmap", PACMAP)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr("alcf_jupyter.frames.explore.projection._TICK", 0.05)
-    told = Told()
+
+    class Follower(Told):
+        def status(self, words):
+            super().status(words)
+            if len(self.words) == 4:
+                (tmp_path / "followed").touch()
+
+    told = Follower()
     found = alcf.project(frame(X, missing=[0]), "pacmap", seed=7, n_neighbors=5, observer=told)
     assert np.isnan(plane(found)[0]).all()
     assert np.allclose(plane(found)[1:], plane(alcf.project(frame(X, missing=[0])))[1:], atol=1e-3)
     assert found.attrs["alcf"]["projection"] == {"method": "pacmap", "seed": 7, "n_neighbors": 5}
-    assert len(told.words) > 2
+    assert len(told.words) >= 4
     assert told.words[1] == "pacmap of 799 rows: 0s"
+    assert told.words[2].startswith("pacmap of 799 rows: ")
     with pytest.raises(UsageError) as error:
         alcf.project(frame(X[:9]), "pacmap")
     assert lines(error)[0] == "pacmap needs at least 10 rows, and there are 9."

@@ -18,7 +18,7 @@ from alcf_jupyter.frames.result_file import ResultFile, write_parquet
 from alcf_jupyter.frames.run import Run
 from alcf_jupyter.frames.sending.engine import Engine
 from tests.connection.faultserver import gateway_error
-from tests.frames.test_column import model, run  # noqa: F401 - a fixture
+from tests.frames.test_column import model, run, time_is_over, until_the_first  # noqa: F401 - a fixture
 
 IDENTITY = identity(kind="map")
 
@@ -56,7 +56,7 @@ def begun(kind, texts, **how):
     table = pd.DataFrame({"text": texts})
     rows = prompts_of(table, "{{text}}", None)
     job = kind(asking, rows, table.index, IDENTITY, alcf.client().profile)
-    call = Call("chat/completions", "m", None, {}, Deadline.after(20))
+    call = Call("chat/completions", "m", None, {}, Deadline.after(120))
     return job, launch(job, call, IDENTITY, background=True, **how)
 
 
@@ -64,7 +64,7 @@ def test_a_frame_that_cannot_be_made_is_told_and_nothing_waits_for_ever(model, t
     out = tmp_path / "result.parquet"
     _, one = begun(Frameless, ["a", "b"], written=ResultFile(out, write_parquet))
     with pytest.raises(AlcfError, match="The run failed: MemoryError") as told:
-        one.result(10)
+        one.result(60)
     what, do = str(told.value).splitlines()
     assert (len(what) < 350, do) == (True, "Run it again; it goes on.")
     assert told.value.result is None
@@ -73,18 +73,18 @@ def test_a_frame_that_cannot_be_made_is_told_and_nothing_waits_for_ever(model, t
     model.answers = {"bad": gateway_error(400, "x", "too long")}
     _, one = begun(Frameless, ["a", "bad"], on_error="raise", checkpoint=tmp_path / "run")
     with pytest.raises(AlcfError, match="too long"):
-        one.result(10)
+        one.result(60)
 
 
 @pytest.mark.usefixtures("model")
 def test_a_record_that_cannot_be_closed_ends_the_run(tmp_path):
     job, first = begun(Counted, ["a", "b"])
-    first.result(10)
+    first.result(60)
     engine = first._engine
     engine = Engine(engine.caller, engine.call, job, engine.limits)
     one = Run(job, engine, Unclosable(tmp_path / "run", IDENTITY)).start()
     with pytest.raises(AlcfError, match="Input/output error") as told:
-        one.result(10)
+        one.result(60)
     assert told.value.result["status"].tolist() == ["ok", "ok"]
 
 
@@ -105,13 +105,13 @@ def test_a_run_that_cannot_be_begun_lets_go_of_its_record(tmp_path):
             assert kind is Weightless
         else:
             assert kind is Counted
-            assert one.result(10)["status"].eq("ok").all()
+            assert one.result(60)["status"].eq("ok").all()
 
 
 @pytest.mark.usefixtures("model")
 def test_the_last_frame_is_made_once(tmp_path):
     job, one = begun(Counted, ["a", "b"], written=ResultFile(tmp_path / "x.parquet", write_parquet))
-    frame = one.result(10)
+    frame = one.result(60)
     assert one.result() is one.so_far() is frame
     assert job.made == 1
 
@@ -121,18 +121,19 @@ def test_a_run_that_ends_early_leaves_the_file_as_it_was(model, tmp_path, end): 
     path = tmp_path / "result.parquet"
     path.write_bytes(b"the whole result of an earlier run")
     model.gate = threading.Event()
-    one = run(["first", "b"], out=path, background=True, timeout=1 if end == "time over" else 20)
-    while not one.progress.ok:
-        one.wait(0.02)
+    one = run(["first", "b"], out=path, background=True)
+    until_the_first(one)
     if end == "stopped":
         one.stop()
-    assert one.result(10)["status"].tolist() == ["ok", "pending"]
+    else:
+        time_is_over(one)
+    assert one.result(60)["status"].tolist() == ["ok", "pending"]
     assert path.read_bytes() == b"the whole result of an earlier run"
     one.stop()
     assert one.progress.state == "stopped"
     model.gate.set()
     done = run(["first", "b"], out=path, background=True)
-    assert done.result(10)["status"].eq("ok").all()
+    assert done.result(60)["status"].eq("ok").all()
     assert len(pd.read_parquet(path)) == 2
     done.stop()
     assert done.progress.state == "finished", "it had ended"
@@ -158,11 +159,10 @@ def test_an_error_tells_how_many_rows_have_an_answer(model, tmp_path):  # noqa: 
 def test_an_error_of_the_record_keeps_its_own_words(model, tmp_path):  # noqa: F811
     model.gate = threading.Event()
     one = run(["first", "b", "c"], background=True, checkpoint=tmp_path / "run")
-    while not one.progress.ok:
-        one.wait(0.02)
+    until_the_first(one)
     (tmp_path / "run" / "writer.lock").unlink()
     model.gate.set()
     with pytest.raises(JournalError) as told:
-        one.result(10)
+        one.result(60)
     assert "rows are done" not in str(told.value)
     assert told.value.result["status"].tolist()[0] == "ok"
