@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import functools
 import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -57,16 +55,6 @@ def execute_with_history(self, cell_input, allow_stdin=None):
     )
 
 
-@functools.cache
-def fonts():
-    """Return a folder with matplotlib's list of fonts: what takes long to make one says so."""
-    folder = tempfile.mkdtemp(dir=Path.home())
-    command = [sys.executable, "-c", "import matplotlib.font_manager"]
-    where = os.environ | {"MPLCONFIGDIR": folder}
-    subprocess.run(command, env=where, capture_output=True, check=False)  # it may be missing
-    return folder
-
-
 def kernel_at_home(**options):
     """Make a kernel with a home of its own, so that a tutorial sees no runs or batches of others.
 
@@ -75,7 +63,6 @@ def kernel_at_home(**options):
     home = tempfile.mkdtemp(dir=Path.home())  # which conftest.py made for this run
     manager = KernelManager(transport="ipc", connection_file=f"{home}/kernel.json", **options)
     private = dict.fromkeys(("HOME", "USERPROFILE"), home) | {"IPYTHONDIR": f"{home}/.ipython"}
-    private["MPLCONFIGDIR"] = fonts()
     manager.start_kernel = functools.partial(manager.start_kernel, env=os.environ | private)
     return manager
 
