@@ -1,5 +1,6 @@
 """Tutorials where a reader runs them: signed in, in a folder of one's own, side by side, again."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -49,8 +50,14 @@ def run(notebook, *inside, **variables):
 
 def holding(folder, text):
     """Return the files below a folder with this in them."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return [path for path in files if text.encode() in path.read_bytes()]
+    found = []
+    for where, _, names in os.walk(folder):
+        for path in (Path(where, name) for name in names):
+            # a stand-in that takes its leave removes what it used
+            with contextlib.suppress(FileNotFoundError):
+                if path.is_file() and text.encode() in path.read_bytes():
+                    found.append(path)
+    return found
 
 
 def test_again_and_side_by_side_with_a_token_that_is_nobodys_business(folder, clean_environ):
