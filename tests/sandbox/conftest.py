@@ -4,6 +4,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 
 import httpx
@@ -59,11 +60,11 @@ def running(*arguments, **settings):
             told = json.loads(process.stdout.readline())
             base = told["url"].removesuffix(GATEWAY)
             headers = {"Authorization": f"Bearer {told['secret']}"}
-            with httpx.Client(base_url=base, headers=headers, timeout=20) as client:
+            with httpx.Client(base_url=base, headers=headers, timeout=60) as client:
                 yield Running(process, told["url"], told["secret"], client)
         finally:
             process.stdin.close()
-            process.wait(10)
+            process.wait(60)
             process.stdout.close()
 
 
@@ -93,6 +94,23 @@ def sandbox(_shared):
     _shared.control("POST", "/clock", {"speed": 60})
     _shared.control("POST", "/state", {"model": "sandbox/queued", "state": "Queued"})
     return _shared
+
+
+def wait_until(happens, seconds=60):
+    """Wait until `happens()` is true; return what it tells."""
+    end = time.monotonic() + seconds
+    while not (told := happens()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return told
+
+
+def has_ended(root, batch):
+    """Whether a batch is done, whatever the database has heard of it."""
+    try:
+        return bool(json.loads((root / ".batches" / f"{batch}.json").read_text())["outcome"])
+    except ValueError:  # it is being written
+        return False
 
 
 def events(answer):

@@ -8,6 +8,8 @@ import pytest
 
 from alcf_jupyter.sandbox.routes import CONTROL, ROUTES
 
+from .conftest import wait_until
+
 PAGE = Path(__file__).parents[2] / "docs" / "sandbox.md"
 
 
@@ -39,7 +41,7 @@ def test_the_log_tells_what_was_sent(sandbox):
     sandbox.get("/whoami", headers={"Authorization": "Bearer bob-token"})
     httpx.get(f"{sandbox.url}/whoami")
     httpx.get(f"{sandbox.url}/whoami", headers={"Authorization": "Bearer who-is-this"})
-    told = sandbox.control("GET", "/log")
+    told = wait_until(lambda: _all_ended(sandbox, 4))
     assert told["total"] == 4
     chat, bob, nobody, stranger = told["entries"]
     assert json.loads(chat["body"])["messages"][0]["content"] == "ünï"
@@ -57,16 +59,20 @@ def test_the_log_tells_what_was_sent(sandbox):
     assert len(sandbox.control("GET", "/log?route=/chat/")["entries"]) == 1
 
 
+def _all_ended(sandbox, count):
+    """The log, once so many requests have come and ended: what is noted after their last byte."""
+    told = sandbox.control("GET", "/log")
+    ended = [one for one in told["entries"] if one["outcome"] != "open"]
+    return told if len(ended) >= count else None
+
+
 def test_the_log_knows_who_left(sandbox):
     with pytest.raises(httpx.ReadTimeout):
         sandbox.get("/whoami", headers={"X-Sandbox-Fault": "half-open"}, timeout=0.2)
     with pytest.raises(httpx.HTTPError):
         sandbox.chat("x", fault="reset-before")
-    for _ in range(50):
-        outcomes = [one["outcome"] for one in sandbox.control("GET", "/log")["entries"]]
-        if "open" not in outcomes:
-            break
-    assert outcomes == ["left", "broken"]
+    told = wait_until(lambda: _all_ended(sandbox, 2))
+    assert [one["outcome"] for one in told["entries"]] == ["left", "broken"]
 
 
 def test_the_log_in_a_file(start, tmp_path):
@@ -125,14 +131,16 @@ def test_the_clock_stays_one(sandbox, wish):
 
 
 def test_clock_runs_and_jumps(sandbox):
-    before = sandbox.control("GET", "/clock")["now"]
-    after = sandbox.control("POST", "/clock", {"advance": 3600, "speed": 1})
+    before = sandbox.control("POST", "/clock", {"speed": 1})["now"]
+    after = sandbox.control("POST", "/clock", {"advance": 3600, "speed": 2})
     assert 3600 <= after["now"] - before < 3700
-    assert after["speed"] == 1
+    assert after["speed"] == 2
 
 
 def test_latency(start):
     with start("--latency=0.2") as sandbox:
         assert sandbox.get("/whoami").elapsed.total_seconds() > 0.2
         sandbox.control("POST", "/limits", {"latency_real_seconds": 0})
-        assert sandbox.get("/whoami").elapsed.total_seconds() < 0.2
+        # what would hold up each of them holds up the quickest, too
+        took = min(sandbox.get("/whoami").elapsed.total_seconds() for _ in range(10))
+        assert took < 0.2

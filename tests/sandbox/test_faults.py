@@ -11,7 +11,7 @@ import pytest
 
 from alcf_jupyter.sandbox.faults import FAULTS
 
-from .conftest import events, spoken
+from .conftest import events, spoken, wait_until
 
 TEXT = "one two three four five six é seven 🙂"
 PAGE = Path(__file__).parents[2] / "docs" / "sandbox.md"
@@ -98,8 +98,11 @@ def test_good_answers_in_an_odd_form(sandbox, name):
     assert answer["choices"][0]["message"]["content"] == TEXT
 
 
-def raw(sandbox, fault, *, stream=False, seconds=0.5):
-    """Send a chat request on a bare socket; return the bytes and how it ended."""
+def raw(sandbox, fault, *, stream=False, enough=None):
+    """Send a chat request on a bare socket; return the bytes and how it ended.
+
+    One whose end is not told is looked at until there is `enough`, and then for a moment more.
+    """
     message = {"role": "user", "content": TEXT}
     body = json.dumps({"model": "sandbox/echo", "messages": [message], "stream": stream})
     head = (
@@ -108,11 +111,15 @@ def raw(sandbox, fault, *, stream=False, seconds=0.5):
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     received = b""
-    end = time.monotonic() + seconds
-    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=seconds) as sock:
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=60) as sock:
         sock.sendall(head.encode() + body.encode())
+        end = None
         try:
-            while time.monotonic() < end:
+            while end is None or time.monotonic() < end:
+                if end is None and enough is not None and enough(received):
+                    end = time.monotonic() + 0.3
+                    sock.settimeout(0.3)
+                    continue
                 part = sock.recv(65536)
                 if not part:
                     return received, "closed"
@@ -120,8 +127,13 @@ def raw(sandbox, fault, *, stream=False, seconds=0.5):
         except ConnectionResetError:
             return received, "reset"
         except TimeoutError:
-            pass
+            assert end is not None, "it neither went on nor ended"
     return received, "open"
+
+
+def parts(received):
+    """Return the head, its end, and the body."""
+    return received.partition(b"\r\n\r\n")
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -143,8 +155,11 @@ def raw(sandbox, fault, *, stream=False, seconds=0.5):
     ],
 )
 def test_broken_connections(sandbox, fault, ended, head, body, stream):
-    received, how = raw(sandbox, fault, stream=stream, seconds=0.3)
-    before, blank, after = received.partition(b"\r\n\r\n")
+    def enough(received):
+        return ended == "open" and tuple(map(bool, parts(received)[1:])) == (head, body)
+
+    received, how = raw(sandbox, fault, stream=stream, enough=enough)
+    before, blank, after = parts(received)
     assert (how, bool(blank), bool(after)) == (ended, head, body)
     if fault.endswith("in-headers"):
         assert before.startswith(b"HTTP/1.1 200")
@@ -153,26 +168,46 @@ def test_broken_connections(sandbox, fault, ended, head, body, stream):
 
 
 def test_drip_is_one_byte_at_a_time(sandbox):
-    received, _ = raw(sandbox, "drip;interval=0.1", seconds=0.55)
-    assert 3 <= len(received.partition(b"\r\n\r\n")[2]) <= 7
-    head, how = raw(sandbox, "drip-headers;interval=0.2", seconds=0.15)
-    assert (head, how) == (b"H", "open")
+    began = time.monotonic()
+    received, how = raw(sandbox, "drip;interval=0.1", enough=lambda got: len(parts(got)[2]) > 3)
+    took = time.monotonic() - began
+    assert how == "open"
+    assert len(parts(received)[2]) <= took / 0.1 + 2
+    began = time.monotonic()
+    head, how = raw(sandbox, "drip-headers;interval=0.2", enough=lambda got: len(got) > 1)
+    took = time.monotonic() - began
+    assert how == "open"
+    assert b"HTTP/1.1 200 OK".startswith(head[:15])
+    assert len(head) <= took / 0.2 + 2
 
 
-def test_refused_for_a_while(sandbox):
+def is_refused(sandbox):
+    try:
+        socket.create_connection(("127.0.0.1", sandbox.port), timeout=60).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_refused_for_a_while(sandbox, start):
     _, how = raw(sandbox, "refused;seconds=0.5")
     assert how == "reset"
-    time.sleep(0.1)
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", sandbox.port), timeout=1)
-    time.sleep(0.6)
-    socket.create_connection(("127.0.0.1", sandbox.port), timeout=1).close()
+    wait_until(lambda: not is_refused(sandbox))
+    with start() as other:
+        assert raw(other, "refused;seconds=600")[1] == "reset"
+        wait_until(lambda: is_refused(other))
 
 
 def test_gzip_bomb_is_small_on_the_way_and_large_at_the_end(sandbox):
-    received, _ = raw(sandbox, "gzip-bomb;mb=20", seconds=0.5)
-    assert b"content-encoding: gzip" in received.lower()
-    assert len(received) < 100_000
+    body = {"model": "sandbox/echo", "messages": [{"role": "user", "content": TEXT}]}
+    with sandbox.client.stream(
+        "POST",
+        "/resource_server/sophia/vllm/v1/chat/completions",
+        json=body,
+        headers={"X-Sandbox-Fault": "gzip-bomb;mb=20"},
+    ) as answer:
+        assert answer.headers["content-encoding"] == "gzip"
+        assert 0 < sum(map(len, answer.iter_raw())) < 100_000
     opened = sandbox.chat(TEXT, fault="gzip-bomb;mb=3")
     assert len(opened.content) == 3_000_002
     assert opened.json() == {}
@@ -187,7 +222,9 @@ def test_long_lines(sandbox, stream):
 
 
 def test_pieces_are_cut_where_it_hurts(sandbox):
-    received, _ = raw(sandbox, "split-utf8", stream=True, seconds=0.5)
+    received, _ = raw(
+        sandbox, "split-utf8", stream=True, enough=lambda got: got.endswith(b"\r\n0\r\n\r\n")
+    )
     sizes = re.findall(rb"\r\n([0-9a-f]+)\r\n", received)
     assert len(sizes) > 5
     assert "é".encode() not in received

@@ -11,12 +11,22 @@ def limited(start):
         yield sandbox
 
 
+def at_once(sandbox, ask, count):
+    """Ask so often within a second, which a busy machine may not manage the first time."""
+    for _ in range(60):
+        time.sleep(1.05)
+        sandbox.control("DELETE", "/log")
+        answers = [ask() for _ in range(count)]
+        first, *_, last = sandbox.control("GET", "/log")["entries"]
+        if last["seconds"] is not None and last["time"] + last["seconds"] - first["time"] < 1:
+            return answers
+    raise AssertionError("never within a second")
+
+
 def test_ten_requests_a_second(limited):
-    time.sleep(1.05)
-    statuses = [limited.get("/whoami").status_code for _ in range(14)]
-    refused = limited.get("/whoami")
-    assert statuses[:10] == [200] * 10
-    assert refused.status_code == 429
+    answers = at_once(limited, lambda: limited.get("/whoami"), 15)
+    assert [answer.status_code for answer in answers] == [200] * 10 + [429] * 5
+    refused = answers[-1]
     assert refused.json() == {"detail": "Too many requests."}
     assert "retry-after" not in refused.headers
     bob = {"Authorization": "Bearer bob-token"}
@@ -52,8 +62,8 @@ def test_health_is_limited_too(limited):
 
     limited.control("POST", "/limits", {"requests_per_second": 2})
     with httpx.Client() as nobody:
-        statuses = [nobody.get(f"{limited.url}/health").status_code for _ in range(3)]
-    assert statuses == [200, 200, 429]
+        answers = at_once(limited, lambda: nobody.get(f"{limited.url}/health", timeout=60), 3)
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
     limited.control("POST", "/limits", {"requests_per_second": 10})
 
 

@@ -411,7 +411,7 @@ def test_slow_takes_its_time(sandbox):
 
     begin = time.monotonic()
     sandbox.chat("a b c d e f g h i j", model="sandbox/slow", stream=True)
-    assert 0.4 < time.monotonic() - begin < 2
+    assert 0.4 < time.monotonic() - begin < 20
 
 
 def test_no_model_poses_as_a_real_one(sandbox):

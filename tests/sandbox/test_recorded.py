@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .conftest import running
+from .conftest import has_ended, running, wait_until
 
 HERE = Path(__file__).parent
 EXCHANGES = json.loads((HERE.parent / "recorded" / "exchanges.json").read_text("utf-8"))
@@ -53,7 +53,7 @@ def answers(tmp_path_factory):
     _write_inputs(root)
     config = f"--config={HERE / 'recorded.json'}"
     with running(config, f"--batch-root={root}", "--latency=0") as sandbox:
-        return dict(_ask_all(sandbox))
+        return dict(_ask_all(sandbox, root))
 
 
 def _write_inputs(root):
@@ -72,10 +72,10 @@ def _write_inputs(root):
         (folder / f"{name}-1795255443.jsonl").write_text("\n".join(lines), "utf-8")
 
 
-def _ask_all(sandbox):
+def _ask_all(sandbox, root):
     ids = {}
     begun = set()
-    nobody = httpx.Client(timeout=20)
+    nobody = httpx.Client(timeout=60)
     for exchange in EXCHANGES:
         name = exchange["name"]
         for phase, states in PHASES.items():
@@ -83,8 +83,10 @@ def _ask_all(sandbox):
                 begun.add(phase)
                 for state in states:
                     sandbox.control("POST", "/state", state)
-        _prepare(sandbox, name)
+        _prepare(sandbox, root, name, ids.values())
         answer = _ask(nobody, sandbox.url, exchange, ids)
+        while name == "request rate exceeded" and answer[0] == 200:  # the next one is too many
+            answer = _ask(nobody, sandbox.url, exchange, ids)
         yield name, answer
         if name.startswith("batch create") and answer[0] == 200:
             recorded = json.loads(exchange["response"]["body"])["batch_id"]
@@ -92,13 +94,15 @@ def _ask_all(sandbox):
     nobody.close()
 
 
-def _prepare(sandbox, name):
+def _prepare(sandbox, root, name, batches):
     """Bring the sandbox to where the recorded gateway was."""
-    if name in ("batch status", "batch status, failed"):
-        sandbox.control("POST", "/clock", {"advance": 60})
+    if name == "batch create":  # what is asked of a batch that runs must find it running
+        sandbox.control("POST", "/clock", {"speed": 0.1})
+    elif name in ("batch status", "batch status, failed"):
+        sandbox.control("POST", "/clock", {"advance": 60, "speed": 60})
+        wait_until(lambda: all(has_ended(root, batch) for batch in batches))
     elif name == "request rate exceeded":
         sandbox.control("POST", "/limits", {"requests_per_second": 1})
-        sandbox.get("/whoami", headers={"Authorization": "Bearer good-token"})
     elif name == "maintenance: status":
         sandbox.control("POST", "/limits", {"requests_per_second": 0})
     elif name == "tokens per minute 1":
