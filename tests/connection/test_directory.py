@@ -26,6 +26,7 @@ from tests.connection.faultserver import (
     serving,
     whole,
 )
+from tests.connection.stopwatch import stopwatch
 
 TWO = {"sophia": ["a", "b"], "metis": ["c"]}
 QUEUES = {"sophia": jobs(running=["a"]), "metis": jobs(running=["c"], free_nodes=None)}
@@ -83,13 +84,13 @@ def test_a_queue_that_fails_leaves_its_states_unknown(failing):
 
 
 def test_a_slow_queue_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr(directory, "QUEUE_SECONDS", 0.4)
+    monkeypatch.setattr(directory, "QUEUE_SECONDS", 2.0)  # which the other cluster's has, too
     gateway = two()
     gateway.jobs["sophia"] = lambda peer: peer.hang()
     with serving(gateway) as server:
-        began = time.monotonic()
-        found = states(client_of(server.url), timeout="30s")
-        assert time.monotonic() - began < 2
+        with stopwatch() as seconds:
+            found = states(client_of(server.url), timeout="60s")
+            assert seconds() < 4
         assert found == {"a": State.UNKNOWN, "b": State.UNKNOWN, "c": State.LIVE}
 
 
@@ -161,22 +162,26 @@ def test_a_route_of_details_that_was_out_for_a_moment_is_asked_again(monkeypatch
 
 
 def test_a_wait_for_somebody_else_s_look_counts_against_the_deadline():
-    gateway = two(routes={"/list-endpoints": lambda peer, _: peer.hang()})
-    with serving(gateway) as server:
+    ended, found = threading.Event(), []
+
+    def listing(peer, _request):
+        ended.wait(60)
+        peer.send(whole({"clusters": {}}))
+
+    with serving(two(routes={"/list-endpoints": listing})) as server:
         client = client_of(server.url)
-
-        def patient():
-            with pytest.raises(DeadlineError):
-                client.models(timeout=2)
-
-        thread = threading.Thread(target=patient)
+        thread = threading.Thread(target=lambda: found.append(client.models(timeout=60)))
         thread.start()
-        server.wait_for(1)
-        began = time.monotonic()
-        with pytest.raises(DeadlineError, match="waiting for the list of models"):
-            client.models(timeout=0.3)
-        assert time.monotonic() - began < 1.2
-        thread.join()
+        try:
+            server.wait_for(1)
+            with stopwatch() as seconds:
+                with pytest.raises(DeadlineError, match="waiting for the list of models"):
+                    client.models(timeout=0.3)
+                assert seconds() < 1.2
+        finally:
+            ended.set()
+            thread.join()
+    assert [known.models for known in found] == [()]
 
 
 def test_the_list_of_models_is_kept():
@@ -185,16 +190,16 @@ def test_the_list_of_models_is_kept():
         client.models()
         before = dict(server.script.asked)
         time.sleep(0.06)
-        client.chat(ask(model="a", timeout="5s"))
+        client.chat(ask(model="a", timeout="60s"))
         after = server.script.asked
         assert after["/list-endpoints"] == before["/list-endpoints"] == 1
 
 
 def test_jobs_come_as_the_service_gives_them():
     with serving(two()) as server:
-        client = client_of(server.url)
+        client, began = client_of(server.url), time.time()
         assert client.jobs("SOPHIA") == QUEUES["sophia"]
-        assert client.checked_at == pytest.approx(time.time(), abs=5)
+        assert began <= client.checked_at <= time.time()
 
 
 def test_a_plain_server_may_have_no_list():

@@ -50,7 +50,7 @@ def calls(*prompts, model="sandbox/echo"):
             model,
             None,
             {"messages": [{"role": "user", "content": prompt}]},
-            Deadline.after("20s"),
+            Deadline.after("60s"),
         )
         for prompt in prompts
     ]

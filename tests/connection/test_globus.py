@@ -27,6 +27,7 @@ from alcf_jupyter.errors import (
     UnreachableError,
 )
 from tests import globus_auth
+from tests.connection.stopwatch import stopwatch
 from tests.globus_auth import ALICE, BOB, CURRENT, GATEWAY, OLDER, POLICY, SCOPE, store_path
 
 pytestmark = pytest.mark.usefixtures("client")
@@ -190,16 +191,16 @@ def test_a_refused_authorization_server_is_told_within_two_seconds(auth, client,
     flow = LoginFlow()
     code = auth.sign_in(flow.url)
     flow._client.base_url = "http://127.0.0.1:9/"
-    began = time.monotonic()
-    with pytest.raises(UnreachableError, match=r"refused[\s\S]*https_proxy=http://proxy\.alcf"):
-        flow.finish(code)
-    assert time.monotonic() - began < 2
+    with stopwatch() as seconds:
+        with pytest.raises(UnreachableError, match=r"refused[\s\S]*https_proxy=http://proxy\.alcf"):
+            flow.finish(code)
+        assert seconds() < 2
     auth.store(store_path(), expires_in=-5)
     clean_environ["GLOBUS_SDK_SERVICE_URL_AUTH"] = "http://127.0.0.1:9/"
-    began = time.monotonic()
-    with pytest.raises(UnreachableError, match="Globus"):
-        client.whoami()
-    assert time.monotonic() - began < 2
+    with stopwatch() as seconds:
+        with pytest.raises(UnreachableError, match="Globus"):
+            client.whoami()
+        assert seconds() < 2
 
 
 def test_while_a_token_still_holds_an_unreachable_globus_does_no_harm(auth, client, clean_environ):
@@ -386,7 +387,7 @@ def test_four_processes_refresh_once(auth, alcf):
     for process in processes:
         process.stdin.write("\n")
         process.stdin.flush()
-    said = [p.communicate(timeout=60)[0].strip() for p in processes]
+    said = [p.communicate(timeout=120)[0].strip() for p in processes]
     assert said == ["Alice Example"] * 4
     assert auth.grants == ["refresh_token"]
     assert stored()[GATEWAY]["access_token"] == auth.issued[-1]
@@ -443,9 +444,9 @@ def test_refresh_tokens_go_to_globus_alone(auth, clean_environ):
 def test_logout_deletes_here_even_when_globus_is_gone(auth, clean_environ):
     sign_in(auth)
     clean_environ["GLOBUS_SDK_SERVICE_URL_AUTH"] = "http://127.0.0.1:9/"
-    began = time.monotonic()
-    told = alcf_jupyter.logout()
-    assert time.monotonic() - began < 2
+    with stopwatch() as seconds:
+        told = alcf_jupyter.logout()
+        assert seconds() < 2
     assert "could not be told" in told
     assert stored() == {}
 
@@ -497,7 +498,10 @@ def test_a_child_of_a_fork_finds_its_token_afresh(auth, client):
         warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: there are threads
         child = os.fork()
     if child == 0:
-        os._exit(0 if client.whoami()["name"] == "Alice Example" else 1)
+        try:
+            os._exit(0 if client.whoami()["name"] == "Alice Example" else 1)
+        finally:  # an error must not go on with the tests in a second process
+            os._exit(2)
     assert os.waitpid(child, 0)[1] == 0
 
 
@@ -543,7 +547,7 @@ def _call(model):
     from alcf_jupyter.connection.deadline import Deadline
 
     body = {"messages": [{"role": "user", "content": "hi"}], "input": ["hi"]}
-    return Call("chat/completions", model, None, body, Deadline.after(10))
+    return Call("chat/completions", model, None, body, Deadline.after(60))
 
 
 def test_an_openai_client_stays_signed_in_too(auth, alcf, client):

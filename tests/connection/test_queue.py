@@ -36,6 +36,7 @@ from tests.connection.faultserver import (
     texts,
     whole,
 )
+from tests.connection.stopwatch import stopwatch
 
 POLL = 0.1
 OFFLINE, LIVE = jobs(running=["other"]), jobs(running=["cold", "other"])
@@ -63,7 +64,7 @@ class Notes:
         self.lines.append(words)
 
 
-def cold(timeout="20s", **more):
+def cold(timeout="60s", **more):
     call = ask(timeout, model="cold")
     for name, value in more.items():
         setattr(call, name, value)
@@ -124,8 +125,10 @@ def test_the_queue_is_looked_at_no_faster_than_it_changes():
 
 def test_a_cold_start_of_many_looks_takes_few_warm_ups():
     """Ten polls make the ten minutes: 13 minutes at ALCF's pace are at most two warm-ups."""
-    _, _, requests = waited(gateway(*[OFFLINE] * 13, LIVE), poll=0.2)
-    assert 1 <= sum(is_warm_up(request) for request in paths(requests, POSTS)) <= 2
+    call, _, requests = waited(gateway(*[OFFLINE] * 13, LIVE), poll=0.2)
+    # a machine that stands still makes it longer than 13 polls
+    most = max(2, 1 + call.wait.seconds / (10 * 0.2))
+    assert 1 <= sum(is_warm_up(request) for request in paths(requests, POSTS)) <= most
     assert len(paths(requests, "/jobs")) == 14
 
 
@@ -136,19 +139,23 @@ def test_the_warm_up_is_of_the_kind_that_is_wanted():
         "chat/completions": {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 1},
     }
     for route, body in bodies.items():
-        sent = []
+        sent, script = [], gateway(OFFLINE)
 
-        def infer(peer, request, sent=sent):
+        def infer(peer, request, sent=sent, script=script):
             sent.append((request.path.split("/v1/")[1], request.json))
+            script.status = {"sophia": False}  # which ends the wait
+            script.jobs["sophia"] = jobs(stopped=["cold"], free_nodes=None)
             peer.send(gateway_error(503, "internal_endpoint_error", "Endpoint 'x' is offline."))
 
-        with serving(gateway(OFFLINE, infer=infer)) as server:
+        script.infer = infer
+        with serving(script) as server:
             client = client_of(server.url, poll_seconds=POLL)
-            call = Call(route, "cold", None, {"input": ["a"]}, Deadline.after(0.3))
+            call = Call(route, "cold", None, {"input": ["a"]}, Deadline.after(60))
             start = {"embeddings": client.embed, "completions": client.complete}.get(route)
-            with pytest.raises(DeadlineError):
+            with pytest.raises(MaintenanceError):
                 (start or client.chat)(call)
-            assert sent == [(route, {"model": "cold"} | body)]
+            assert sent
+            assert all(one == (route, {"model": "cold"} | body) for one in sent)
 
 
 def test_the_warm_up_s_own_answer_is_not_waited_for():
@@ -158,9 +165,9 @@ def test_the_warm_up_s_own_answer_is_not_waited_for():
         else:
             peer.send(whole(chat_answer()))
 
-    began = time.monotonic()
-    waited(gateway(OFFLINE, LIVE, infer=infer))
-    assert time.monotonic() - began < 3
+    with stopwatch() as seconds:
+        waited(gateway(OFFLINE, LIVE, infer=infer))
+        assert seconds() < 3
 
 
 def test_two_waits_and_two_clients_make_one_warm_up():
@@ -170,13 +177,16 @@ def test_two_waits_and_two_clients_make_one_warm_up():
             threading.Thread(target=client.chat, args=(cold(),))
             for client in (*clients, clients[0])
         ]
+        began = time.monotonic()
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
+        windows = (time.monotonic() - began) // (10 * 0.3)  # more than one where all stands still
         posts = paths(server.requests, POSTS)
-        assert sum(is_warm_up(request) for request in posts) == 1
-        assert len(posts) == 4
+        warm_ups = sum(is_warm_up(request) for request in posts)
+        assert 1 <= warm_ups <= 1 + windows
+        assert len(posts) == 3 + warm_ups
 
 
 @pytest.mark.parametrize(
@@ -188,10 +198,10 @@ def test_two_waits_and_two_clients_make_one_warm_up():
 )
 def test_where_nothing_starts_on_request_nothing_is_burned(queue_):
     with serving(gateway(queue_)) as server:
-        began = time.monotonic()
-        with pytest.raises(NotLiveError) as caught:
-            client_of(server.url).chat(cold())
-        assert time.monotonic() - began < 2
+        with stopwatch() as seconds:
+            with pytest.raises(NotLiveError) as caught:
+                client_of(server.url).chat(cold())
+            assert seconds() < 2
         assert "model='other'" in caught.value.why
         assert paths(server.requests, POSTS) == []
 
@@ -264,10 +274,14 @@ def test_a_sign_in_that_ends_in_the_middle():
 def test_the_deadline_names_the_state_and_what_is_live(queue_, state):
     queue_ = queue_ | {"running": queue_["running"] + OFFLINE["running"]}
     with serving(gateway(queue_)) as server:
+        client = client_of(server.url, poll_seconds=60)
+        client.models()
         began = time.monotonic()
-        with pytest.raises(DeadlineError) as caught:
-            client_of(server.url, poll_seconds=60).chat(cold(timeout=0.7))
-        assert 0.6 < time.monotonic() - began < 1.5
+        with stopwatch() as seconds:
+            with pytest.raises(DeadlineError) as caught:
+                client.chat(cold(timeout=1.5))
+            assert seconds() < 2.3
+        assert time.monotonic() - began > 1.4
         said = str(caught.value)
         assert f"cold on sophia was {state}" in said
         assert "Live now:  model='other'" in said
@@ -392,9 +406,9 @@ def test_a_wait_that_is_left_ends_at_once():
         steps = client_of(server.url, poll_seconds=60).stream(cold())
         while next(steps) is None:
             pass
-        began = time.monotonic()
-        steps.close()
-        assert time.monotonic() - began < 1
+        with stopwatch() as seconds:
+            steps.close()
+            assert seconds() < 1
         time.sleep(0.3)
         asked = len(server.requests)
         time.sleep(0.3)

@@ -6,7 +6,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from jupyter_client.manager import start_new_kernel
 
 import alcf_jupyter as alcf
 from alcf_jupyter.connection import session
+from alcf_jupyter.connection.http.pace import Pace
 from alcf_jupyter.connection.record import replay, saver
 from alcf_jupyter.connection.record.record import Record
 from alcf_jupyter.errors import ReplayError, StreamFailedError, UnknownModelError, UsageError
@@ -330,7 +330,7 @@ def test_what_the_panel_and_the_picker_see_is_no_part_of_a_record(path):
 
     def looked(queue, look):
         gateway.jobs["sophia"] = queue
-        look.now(fresh=True).result(10)
+        look.now(fresh=True).result(60)
 
     def seen(client):
         return [model.state for model in client.models(fresh=True).models]
@@ -355,7 +355,7 @@ def test_what_the_panel_and_the_picker_see_is_no_part_of_a_record(path):
             picker.close()
 
 
-def test_a_column_is_played_without_the_service_s_pace(path):
+def test_a_column_is_played_without_the_service_s_pace(path, monkeypatch):
     texts = pd.DataFrame({"text": [f"text {number}" for number in range(25)]})
 
     def infer(peer, request):
@@ -366,9 +366,8 @@ def test_a_column_is_played_without_the_service_s_pace(path):
         alcf.replay("record", path)
         recorded = alcf.map(texts, "{{text}}", model="m", fresh=True)
         alcf.replay("only", path)
-        began = time.monotonic()
+        monkeypatch.setattr(Pace, "turn", None)
         played = alcf.map(texts, "{{text}}", model="m", fresh=True)
-        assert time.monotonic() - began < 5
     assert list(played["reply"]) == list(recorded["reply"]) == list(texts["text"])
 
 
@@ -454,7 +453,7 @@ def test_a_recorded_notebook_passes_nbval_with_the_sandbox_stopped(tmp_path):
     failing.metadata["tags"] = ["raises-exception"]
     notebook.cells.append(failing)
     nbclient.NotebookClient(
-        notebook, timeout=60, resources={"metadata": {"path": str(tmp_path)}}
+        notebook, timeout=180, resources={"metadata": {"path": str(tmp_path)}}
     ).execute()
     path = tmp_path / "mine.ipynb"
     nbformat.write(notebook, path)

@@ -22,11 +22,13 @@ from tests.connection.faultserver import (
     serving,
     stream_head,
 )
+from tests.connection.stopwatch import stopwatch
 from tests.connection.test_endpoints import write
 from tests.controlled import sandbox
 
 ASK = [{"role": "user", "content": "Ada is 36 years old, name: Ada"}]
 WORDS = [{"role": "user", "content": "one two three four five six seven eight nine ten"}]
+LONG = [{"role": "user", "content": "word " * 400}]
 
 
 @pytest.fixture(scope="module")
@@ -145,32 +147,62 @@ def test_models_are_listed_from_the_catalog(client, service):
     assert service.sent("v1/models") == []
 
 
-def test_a_stream_passes_byte_for_byte_and_as_it_comes(client, service):
+def ended(service, seconds=60):
+    """What became of the one chat that was asked for: it is noted after its last byte."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        (seen,) = service.control("GET", "/log?route=chat")["entries"]
+        if seen["outcome"] != "open":
+            break
+        time.sleep(0.05)
+    return seen["outcome"]
+
+
+def test_a_stream_passes_byte_for_byte(client, service):
     words = "word " * 29 + "end"  # at 20 a second, and relayed twice a second
     messages = [{"role": "user", "content": words}]
     asked = {"model": "sandbox/slow", "messages": messages, "stream": True}
-    began = time.monotonic()
     with client.chat.completions.with_streaming_response.create(**asked) as raw:
-        chunks = [(time.monotonic() - began, chunk) for chunk in raw.iter_bytes()]
-    assert chunks[0][0] < chunks[-1][0] - 0.5
-    body = b"".join(chunk for _, chunk in chunks)
+        body = b"".join(raw.iter_bytes())
     events = body.split(b"\n\n")
     assert events[-2:] == [b"data: [DONE]", b""]
     texts = [json.loads(event[6:])["choices"] for event in events[:-2]]
     said = "".join(choice["delta"].get("content") or "" for one in texts for choice in one)
     assert said == words
-    assert service.sent("chat")[0]["outcome"] == "answered"
+    assert ended(service) == "answered"
+
+
+def test_a_stream_passes_as_it_comes():
+    seen, came = threading.Event(), []
+    parts = [event(letter) for letter in "abc"]
+
+    def slowly(peer, _request):
+        peer.send(stream_head())
+        for part in parts:
+            peer.send(chunked(part))
+            came.append(seen.wait(20))
+            seen.clear()
+        peer.send(chunked(event(None, "stop") + DONE, last=True))
+
+    with serving(Gateway(infer=slowly)) as server:
+        alcf.connect(server.url, token=TOKEN)
+        asked, found = {"model": "m", "messages": ASK, "stream": True}, []
+        with (
+            alcf.openai() as made,
+            made.chat.completions.with_streaming_response.create(**asked) as raw,
+        ):
+            for chunk in raw.iter_bytes():
+                found.append(chunk)
+                seen.set()
+    assert found[:3] == parts
+    assert came == [True] * 3, "each before there is a next one"
 
 
 def test_a_stream_left_early_ends_at_the_service(client, service):
     asked = {"model": "sandbox/slow", "messages": [{"role": "user", "content": "word " * 400}]}
     with client.chat.completions.create(**asked, stream=True) as run:
         next(iter(run))
-    for _ in range(100):
-        if (seen := service.control("GET", "/log?route=chat")["entries"])[0]["outcome"] != "open":
-            break
-        time.sleep(0.05)
-    assert seen[0]["outcome"] == "left"
+    assert ended(service) == "left"
 
 
 def streamed(client, **options):
@@ -237,10 +269,11 @@ def test_embeddings_that_do_not_fit_the_texts_raise(client, service):
 
 def test_the_deadline_of_the_sdk_is_kept_against_one_byte_a_second(client, service):
     service.fail("drip")
-    began = time.monotonic()
-    with pytest.raises(openai.APITimeoutError, match="have passed"):
-        client.with_options(timeout=1.5).chat.completions.create(model="sandbox/echo", messages=ASK)
-    assert time.monotonic() - began < 4
+    slow = client.with_options(timeout=1.5).chat.completions
+    with stopwatch() as seconds:
+        with pytest.raises(openai.APITimeoutError, match="have passed"):
+            slow.create(model="sandbox/echo", messages=ASK)
+        assert seconds() < 4
 
 
 def test_the_defaults_leave_the_gateway_its_300_seconds_and_never_repeat(client):
@@ -332,7 +365,7 @@ def test_the_asynchronous_client():
                 await made.chat.completions.create(model="sandbox/none", messages=WORDS)
             with pytest.raises(openai.APITimeoutError):
                 await made.with_options(timeout=0.5).chat.completions.create(
-                    model="sandbox/slow", messages=WORDS * 9
+                    model="sandbox/slow", messages=LONG
                 )
             return [one.choices[0].message.content for one in answers], text
 
@@ -346,24 +379,29 @@ def test_many_threads_share_one_client(client):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert answers == [WORDS[0]["content"]] * 8
 
 
 @pytest.mark.parametrize("ask", [whole, streamed])
 def test_an_interrupt_gives_back_control_within_a_second(client, service, ask):
     service.fail("half-open-in-body")
-    began = []
+    struck = []
 
     def strike():
-        began.append(time.monotonic())
+        while not service.control("GET", "/log?route=chat")["entries"]:
+            time.sleep(0.02)
+        time.sleep(0.5)
+        struck.append(seconds())
         _thread.interrupt_main()
 
-    timer = threading.Timer(1.0, strike)
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        ask(client)
-    assert time.monotonic() - began[0] < 1
+    with stopwatch() as seconds:
+        thread = threading.Thread(target=strike)
+        thread.start()  # it strikes when the service has been asked, and not before
+        with pytest.raises(KeyboardInterrupt):
+            ask(client)
+        assert seconds() - struck[0] < 1
+    thread.join()
     service.heal()
     assert ask(client)
 
@@ -420,8 +458,8 @@ def test_nothing_is_waited_for_after_the_end_of_a_stream():
         alcf.connect(server.url, token=TOKEN)
         with alcf.openai() as made:
             asked = {"model": "m", "messages": ASK, "stream": True}
-            slow = made.with_options(timeout=4).chat.completions.with_streaming_response
-            began = time.monotonic()
-            with slow.create(**asked) as raw:
-                assert b"".join(raw.iter_bytes()) == events
-            assert time.monotonic() - began < 3
+            slow = made.with_options(timeout=60).chat.completions.with_streaming_response
+            with stopwatch() as seconds:
+                with slow.create(**asked) as raw:
+                    assert b"".join(raw.iter_bytes()) == events
+                assert seconds() < 3

@@ -23,12 +23,12 @@ def used():
     for key, one in list(standin._running.items()):
         if before.get(key) is not one:
             one.process.stdin.close()
-            one.process.wait(10)
+            one.process.wait(60)
             one.process.stdout.close()
             del standin._running[key]
 
 
-def gone(number, seconds=10):
+def gone(number, seconds=60):
     """Whether a process ends soon; one whose parent has not looked yet has ended."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -57,7 +57,7 @@ def test_one_stand_in_found_again_and_replaced_when_it_died():
     for thing in (client, running, client.profile, client._credential):
         assert secret not in repr(thing)
     running.process.kill()
-    running.process.wait(10)
+    running.process.wait(60)
     assert not running.alive
     other = alcf.connect("sandbox", aliases={"quick": "sandbox/echo"})
     assert other.url != client.url
