@@ -42,7 +42,7 @@ def serve(options: Sequence[str]) -> int:
         return process.wait()
     except KeyboardInterrupt:
         process.terminate()
-        process.wait(10)
+        process.wait()
         return 0
 
 
