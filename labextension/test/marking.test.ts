@@ -26,8 +26,12 @@ it('marks no literal, nothing that is open, and nothing where variables are left
 });
 
 it('reads a long text in time that grows with its length', () => {
-  const start = performance.now();
-  expect(marked(`%%alcf_chat\n${'{{'.repeat(50_000)}`)).toEqual([]);
-  expect(marked(`%%alcf_chat\n${'{{a '.repeat(20_000)}`)).toEqual([]);
-  expect(performance.now() - start).toBeLessThan(500);
+  const took = Array.from({ length: 5 }, () => {
+    const start = performance.now();
+    expect(marked(`%%alcf_chat\n${'{{'.repeat(50_000)}`)).toEqual([]);
+    expect(marked(`%%alcf_chat\n${'{{a '.repeat(20_000)}`)).toEqual([]);
+    return performance.now() - start;
+  });
+  // what a busy machine adds is not its own: the shortest has the least of that
+  expect(Math.min(...took)).toBeLessThan(500);
 });
