@@ -206,7 +206,7 @@ def test_waits_for_a_client_that_asks_first(sandbox):
         f"Authorization: Bearer {sandbox.secret}\r\nContent-Length: {len(body)}\r\n"
         "Expect: 100-continue\r\nConnection: close\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=5) as sock:
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=60) as sock:
         sock.sendall(head.encode())
         assert sock.recv(1000).startswith(b"HTTP/1.1 100")
         sock.sendall(body)
@@ -217,7 +217,7 @@ def test_waits_for_a_client_that_asks_first(sandbox):
 def test_what_is_not_http_closes_the_connection(sandbox):
     import socket
 
-    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=5) as sock:
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=60) as sock:
         sock.sendall(b"\x16\x03\x01 hello\r\n\r\n")
         assert sock.recv(1000) == b""
     assert sandbox.get("/health").status_code == 200
