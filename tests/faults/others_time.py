@@ -79,8 +79,10 @@ def _threads(process):
 
 def _stolen():
     """Return the seconds in which the machine itself did not run, where it is a virtual one."""
-    first = Path("/proc/stat").read_text().partition("\n")[0].split()
-    return int(first[8]) / os.sysconf("SC_CLK_TCK")
+    with contextlib.suppress(OSError):  # another system than Linux
+        first = Path("/proc/stat").read_text().partition("\n")[0].split()
+        return int(first[8]) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 class Lateness(_Beside):
