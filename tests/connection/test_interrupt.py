@@ -44,8 +44,8 @@ class Child:
 
         Seconds in which the machine let the other process stand still are not among them.
         """
-        sent = time.monotonic()
         self.process.send_signal(signal.SIGINT)
+        sent = time.monotonic()  # before it, a moment's standstill here would count
         how, at, looks, *more = self.line().split(" ", 3)
         assert how == "interrupted", (how, more)
         took = usable(map(float, looks.split(",")), sent, float(at))
