@@ -39,7 +39,7 @@ def profile(lab):  # noqa: ARG001 (skipped with it)
     """Start Chromium, with one profile for all tests, and record what it does."""
     with browser.chromium() as running:
         context = running.new_context()
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(60_000)  # what starts on a busy machine takes long
         yield context, browser.watch(context)
         context.close()
 
@@ -58,7 +58,9 @@ def context(profile, request):
 @pytest.fixture
 def record(profile):
     """Record what leaves the machine and what pops up."""
-    _, kept = profile
+    shared, kept = profile
+    for page in shared.pages:
+        page.evaluate("0")  # what an earlier test left behind is told before the answer to this
     kept.clear()
     return kept
 

@@ -21,6 +21,12 @@ for n in itertools.count():
         break"""
 """A cell that runs until it is released."""
 
+_STATE = """from alcf_jupyter.connection import standin
+told = {{"model": "sandbox/cold", "load_seconds": {}}}
+_ = standin.control(standin.start(), "POST", "/state", told)"""
+HOLD, LET_GO = _STATE.format(86_400), _STATE.format(0)
+"""Cells that hold the sandbox's cold model once it starts, and that let it be Live."""
+
 _PANEL = "window.jupyterapp.shell.currentWidget"
 # The toolbar says idle too early; running then asks for a kernel and waits forever.
 _READY = """path => {
@@ -135,6 +141,13 @@ class NotebookPage:
         script = f"index => {_PANEL}.content.widgets[index].model.outputs.toJSON()"
         return self.page.evaluate(script, index)
 
+    def wait_for_output(self, index: int, words: str) -> None:
+        """Wait until these words are in a cell's last output as it would be saved."""
+        last = f"{_PANEL}.content.widgets[index].model.outputs.toJSON().at(-1)"
+        self.page.wait_for_function(
+            f"([index, words]) => JSON.stringify({last} ?? '').includes(words)", arg=[index, words]
+        )
+
     def cell(self, index: int = 0) -> Locator:
         """Return a cell's element."""
         return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell").nth(index)
@@ -142,6 +155,55 @@ class NotebookPage:
     def output(self, index: int = 0) -> Locator:
         """Return the element of a cell's outputs."""
         return self.cell(index).locator(".jp-Cell-outputArea")
+
+    def keep(self, index: int = 0) -> None:
+        """Keep every text and bar that a cell's output shows from now on, however short."""
+        self.cell(index).evaluate(
+            """cell => {
+              window.__kept = [];
+              window.__bars = [];
+              const look = () => {
+                for (const bar of cell.querySelectorAll('[role=progressbar]'))
+                  window.__bars.push([bar.ariaLabel, Number(bar.ariaValueNow)]);
+                const text = cell.querySelector('.jp-Cell-outputArea')?.innerText ?? '';
+                if (text !== window.__kept.at(-1)) window.__kept.push(text);
+              };
+              new MutationObserver(look).observe(
+                cell, { subtree: true, childList: true, characterData: true, attributes: true });
+            }"""
+        )
+
+    def wait_for_kept(self, words: str) -> str:
+        """Wait until a text with these words was shown since `keep`; return it."""
+        script = "words => window.__kept.find(text => text.includes(words))"
+        return self.page.wait_for_function(script, arg=words).json_value()
+
+    def bars(self) -> list[list[Any]]:
+        """Return the label and the value of each bar that was shown since `keep`."""
+        return self.page.evaluate("window.__bars")
+
+    def typeset(self, index: int) -> None:
+        """Wait until math is set in a cell's output, and so in all that was shown before it."""
+        self.output(index).locator("mjx-container").first.wait_for(state="attached")
+
+    def boxes(self, index: int, *texts: str) -> list[dict[str, float]]:
+        """Return where the heads with these texts are, and their columns; last, the whole output.
+
+        All are of one moment: asked for one after the other, the page may move in between.
+        """
+        return self.output(index).evaluate(
+            """(output, texts) => {
+              const heads = [...output.querySelectorAll('strong')];
+              const place = (one, around) => {
+                const { x, y } = one.getBoundingClientRect();
+                const { left, right } = around.getBoundingClientRect();
+                return { x, y, left, right };
+              };
+              const found = texts.map(text => heads.find(one => one.textContent === text));
+              return [...found.map(one => place(one, one.parentElement)), place(output, output)];
+            }""",
+            texts,
+        )
 
     def settle(self, seconds: float = 0.5) -> None:
         """Wait until fonts are there and, for so long, no math is being set."""
@@ -158,11 +220,18 @@ class NotebookPage:
         """Click the button with this label in a cell's output."""
         self.output(index).get_by_role("button", name=label).click()
 
-    def save(self, timeout: float = 20) -> None:
-        """Save the notebook to its file."""
-        self.page.evaluate("void window.jupyterapp.commands.execute('docmanager:save')")
-        clean = f"!{_PANEL}.context.model.dirty"
-        self.page.wait_for_function(clean, timeout=timeout * 1000)
+    def save(self, timeout: float = 60) -> None:
+        """Save the notebook to its file, and wait until it is there."""
+        run = next(_runs)
+        # a cell that runs makes it dirty again at once: that it is clean may never be seen
+        self.page.evaluate(
+            f"""run => {{
+              window.__done = window.__done || {{}};
+              void {_PANEL}.context.save().finally(() => {{ window.__done[run] = true; }});
+            }}""",
+            run,
+        )
+        self.wait(run, timeout)
 
     def theme(self, name: str) -> None:
         """Switch to the ``light`` or the ``dark`` theme, if it is not there."""
@@ -174,7 +243,7 @@ class NotebookPage:
             "JupyterLab Dark" if name == "dark" else "JupyterLab Light",
         )
         script = "light => document.body.dataset.jpThemeLight === light"
-        self.page.wait_for_function(script, arg=light, timeout=20_000)
+        self.page.wait_for_function(script, arg=light)
 
     def picture(self, folder: Path | None, name: str, element: Locator | None = None) -> None:
         """Take a picture.

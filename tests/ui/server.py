@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import secrets
 import socket
 import subprocess
@@ -115,15 +116,19 @@ def jupyterlab(home: Path, *, environ: dict[str, str] | None = None) -> Iterator
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    # Below those that the system gives to whoever asks for any: by the time the server has started,
+    # another test would have one of them.
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _call(server: Server, path: str, method: str = "GET") -> bytes:
     request = urllib.request.Request(f"{server.url}/api/{path}", method=method)
     request.add_header("Authorization", f"token {server.token}")
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return answer.read()
 
 
@@ -143,7 +148,7 @@ def _stop(server: Server, process: subprocess.Popen) -> None:
     with contextlib.suppress(OSError, urllib.error.URLError):
         _call(server, "shutdown", "POST")
     try:
-        process.wait(20)
+        process.wait(60)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.controlled import Controlled
 from tests.ui.browser import scripts_run
 
 pytestmark = pytest.mark.browser
@@ -16,6 +17,8 @@ SUMMARIZE = """%%alcf_chat -m sandbox/summary
 Summarize this text in two sentences.
 
 {{open("data/light_source.txt").read()}}"""
+WHERE = """from alcf_jupyter.connection import standin
+print(standin.start().url, standin.secret_of(standin.start()))"""
 SET_UP = "%load_ext alcf_jupyter\n%alcf connect sandbox\n%alcf use --embed sandbox/embed"
 
 
@@ -43,15 +46,12 @@ def test_an_answer_streams_into_one_saved_output(notebook, pictures):
     prompt = "word " * 60
     notebook.open([SET_UP, f"%%alcf_chat -m sandbox/slow\n{prompt}"])
     notebook.run(0)
+    notebook.keep(1)
     run = notebook.start(1)
-    notebook.page.wait_for_function(
-        "() => document.querySelector('.jp-Notebook')?.innerText.includes('Answering')",
-        timeout=20_000,
-    )
-    early = len(notebook.output(1).inner_text())
+    early = notebook.wait_for_kept("Answering")
     notebook.pictures(pictures, "streaming", notebook.cell(1))
     notebook.wait(run)
-    assert len(notebook.output(1).inner_text()) > early
+    assert len(notebook.output(1).inner_text()) > len(early)
     notebook.save()
     notebook.reopen()
     (saved,) = notebook.outputs(1)
@@ -61,12 +61,19 @@ def test_an_answer_streams_into_one_saved_output(notebook, pictures):
 
 
 def test_a_cold_model_shows_its_states_and_then_answers(notebook, pictures):
-    notebook.open([SET_UP, "%%alcf_chat -m sandbox/cold\nHello"])
+    notebook.open([SET_UP, "%%alcf_chat -m sandbox/cold\nHello", WHERE])
     notebook.run(0)
+    url, secret = notebook.run(2)[0]["text"].split()
+    service, told = Controlled({"url": url, "secret": secret}), {"model": "sandbox/cold"}
+    service.control("POST", "/state", told | {"queue_seconds": 86_400, "load_seconds": 86_400})
+    notebook.keep(1)
     run = notebook.start(1)
-    for state in ("Offline", "Queued", "Starting"):
-        notebook.output(1).get_by_text(state).wait_for(timeout=20_000)
+    # it stays in each state until that was seen
+    for state, ends in (("Offline", ""), ("Queued", "queue_seconds"), ("Starting", "load_seconds")):
+        notebook.wait_for_kept(state)
         notebook.pictures(pictures, f"cold-{state.lower()}", notebook.cell(1))
+        if ends:
+            service.control("POST", "/state", told | {ends: 0})
     notebook.wait(run)
     assert "Offline → Queued → Starting → Live" in notebook.output(1).inner_text()
 
@@ -90,12 +97,12 @@ def test_errors_are_short(notebook, pictures):
 
 
 def test_an_interrupt_keeps_what_came(notebook):
-    notebook.open([SET_UP, f"%%alcf_chat -m sandbox/slow\n{'word ' * 200}"])
+    notebook.open([SET_UP, f"%%alcf_chat -m sandbox/slow\n{'word ' * 4000}"])
     notebook.run(0)
     run = notebook.start(1)
-    notebook.output(1).get_by_text("Answering").wait_for(timeout=20_000)
+    notebook.output(1).get_by_text("Answering").wait_for()
     notebook.page.evaluate("void window.jupyterapp.commands.execute('notebook:interrupt-kernel')")
-    notebook.wait(run, timeout=5)
+    notebook.wait(run)  # long before the answer's end
     assert "Incomplete: interrupted" in notebook.output(1).inner_text()
 
 

@@ -26,13 +26,14 @@ def test_formats_reasoning_tools_and_prices(notebook, record, pictures):
             "%%alcf_chat -m sandbox/tools --tool melting_point\nIron",
             f"%%alcf_chat -m sandbox/echo\n{PRICES}",
             f"%%alcf_chat -m sandbox/echo -f text\n{PRICES}",
+            "%%alcf_chat -m sandbox/echo\n$the end$",
         ]
     )
     notebook.run(0)
-    for cell in range(1, 8):
+    for cell in range(1, 9):
         (output,) = notebook.run(cell)
         assert output["output_type"] == "display_data"
-    notebook.settle(2)
+    notebook.typeset(8)
     assert notebook.output(1).locator("table").count() == 1
     assert notebook.output(2).locator("code").inner_text() == "print('hello from the sandbox')"
     assert '"age": 36' in notebook.output(3).inner_text()
@@ -67,10 +68,7 @@ def test_several_models_stand_beside_each_other(notebook, record, pictures):
     notebook.run(0)
     (output,) = notebook.run(1)
     assert len(output["metadata"]["alcf"]) == 3
-    places = [
-        notebook.output(1).get_by_text(name, exact=True).first.bounding_box()
-        for name in ("sandbox/markdown", "sandbox/code", "sandbox/hostile")
-    ]
+    *places, _ = notebook.boxes(1, "sandbox/markdown", "sandbox/code", "sandbox/hostile")
     assert len({place["y"] for place in places}) == 1
     assert places[0]["x"] < places[1]["x"] < places[2]["x"]
     notebook.run(2)
@@ -123,14 +121,9 @@ def test_long_lines_stay_in_their_column(notebook, record, pictures):
     notebook.settle(1)
     notebook.pictures(pictures, "full-long", notebook.cell(1))
     output = notebook.output(1)
-    columns = [
-        output.get_by_text(name, exact=True).first.locator("xpath=..")
-        for name in ("sandbox/echo", "sandbox-echo", "sandbox/code")
-    ]
-    boxes = [column.bounding_box() for column in columns]
-    assert boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"] < boxes[2]["x"]
-    whole = output.bounding_box()
-    assert boxes[2]["x"] + boxes[2]["width"] <= whole["x"] + whole["width"] + 1
+    *boxes, whole = notebook.boxes(1, "sandbox/echo", "sandbox-echo", "sandbox/code")
+    assert boxes[0]["right"] <= boxes[1]["left"] < boxes[2]["left"]
+    assert boxes[2]["right"] <= whole["right"] + 1
     # what does not fit is broken, but for a wide table, which keeps its words and is scrolled
     wide = "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).length"
     assert output.locator("pre, p").evaluate_all(wide) == 0
@@ -138,5 +131,6 @@ def test_long_lines_stay_in_their_column(notebook, record, pictures):
     assert cell.inner_text() == "0.000001"
     assert cell.bounding_box()["height"] < 40, "a number stands on one line"
     scrolled = "e => { e.scrollLeft = 9999; return e.scrollLeft; }"
-    assert columns[0].evaluate(scrolled) > 0
+    first = output.get_by_text("sandbox/echo", exact=True).first.locator("xpath=..")
+    assert first.evaluate(scrolled) > 0
     assert record.quiet

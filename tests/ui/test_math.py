@@ -18,6 +18,8 @@ FOUND = """root => [...root.querySelectorAll('.jp-OutputArea-output')].map(outpu
   errors: output.querySelectorAll('mjx-merror, mjx-container a').length,
   text: output.querySelector('p, pre, table, ul')?.innerText.trim(),
 }))"""
+LAST = """[...document.querySelectorAll('.jp-NotebookPanel:not(.lm-mod-hidden)'
+  + ' .jp-OutputArea-output')].at(-1)?.querySelector('mjx-container')"""
 MATH = {
     "so $E=mc^2$ and \\(a<b\\)": 2,
     "so $$E=mc^2$$ and \\[ a < b \\]": 2,
@@ -43,11 +45,11 @@ WORDS = {
 
 
 def test_formulas_are_typeset(notebook, pictures):
-    notebook.open([SHOW.format(texts=list(MATH))])
+    # the one at the end is typeset last, also where MathJax takes its time to load
+    notebook.open([SHOW.format(texts=[*MATH, "$x$"])])
     notebook.run()
-    notebook.page.wait_for_selector("mjx-container")
-    notebook.settle(2)
-    found = notebook.output().evaluate(FOUND)
+    notebook.page.wait_for_function(LAST)
+    *found, _ = notebook.output().evaluate(FOUND)
     assert dict(zip(MATH, [f["math"] for f in found], strict=True)) == MATH
     assert [f for f in found if f["errors"] or f["elsewhere"]] == []
     assert notebook.output().locator("mjx-container [id]").count() == 0
@@ -58,8 +60,7 @@ def test_prices_paths_and_other_dollars_are_not(notebook):
     # A formula at the end shows that the typesetter has passed over all of them.
     notebook.open([SHOW.format(texts=[*WORDS, "$x$"])])
     notebook.run()
-    notebook.page.wait_for_selector("mjx-container")
-    notebook.settle(2)
+    notebook.page.wait_for_function(LAST)
     *found, last = notebook.output().evaluate(FOUND)
     assert last["math"] == 1
     assert dict(zip(WORDS, [f["text"] for f in found], strict=True)) == WORDS

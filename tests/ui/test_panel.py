@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from tests.ui.notebook import HELD
+from tests.ui.notebook import HELD, HOLD, LET_GO
 from tests.ui.side import CONNECT
 
 pytestmark = pytest.mark.browser
@@ -42,7 +42,8 @@ def test_a_kernel_without_the_package_loaded_is_told_the_line_that_loads_it(side
 
 
 def test_states_change_on_the_screen_and_a_model_is_started(connected, record):
-    side = connected()
+    side = connected(HOLD, LET_GO)
+    side.notebook.run(1)
     side.wait_for_state("sandbox/cold", "Offline")
     assert side.node.get_by_role("button", name="Live 17").get_attribute("aria-pressed") == "false"
     side.model("sandbox/cold").click()
@@ -51,6 +52,7 @@ def test_states_change_on_the_screen_and_a_model_is_started(connected, record):
     side.click("Warm it up")
     side.told.get_by_text("Asked to start").wait_for()
     side.wait_for_state("sandbox/cold", "Starting")
+    side.notebook.run(2)
     side.wait_for_state("sandbox/cold", "Live")
     assert side.details.get_by_role("button", name="Warm it up").is_disabled()
     assert record.quiet
@@ -122,8 +124,8 @@ def test_it_answers_while_a_cell_sleeps_and_the_cell_keeps_its_output(connected)
     side.notebook.output(1).get_by_text("step 2").wait_for()
     side.model("sandbox/code").click()
     side.click("Use for chat")
-    side.told.get_by_text("%alcf use sandbox/code").wait_for(timeout=4000)
-    side.item.get_by_text("sandbox/code").wait_for(timeout=4000)
+    side.told.get_by_text("%alcf use sandbox/code").wait_for()
+    side.item.get_by_text("sandbox/code").wait_for()
     assert side.notebook.runs(cell)
     assert side.node.get_by_text("The kernel is busy.").is_hidden()
     side.notebook.release(cell)
@@ -138,15 +140,18 @@ def test_a_chat_cell_is_inserted_and_marked(connected):
     side.details.get_by_role("button", name="Insert chat cell").click()
     expected = "%%alcf_chat -m sandbox/echo -c sophia\n"
     assert side.sources() == [CONNECT, "1 + 1", expected, "2 + 2"]
-    # the cursor is where the prompt goes
-    side.page.keyboard.insert_text("Say {{1 + 1}} **twice**, not \\{{this}}")
+    # the cursor is where the prompt goes, once the cell has its editor
     cell = side.notebook.cell(2)
+    inside = "cell => cell.querySelector('.cm-content')?.contains(getSelection().anchorNode)"
+    side.page.wait_for_function(inside, arg=cell.element_handle())
+    side.page.keyboard.insert_text("Say {{1 + 1}} **twice**, not \\{{this}}")
     cell.locator(".alcf-expression").wait_for()
     assert cell.locator(".alcf-magic").inner_text() == expected.strip()
     assert cell.locator(".alcf-expression").all_inner_texts() == ["{{1 + 1}}"]
     bold = "node => [...node.querySelectorAll('span')].some(one => one.textContent === 'twice' && "
     bold += "getComputedStyle(one).fontWeight >= 700)"
-    assert cell.evaluate(bold), "read as Markdown"
+    # read as Markdown, as soon as the editor comes to it
+    side.page.wait_for_function(bold, arg=cell.element_handle())
     assert side.notebook.cell(0).locator(".alcf-magic").count() == 0
     side.notebook.run(2)
     assert "Say 2 **twice**" in str(side.notebook.outputs(2))
@@ -155,6 +160,8 @@ def test_a_chat_cell_is_inserted_and_marked(connected):
 def test_only_what_is_on_the_screen_is_watched(connected):
     side = connected(BATCH)
     side.notebook.run(1)
+    # what it tells is watched, too, from the moment it is on the screen
+    side.item.get_by_text("ALCF: ").wait_for()
     side.listen()
     batches = side.node.locator("summary", has_text="Batches")
     batches.click()
@@ -201,11 +208,12 @@ def test_a_run_is_followed_paused_resumed_and_stopped(connected, pictures):
     side.notebook.pictures(pictures, "panel")
     job.get_by_role("button", name="Pause").click()
     job.get_by_text("paused", exact=True).wait_for()
-    assert job.get_by_role("button", name="Pause").is_hidden()
-    side.page.wait_for_timeout(1500)  # what was under way comes in
     before = side.page.evaluate(done)
-    side.page.wait_for_timeout(1000)
-    assert side.page.evaluate(done) == before
+    assert job.get_by_role("button", name="Pause").is_hidden()
+    side.page.wait_for_timeout(3000)
+    # of two that were under way, and two that followed them before the word was passed on
+    assert side.page.evaluate(done) <= before + 4
+    before = side.page.evaluate(done)
     job.get_by_role("button", name="Resume").click()
     side.page.wait_for_function(f"before => ({done})() > before", arg=before)
     job.get_by_role("button", name="Stop").click()

@@ -81,13 +81,34 @@ def test_hostile_names_and_comments_are_text_and_many_models_paint_fast(
     assert scripts_run(side.page) == 0
     assert record.quiet
     assert record.errors == []
-    paints = sorted(side.page.evaluate(PAINT))
-    # other tests run on the same processors: the least is what the page itself takes
-    assert paints[0] < 50, paints
+    paints = sorted(paints_of(side.page))
+    # the least: what the kernel and the browser do besides comes into some
+    assert paints[0] < 0.050, paints
 
 
-# From the message to the next frame drawn, when every model has changed its state.
-PAINT = """async () => {
+def paints_of(page):
+    """Return the seconds of its own that the page takes, again and again, to show a change of all.
+
+    From the message to the next frame drawn; what other processes take meanwhile is not counted.
+    """
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def spent():
+        told = session.send("Performance.getMetrics")["metrics"]
+        return next(one["value"] for one in told if one["name"] == "TaskDuration")
+
+    took = []
+    for number in range(11):
+        began = spent()
+        page.evaluate(PAINT, number)
+        took.append(spent() - began)
+    session.detach()
+    return took
+
+
+# When every model has changed its state.
+PAINT = """async round => {
   const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
   const comm = [...kernel._comms.values()].find(one => one.targetName === 'alcf_jupyter.panel');
   const rows = [...document.querySelectorAll('.alcf-model')];
@@ -97,22 +118,15 @@ PAINT = """async () => {
     channel.port1.onmessage = resolve;
     requestAnimationFrame(() => channel.port2.postMessage(null));
   });
-  const took = [];
-  for (let round = 0; round < 11; round++) {
-    const models = shown.map(([id, cluster], at) => ({
-      id, cluster, state: ['Live', 'Queued', 'Offline'][(at + round) % 3],
-      note: `round ${round}`, starts: false, can_chat: true, can_embed: null,
-      facts: [['Queue', `round ${round}`]]
-    }));
-    await drawn();
-    const start = performance.now();
-    comm.onMsg({ content: { data: {
-      type: 'models', checked: 1, followed: true, note: '', warnings: [], models } } });
-    await drawn();
-    took.push(performance.now() - start);
-  }
+  const models = shown.map(([id, cluster], at) => ({
+    id, cluster, state: ['Live', 'Queued', 'Offline'][(at + round) % 3],
+    note: `round ${round}`, starts: false, can_chat: true, can_embed: null,
+    facts: [['Queue', `round ${round}`]]
+  }));
+  comm.onMsg({ content: { data: {
+    type: 'models', checked: 1, followed: true, note: '', warnings: [], models } } });
+  await drawn();
   if (document.querySelectorAll('.alcf-model').length !== 200) throw new Error('not 200 models');
-  return took;
 }"""
 
 
@@ -189,7 +203,8 @@ def test_two_notebooks_of_one_kernel_and_none(connected):
         }}"""
     )
     side.page.wait_for_function(
-        f"{CURRENT}.context?.path === 'second.ipynb' && !!{CURRENT}.sessionContext.session?.kernel"
+        f"{CURRENT}?.context?.path === 'second.ipynb' && {CURRENT}.content.widgets.length === 1"
+        f" && !!{CURRENT}.sessionContext.session?.kernel"
     )
     assert side.page.evaluate(KERNEL) == kernel
     side.model("sandbox/echo").click()
@@ -198,7 +213,7 @@ def test_two_notebooks_of_one_kernel_and_none(connected):
     side.details.get_by_role("button", name="Insert chat cell").click()
     assert side.sources() == ["%alcf_chat hello", "%%alcf_chat -m sandbox/echo -c sophia\n"]
     side.page.evaluate(f"{CURRENT}.dispose()")
-    side.page.wait_for_function("path => " + CURRENT + ".context.path === path", arg=first)
+    side.page.wait_for_function(f"path => {CURRENT}?.context?.path === path", arg=first)
     side.model("sandbox/echo").wait_for()
     side.page.evaluate(f"void {CURRENT}.sessionContext.shutdown()")
     side.wait("This notebook has no kernel.")

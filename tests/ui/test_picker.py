@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.ui.notebook import HELD, NotebookPage
+from tests.ui.notebook import HELD, HOLD, LET_GO, NotebookPage
 from tests.ui.side import CONNECT
 
 pytestmark = pytest.mark.browser
@@ -17,7 +17,7 @@ def opened(profile, lab):
     page = context.pages[0] if context.pages else context.new_page()
     book = NotebookPage(page, lab)
     defaults = "alcf_now = __import__('alcf_jupyter').defaults()\nalcf_now"
-    book.open([CONNECT, "%alcf models", defaults, HELD])
+    book.open([CONNECT, "%alcf models", defaults, HELD, HOLD, LET_GO])
     book.run(0)
     yield book
     book.close()
@@ -111,6 +111,7 @@ def test_no_click_waits_for_a_cell_that_runs(picker):
 
 
 def test_warm_up_moves_the_states_on_screen(picker, pictures):
+    picker.run(4)
     pick(picker, "sandbox/cold")
     picker.click("Warm it up", 1)
     picker.output(1).get_by_text("Asked to start").wait_for()
@@ -119,8 +120,8 @@ def test_warm_up_moves_the_states_on_screen(picker, pictures):
             "state => [...document.querySelectorAll('.jp-OutputArea select option')].some("
             "o => o.text.startsWith(state) && o.text.includes('sandbox/cold'))",
             arg=state,
-            timeout=30_000,
         )
+        picker.run(5)
     picker.pictures(pictures, "picker-warm")
 
 

@@ -78,6 +78,7 @@ def test_a_chat_cell_that_needs_it_signs_in_and_then_answers(
     assert auth.authorized[-1]["prefill_named_grant"].startswith("alcf_jupyter on ")
 
     # what is seen where no widget is, changes with it
+    book.wait_for_output(1, "<p>Signed in")
     shown = book.outputs(1)[-1]["data"]
     assert shown["text/html"] == "<p>Signed in to the ALCF Inference Endpoints.</p>"
     (answer,) = book.run(1)
