@@ -2,19 +2,28 @@
 import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
 import { LOAD, loads } from './magics';
 
+const SETTLING = 25;
+
 /** Put a cell below the active one, and the cursor to its end. */
 export async function insertBelow(panel: NotebookPanel, source: string): Promise<void> {
   const { content } = panel;
   NotebookActions.insertBelow(content);
   fill(panel, source);
-  panel.activate();
   const cell = content.activeCell;
   await cell?.ready;
   const editor = cell?.editor;
-  if (editor != null) {
-    content.mode = 'edit';
-    editor.setCursorPosition(editor.getPositionAt(source.length) ?? { line: 0, column: 0 });
-    editor.focus();
+  if (editor == null) {
+    return;
+  }
+  editor.setCursorPosition(editor.getPositionAt(source.length) ?? { line: 0, column: 0 });
+  editor.focus();
+  // JupyterLab itself focuses the notebook or the cell some time after an insertion, and what is
+  // typed there are commands: `dd` deletes the cell
+  for (let left = SETTLING; left > 0 && content.activeCell === cell; left -= 1) {
+    if (content.node.contains(document.activeElement) && !editor.hasFocus()) {
+      editor.focus();
+    }
+    await new Promise(resolve => setTimeout(resolve, 20));
   }
 }
 
