@@ -94,7 +94,11 @@ class NotebookPage:
         self._ready(timeout)
 
     def _ready(self, timeout: float) -> None:
-        self.page.wait_for_function(_READY, arg=self.path, timeout=timeout * 1000)
+        try:
+            self.page.wait_for_function(_READY, arg=self.path, timeout=timeout * 1000)
+        except Exception as error:
+            error.add_note(f"The server's log ends:\n{self._server.log_end()}")
+            raise
 
     def start(self, index: int) -> int:
         """Start a cell without waiting for it; return a number for `wait`."""

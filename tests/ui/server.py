@@ -61,6 +61,10 @@ class Server:
         nbformat.write(notebook, path)
         return path
 
+    def log_end(self) -> str:
+        """Return the last of what the server and its kernels have said."""
+        return (self.folder.parent / "server.log").read_text(errors="replace")[-6000:]
+
     def close(self, *names: str) -> None:
         """Stop the kernels of these notebooks."""
         for session in json.loads(_call(self, "sessions")):
