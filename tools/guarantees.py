@@ -146,8 +146,8 @@ nothing here is typed by hand. `make test` runs the smaller size, `make faults` 
 A server on raw sockets, which shares no code with the package, fails in more than a hundred ways by
 a schedule, and keeps its own count of what it was sent. What a row must hold follows from its text
 alone, so each answer is checked without asking the package. 0 wrong in N cases says with 95 %
-confidence that fewer than 3 in N would be wrong. How long an interrupt takes, and how much of a
-limit is used, leave out what the machine took for others, as far as it tells.
+confidence that fewer than 3 in N would be wrong. How much of a limit is used leaves out what the
+machine took for others, as far as it tells.
 
 Three things are not promised, because nobody can: sending exactly once (the gateway has no key for
 that: what was under way in a crash is sent again), noticing a piece that was lost in the middle of

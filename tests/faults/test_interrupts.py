@@ -146,7 +146,7 @@ class Phase:
 
 @pytest.mark.parametrize("name", PHASES)
 def test_an_interrupt_gives_control_back(kernel, name, tmp_path):
-    took, dice = [], random.Random(name)
+    took, by_the_clock, dice = [], [], random.Random(name)
     for turn in range(SIZE.interrupts):
         with contextlib.ExitStack() as stack:
             phase = Phase(name, dice)
@@ -155,9 +155,10 @@ def test_an_interrupt_gives_control_back(kernel, name, tmp_path):
                 phase.url, *phase.connecting = stack.enter_context(full())
             cell = phase.begin(kernel, tmp_path / f"{turn}")
             with Usable(kernel.pid) as time_of_ours:
-                kernel.interrupt()
+                at = kernel.interrupt()
                 messages, idle = kernel.end(cell)
                 took.append(time_of_ours.took(idle))
+                by_the_clock.append(idle - at)
             answered = phase.server.ledger.delivered().total()
             seen = kernel.value("None if out is None else out['status'].tolist()")
             check_frame(name, seen, answered, messages)
@@ -165,7 +166,7 @@ def test_an_interrupt_gives_control_back(kernel, name, tmp_path):
         f"interrupt {name}",
         tried=len(took),
         wrong={"over a second": sum(one > SOON for one in took)},
-        told=f"{max(took):.2f} s at the most",
+        told=f"{max(by_the_clock):.2f} s at the most",
     )
     assert max(took) <= SOON, took
 
