@@ -1,36 +1,24 @@
 /** Cells put into a notebook, and run. */
-import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
+import { type Notebook, NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
 import { LOAD, loads } from './magics';
-
-const SETTLING = 25;
 
 /** Put a cell below the active one, and the cursor to its end. */
 export async function insertBelow(panel: NotebookPanel, source: string): Promise<void> {
   const { content } = panel;
-  NotebookActions.insertBelow(content);
-  fill(panel, source);
+  insert(content, content.activeCellIndex + 1, source);
   const cell = content.activeCell;
   await cell?.ready;
   const editor = cell?.editor;
-  if (editor == null) {
-    return;
-  }
-  editor.setCursorPosition(editor.getPositionAt(source.length) ?? { line: 0, column: 0 });
-  editor.focus();
-  // JupyterLab itself focuses the notebook or the cell some time after an insertion, and what is
-  // typed there are commands: `dd` deletes the cell
-  for (let left = SETTLING; left > 0 && content.activeCell === cell; left -= 1) {
-    if (content.node.contains(document.activeElement) && !editor.hasFocus()) {
-      editor.focus();
-    }
-    await new Promise(resolve => setTimeout(resolve, 20));
+  if (editor != null) {
+    content.mode = 'edit';
+    editor.setCursorPosition(editor.getPositionAt(source.length) ?? { line: 0, column: 0 });
+    editor.focus();
   }
 }
 
 /** Put a cell below the active one, and run it. */
 export async function runBelow(panel: NotebookPanel, source: string): Promise<void> {
-  NotebookActions.insertBelow(panel.content);
-  fill(panel, source);
+  insert(panel.content, panel.content.activeCellIndex + 1, source);
   await run(panel);
 }
 
@@ -40,10 +28,10 @@ export async function runLoad(panel: NotebookPanel): Promise<void> {
   const at = content.widgets.findIndex(
     ({ model }) => model.type === 'code' && loads(model.sharedModel.getSource())
   );
-  content.activeCellIndex = Math.max(at, 0);
   if (at < 0) {
-    NotebookActions.insertAbove(content);
-    fill(panel, LOAD);
+    insert(content, 0, LOAD);
+  } else {
+    content.activeCellIndex = at;
   }
   await run(panel);
 }
@@ -55,13 +43,20 @@ export function hasLoad(panel: NotebookPanel): boolean {
   );
 }
 
-/** Give the active cell, which was inserted empty, its source. */
-function fill({ content }: NotebookPanel, source: string): void {
-  if (content.activeCell?.model.type !== 'code') {
-    // people may have set that new cells hold Markdown
-    NotebookActions.changeCellType(content, 'code');
-  }
-  content.activeCell?.model.sharedModel.setSource(source);
+/**
+ * Put a code cell at a place, and make it the active one.
+ *
+ * Not with JupyterLab's action: that takes the focus to the notebook some time later, where what is
+ * typed are commands (`dd` deletes the cell), and makes a Markdown cell where people have set so.
+ */
+function insert(content: Notebook, index: number, source: string): void {
+  content.model?.sharedModel.insertCell(index, {
+    cell_type: 'code',
+    metadata: { trusted: true },
+    source
+  });
+  content.activeCellIndex = index;
+  content.deselectAll();
 }
 
 async function run(panel: NotebookPanel): Promise<void> {
