@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,23 +25,9 @@ def pytest_configure(config: pytest.Config) -> None:
     home = Path(tempfile.mkdtemp(prefix="alcf-jupyter-tests-"))
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
     clean(home)
-    os.environ["MPLCONFIGDIR"] = str(_with_fonts())
     # in the background a shell has interrupts ignored, and what is started here would inherit that
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def _with_fonts() -> Path:
-    """Return a folder with matplotlib's list of fonts: whoever takes long to make one says so."""
-    version = "{}.{}".format(*sys.version_info)
-    folder = Path(__file__).parent / "build" / "matplotlib" / version
-    if not any(folder.glob("fontlist*.json")):
-        folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-c", "import matplotlib.font_manager"]
-        where = os.environ | {"MPLCONFIGDIR": str(folder)}
-        # it may be missing
-        subprocess.run(command, env=where, capture_output=True, check=False)  # noqa: S603 - our own
-    return folder
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+import subprocess
+import sys
+from pathlib import Path
 
 # Tokens, addresses and settings; a run must never reach a real service or a person's own files.
 _PERSONAL = re.compile(
@@ -17,6 +17,7 @@ _PERSONAL = re.compile(
 )
 # Not personal: no browser test may skip, and how much is tried of tests/faults.
 _KEPT = {"ALCF_JUPYTER_REQUIRE_BROWSER", "ALCF_JUPYTER_FAULTS"}
+_BUILD = Path(__file__).resolve().parent.parent / "build"
 _LOOPBACK = "127.0.0.1,localhost,::1"
 
 
@@ -33,9 +34,23 @@ def changes(home: Path) -> dict[str, str | None]:
         "HOME": str(home),
         "USERPROFILE": str(home),
         "IPYTHONDIR": str(home / ".ipython"),
+        "MPLCONFIGDIR": str(_fonts()),
         "NO_PROXY": _LOOPBACK,
         "no_proxy": _LOOPBACK,
     }
+
+
+@functools.cache
+def _fonts() -> Path:
+    """Return a folder with matplotlib's list of fonts; to make one takes long, and it says so."""
+    folder = _BUILD / "matplotlib" / "{}.{}".format(*sys.version_info)
+    if not any(folder.glob("fontlist*.json")):
+        folder.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-c", "import matplotlib.font_manager"]
+        where = os.environ | {"MPLCONFIGDIR": str(folder)}
+        # it may be missing
+        subprocess.run(command, env=where, capture_output=True, check=False)  # noqa: S603 - our own
+    return folder
 
 
 def clean(home: Path) -> None:

@@ -10,7 +10,6 @@ import difflib
 import multiprocessing
 import os
 import re
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -177,10 +176,6 @@ def at_home(path: Path) -> str | Exception:
     """Rerun a notebook in a process and a home directory of its own; return its text or error."""
     with tempfile.TemporaryDirectory(prefix="alcf-jupyter-home-") as home:
         clean(Path(home))
-        if "matplotlib" in path.read_text(encoding="utf-8"):
-            # what takes long to make the list of fonts says so, in an output
-            command = [sys.executable, "-c", "import matplotlib.font_manager"]
-            subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - our own words
         try:
             return rerun(path)
         except (CellExecutionError, UnstableOutputError) as error:

@@ -24,8 +24,7 @@ class _Beside:
         return not self._stop.wait(self.tick)
 
     def look(self):
-        """Do it once."""
-        raise NotImplementedError
+        """Do it once: nothing, where only the pauses between count."""
 
     def __enter__(self):
         self._thread.start()
@@ -103,6 +102,3 @@ class Lateness(_Beside):
         if goes_on:
             self.seconds += max(0.0, time.monotonic() - began - self.tick)
         return goes_on
-
-    def look(self):
-        """Sleep again."""

@@ -245,7 +245,7 @@ class ModelPicker(Shadowed):
 
     def _show_fitting(self) -> None:
         word = None if self._filter.value == "All" else self._filter.value
-        marked = self.chosen or in_use.model("chat", self._client)
+        marked = [self.chosen, *(in_use.model(kind, self._client) for kind in ("chat", "embed"))]
         fits = select(self._client.known, state=word, cluster=self._cluster, can=self._can)
         text = self._search.value.strip()
         found = [m for m in fits if text.casefold() in model_facts.label(m).casefold()]
@@ -256,7 +256,7 @@ class ModelPicker(Shadowed):
         self._shown = found
         if list(self._list.options) != labels:
             self._list.options = labels
-            places = [i for i, m in enumerate(found) if marked and _same(m, marked)]
+            places = [i for one in marked if one for i, m in enumerate(found) if _same(m, one)]
             self._list.index = places[0] if places else (0 if found else None)
         self._describe()
 
