@@ -18,6 +18,7 @@ from alcf_jupyter.notebook import methods
 from alcf_jupyter.notebook.commands import connecting, functions, table
 from alcf_jupyter.notebook.doctor import settings
 from alcf_jupyter.service.catalog import State
+from tests.kernels import by_files
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(ROOT.glob("docs/*.md"))
@@ -239,7 +240,7 @@ def test_extras_that_a_page_names_exist(path):
         assert extra in project["optional-dependencies"], extra
 
 
-def test_what_the_readme_shows_runs_as_it_stands(clean_environ):
+def test_what_the_readme_shows_runs_as_it_stands():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     cells = [code for language, code in blocks if code.startswith("%") or language == "python"]
@@ -248,12 +249,10 @@ def test_what_the_readme_shows_runs_as_it_stands(clean_environ):
     column = 'assert (alcf.map(df, "Classify: {{title}}").status == "ok").all()'
     sources = (table, *cells, column)
     notebook = v4.new_notebook(cells=[v4.new_code_cell(source) for source in sources])
-    # a port may be taken before the kernel it was chosen for has it
-    by_files = {"transport": "ipc", "connection_file": f"{clean_environ['HOME']}/kernel.json"}
     # a cell that fails raises
     NotebookClient(
         notebook,
-        config=Config(KernelManager=by_files),
+        config=Config(KernelManager=by_files()),
         timeout=60,
         resources={"metadata": {"path": str(ROOT / "notebooks")}},
     ).execute()

@@ -11,6 +11,7 @@ from jupyter_client.manager import KernelManager
 
 from alcf_jupyter.cli import kernel
 from alcf_jupyter.errors import AlcfError
+from tests.kernels import by_files
 
 PROXY = "http://proxy.example:3128"
 
@@ -88,9 +89,7 @@ def test_jupyter_starts_it_and_it_sees_the_proxy(clean_environ):
     manager = KernelManager(
         kernel_name="started",
         kernel_spec_manager=KernelSpecManager(kernel_dirs=[home]),
-        # a port may be taken before the kernel it was chosen for has it
-        transport="ipc",
-        connection_file=f"{clean_environ['HOME']}/kernel.json",
+        **by_files(),
     )
     manager.start_kernel()
     client = manager.client()

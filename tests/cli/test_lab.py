@@ -14,6 +14,8 @@ import pexpect
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 
+from tests.kernels import server_by_files
+
 WORDS = ["-m", "alcf_jupyter.cli", "demo"]
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/lab/tree/01_first_prompt\.ipynb\?token=(\w+)")
 
@@ -24,6 +26,7 @@ def demo(tmp_path):
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
     browser.chmod(0o755)
+    os.environ["JUPYTER_RUNTIME_DIR"] = str(server_by_files(Path.home() / ".jupyter"))
     started = []
 
     def start(*words):
@@ -54,19 +57,14 @@ def asked(address, token, path, body=None):
 
 def until_ready(kernel):
     """Wait until a kernel answers: what it has to say as it starts, it has said by then."""
-    file = Path.home() / f".local/share/jupyter/runtime/kernel-{kernel}.json"
-    for left in reversed(range(3)):
-        client = BlockingKernelClient(connection_file=str(file))
-        client.load_connection_file()
-        client.start_channels()
-        try:
-            client.wait_for_ready(timeout=20)
-            break
-        except RuntimeError:  # its ports were taken: it is started again with others
-            if not left:
-                raise
-        finally:
-            client.stop_channels()
+    file = Path(os.environ["JUPYTER_RUNTIME_DIR"], f"kernel-{kernel}.json")
+    client = BlockingKernelClient(connection_file=str(file))
+    client.load_connection_file()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=60)
+    finally:
+        client.stop_channels()
 
 
 def written(path):

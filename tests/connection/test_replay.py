@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from jupyter_client.manager import start_new_kernel
+from traitlets.config import Config
 
 import alcf_jupyter as alcf
 from alcf_jupyter.connection import session
@@ -23,6 +23,7 @@ from alcf_jupyter.notebook.widgets.picker import ModelPicker
 from alcf_jupyter.service.catalog import State
 from tests.connection.faultserver import Gateway, chat_answer, jobs, serving, whole
 from tests.controlled import sandbox
+from tests.kernels import by_files, start_kernel
 from tests.scripted import model
 
 
@@ -113,7 +114,7 @@ def test_a_question_asked_twice_has_two_answers_in_order(path):
 
 
 def test_a_cell_that_runs_again_replaces_what_it_recorded(path):
-    manager, client = start_new_kernel(kernel_name="python3")
+    manager, client = start_kernel()
 
     def run(cell, code):
         content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
@@ -455,7 +456,10 @@ def test_a_recorded_notebook_passes_nbval_with_the_sandbox_stopped(tmp_path):
     failing.metadata["tags"] = ["raises-exception"]
     notebook.cells.append(failing)
     nbclient.NotebookClient(
-        notebook, timeout=180, resources={"metadata": {"path": str(tmp_path)}}
+        notebook,
+        config=Config(KernelManager=by_files()),
+        timeout=180,
+        resources={"metadata": {"path": str(tmp_path)}},
     ).execute()
     path = tmp_path / "mine.ipynb"
     nbformat.write(notebook, path)
@@ -464,6 +468,12 @@ def test_a_recorded_notebook_passes_nbval_with_the_sandbox_stopped(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\nsys.modules['alcf_jupyter.sandbox'] = None\n"
         "sys.modules['alcf_jupyter.sandbox.__main__'] = None\n"
+    )
+    (tmp_path / "conftest.py").write_text(
+        "import functools, nbval.kernel\n"
+        f"files = {by_files()}\n"
+        "manager = functools.partial(nbval.kernel.KernelManager, **files)\n"
+        "nbval.kernel.KernelManager = manager\n"
     )
     environ = {**os.environ, "ALCF_JUPYTER_REPLAY": "only", "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(

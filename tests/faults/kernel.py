@@ -4,18 +4,14 @@ import json
 import queue
 import time
 
-from jupyter_client.manager import KernelManager
+from tests.kernels import start_kernel
 
 
 class Kernel:
     """One kernel and the messages it sends."""
 
     def __init__(self, cwd):
-        self.manager = KernelManager(kernel_name="python3")
-        self.manager.start_kernel(cwd=str(cwd))
-        self.client = self.manager.blocking_client()
-        self.client.start_channels()
-        self.client.wait_for_ready(60)
+        self.manager, self.client = start_kernel(cwd=str(cwd))
         self.cell = None
         self.busy = False
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 from tests.faults import figures
 from tests.faults.kernel import Kernel
@@ -20,6 +21,7 @@ from tests.faults.others_time import Usable
 from tests.faults.server import FaultServer, Served
 from tests.faults.size import SIZE
 from tests.faults.test_kills import recorded
+from tests.kernels import by_files
 
 ROOT = Path(__file__).resolve().parents[2]
 SOON = 1.0
@@ -272,6 +274,7 @@ def test_a_notebook_without_a_screen_is_interrupted_and_goes_on(tmp_path):
 
         client = NotebookClient(
             notebook,
+            config=Config(KernelManager=by_files()),
             timeout_func=seconds,
             iopub_timeout=60,
             interrupt_on_timeout=True,

@@ -5,20 +5,15 @@ import queue
 import time
 import uuid
 
-from jupyter_client.manager import KernelManager
-
 from alcf_jupyter.notebook.panel import messages
+from tests.kernels import start_kernel
 
 
 class Kernel:
     """A kernel with the extension loaded, and whatever it publishes."""
 
     def __init__(self, setup=""):
-        self.manager = KernelManager(kernel_name="python3")
-        self.manager.start_kernel()
-        self.client = self.manager.blocking_client()
-        self.client.start_channels()
-        self.client.wait_for_ready(60)
+        self.manager, self.client = start_kernel()
         self.seen = []
         self.run(f"%load_ext alcf_jupyter\nimport alcf_jupyter as alcf\n{setup}")
 

@@ -3,14 +3,14 @@
 import contextlib
 
 import pytest
-from jupyter_client.manager import start_new_kernel
 
 from tests.controlled import sandbox
+from tests.kernels import start_kernel
 
 
 class Kernel:
     def __init__(self):
-        self.manager, self.client = start_new_kernel(kernel_name="python3")
+        self.manager, self.client = start_kernel()
 
     def run(self, code):
         shown = []

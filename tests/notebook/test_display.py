@@ -10,9 +10,11 @@ import nbformat
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 from alcf_jupyter.notebook.cells.display import AnswerDisplay
 from alcf_jupyter.notebook.rendering.bundle import answer_bundle
+from tests.kernels import by_files
 
 
 class Publisher:
@@ -204,7 +206,8 @@ for _ in range(200):
 display.finish("word " * 200, "foot", metadata={"model": "m"})
 """
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    config = Config(KernelManager=by_files())
+    NotebookClient(notebook, timeout=60, kernel_name="python3", config=config).execute()
     [output] = notebook.cells[0].outputs
     assert output["data"] == answer_bundle("word " * 200, "foot")
     assert output["metadata"] == {"alcf": {"model": "m"}}

@@ -4,16 +4,16 @@ import ast
 import contextlib
 
 import pytest
-from jupyter_client.manager import start_new_kernel
 
 from tests.controlled import Controlled
+from tests.kernels import start_kernel
 
 
 class Notebook:
     """A kernel that cells are run in, the way a front end (or nbclient) runs them."""
 
     def __init__(self):
-        self.manager, self.client = start_new_kernel(kernel_name="python3")
+        self.manager, self.client = start_kernel()
 
     def run(self, code, *, watched=True, timeout=60, on_message=None):
         """Run a cell; return its messages of output, in order, and whether it failed."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.kernels import server_by_files
 from tools.environment import changes
 
 if TYPE_CHECKING:
@@ -95,9 +96,9 @@ def jupyterlab(home: Path, *, environ: dict[str, str] | None = None) -> Iterator
     for name, value in changes(home).items():
         if value is None:
             env.pop(name, None)
-    env |= {
-        f"JUPYTER_{kind}_DIR": str(home / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")
-    }
+    places = {"CONFIG": home / "config", "DATA": home / "data"}
+    places["RUNTIME"] = server_by_files(places["CONFIG"])
+    env |= {f"JUPYTER_{kind}_DIR": str(place) for kind, place in places.items()}
     # The kernels see this checkout, from wherever the notebook is.
     env |= {"PYTHONPATH": str(_ROOT)} | (environ or {})
     command = [
