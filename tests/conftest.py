@@ -20,7 +20,8 @@ def clean_environ(tmp_path_factory):
 
 
 _LONG = (
-    *("tests/faults/test_soak", "tests/faults/test_schedules", "tests/ui/", "tests/faults/"),
+    *("tests/faults/test_soak", "tests/faults/test_schedules", "tests/service/test_sse"),
+    *("tests/ui/", "tests/faults/"),
     *(".ipynb", "tests/tools/", "tests/notebook/"),
 )
 

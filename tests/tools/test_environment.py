@@ -24,6 +24,7 @@ from tools.environment import changes, clean
         "JUPYTER_CONFIG_DIR",
         "XDG_STATE_HOME",
         "PYTHONSTARTUP",
+        "VIRTUAL_ENV",
     ],
 )
 def test_personal_settings_are_removed(monkeypatch, tmp_path, name):
