@@ -81,6 +81,16 @@ def test_again_and_side_by_side_with_a_token_that_is_nobodys_business(folder, cl
     assert holding(folder, TOKEN) == []
 
 
+def test_in_the_demo_they_connect_where_they_say(tmp_path, clean_environ):
+    clean_environ["ALCF_JUPYTER_SERVICE"] = "https://theirs.example/v1"
+    tutorials.prepare(tmp_path / "mine")
+    for name in ("07_when_things_go_wrong", "08_recipes"):
+        path = tmp_path / "mine" / f"{name}.ipynb"
+        done = run(path)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == path.read_text(encoding="utf-8")
+
+
 def test_without_the_sandbox_the_first_cell_says_what_is_missing(folder, tmp_path):
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(NO_SANDBOX)

@@ -77,7 +77,9 @@ def copy(folder: Path) -> Copied:
 
 
 def prepare(folder: Path | None) -> Path:
-    """Copy the tutorials, let what is started from here use the stand-in, and return the first.
+    """Copy the tutorials, have what is started from here use the stand-in, and return the first.
+
+    That is where nothing else is asked for: a reader may connect to anything, as tutorials do.
 
     Parameters
     ----------
@@ -90,7 +92,8 @@ def prepare(folder: Path | None) -> Path:
         folder = passing.folder("alcf-jupyter-demo-")
         passing.leash(folder, ours)
     copy(folder)
-    from alcf_jupyter.notebook.commands.connecting import ENV_DEMO
+    from alcf_jupyter.connection import profiles
 
-    os.environ["ALCF_JUPYTER_SERVICE"] = os.environ[ENV_DEMO] = "sandbox"
+    os.environ.pop(profiles.ENV_SERVICE, None)
+    os.environ[profiles.ENV_DEMO] = "sandbox"
     return min(folder.resolve().glob("[0-9]*.ipynb"))

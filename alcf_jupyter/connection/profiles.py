@@ -25,6 +25,7 @@ ALCF_PROXY = "http://proxy.alcf.anl.gov:3128"
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63}){0,126}\.?")
 ENV_SERVICE = "ALCF_JUPYTER_SERVICE"
+ENV_DEMO = "_ALCF_JUPYTER_DEMO"
 _FIRST_IN_SANDBOX = ("sandbox/echo", "sandbox/summary", "sandbox/json")
 
 
@@ -245,3 +246,8 @@ def _from_url(target: str, proxy: str | None) -> Profile:
 def from_environment() -> str | None:
     """Return what `ALCF_JUPYTER_SERVICE` asks for, or None."""
     return os.environ.get(ENV_SERVICE, "").strip() or None
+
+
+def usual() -> str:
+    """Return what is talked to where nothing is asked for: ALCF's service, in the demo another."""
+    return os.environ.get(ENV_DEMO) or "alcf"

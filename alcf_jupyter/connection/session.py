@@ -41,7 +41,7 @@ class Session:
     embed: str | None = None
     aliases: dict[str, str] = field(default_factory=dict)
     overridden: str | None = None
-    """What a ``connect`` in the notebook asked for where the environment asked for another."""
+    """What the last ``connect`` asked for, where the environment asked for another."""
 
 
 _session = Session()
@@ -64,13 +64,14 @@ def connect(
     """Choose the service to talk to, from now on and in the whole kernel.
 
     Nothing is sent yet, and nobody has to be signed in yet. The environment variable
-    ``ALCF_JUPYTER_SERVICE`` wins over `target`, so that a notebook can be run elsewhere as it is;
-    the options are for `target`, and where another service is taken none of them counts.
+    ``ALCF_JUPYTER_SERVICE`` wins over `target`, so that a notebook can be run elsewhere as it is,
+    and a warning says so; the options are for `target`, and where another service is taken none of
+    them counts.
 
     Parameters
     ----------
     target
-        ``"alcf"`` (the default), ``"sandbox"`` (the local stand-in, started on the spot), the
+        ``"alcf"`` (the default; the demo has another), ``"sandbox"`` (the local stand-in), the
         address of any OpenAI-compatible server, or of a gateway (ending in ``/resource_server``),
         or the file of a direct Metis endpoint, or a pattern for several such files.
     token
@@ -99,16 +100,42 @@ def connect(
             f"connect takes the name or address of a service, not a {type(target).__name__}.",
             do="Type:  alcf.connect('alcf')",
         )
-    asked = profiles.from_environment()
-    if asked and asked != (target or "alcf").strip():
+    made = choose_service(target, token, proxy, poll_seconds, aliases)
+    if says := overruled():
+        warnings.warn(f"Connected to {made.profile}. {says}", stacklevel=2)
+    return made
+
+
+def choose_service(
+    target: str | None = None,
+    token: str | None = None,
+    proxy: str | None = None,
+    poll_seconds: float | None = None,
+    aliases: Mapping[str, str] | None = None,
+) -> Client:
+    """Do what `connect` does, and leave it to the caller to say what `overruled` returns."""
+    asked, wanted = profiles.from_environment(), (target or profiles.usual()).strip()
+    if asked and asked != wanted:
         # the options are for the service that is not connected to; a token most of all
         made = _client(asked, None, None, None, None)
     else:
-        made = _client(asked or target or "alcf", token, proxy, poll_seconds, aliases)
+        made = _client(wanted, token, proxy, poll_seconds, aliases)
     with _connecting:
-        _session.overridden = target if asked and target and target.strip() != asked else None
+        _session.overridden = wanted if asked and target and asked != wanted else None
         _session.client = made
     return made
+
+
+def overruled() -> str:
+    """Say how to have what the last ``connect`` asked for in vain, ``""`` if it did not."""
+    wanted = _session.overridden
+    if wanted is None:
+        return ""
+    shown = brief(wanted.rsplit("@", 1)[-1], 80)  # what stands before an @ may be a password
+    return (
+        f"{profiles.ENV_SERVICE} asks for this in place of {shown!r}. For that type:  "
+        f"%env {profiles.ENV_SERVICE}={shown}  and run the cell again."
+    )
 
 
 def _client(
@@ -152,7 +179,7 @@ def _endpoints(target: str, token: str | None, proxy: str | None) -> Client:
             warnings.warn(
                 f"Other users can get at {file.path}, which holds a key; type:  "
                 f"!chmod 600 {file.path}",
-                stacklevel=4,
+                stacklevel=5,
             )
     way = (endpoints, EndpointDirectory(endpoints))
     return Client(endpoints.profile, endpoints.credential, way)
@@ -179,7 +206,7 @@ def _sandbox(
 def client() -> Client:
     """Return the current client; ALCF's service unless `connect` or the environment says other."""
     if _session.client is None:
-        made = _client(profiles.from_environment() or "alcf", None, None, None, None)
+        made = _client(profiles.from_environment() or profiles.usual(), None, None, None, None)
         with _connecting:
             # a thread that only looks, such as the panel's, undoes no connect of the notebook
             _session.client = _session.client or made

@@ -81,7 +81,9 @@ def test_the_tilde_and_a_pattern(service, clean_environ):
 
 def test_the_environment_may_name_the_file(file, clean_environ):
     clean_environ["ALCF_JUPYTER_SERVICE"] = str(file)
-    assert alcf.connect("alcf").clusters == ["metis_endpoint_1"]
+    with pytest.warns(UserWarning, match="in place of"):
+        alcf.connect("alcf")
+    assert alcf.client().clusters == ["metis_endpoint_1"]
 
 
 @pytest.mark.parametrize(

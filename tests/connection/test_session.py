@@ -74,8 +74,16 @@ def test_a_connect_that_fails_changes_nothing(clean_environ):
 def test_the_environment_wins_and_says_so(clean_environ, fresh):
     with serving() as mine, serving() as theirs:
         clean_environ["ALCF_JUPYTER_SERVICE"] = f" {theirs.url} "
-        assert alcf.connect(mine.url).url == theirs.url
+        with pytest.warns(UserWarning, match="in place of") as told:
+            assert alcf.connect(mine.url).url == theirs.url
+        assert told[0].filename == __file__
+        assert str(told[0].message).endswith(
+            f"%env ALCF_JUPYTER_SERVICE={mine.url}  and run the cell again."
+        )
         assert fresh.overridden == mine.url
+        with pytest.warns(UserWarning, match="in place of") as told:
+            alcf.connect("http://me:canary@host.example/v1")
+        assert "canary" not in str(told[0].message)
         assert alcf.connect().url == theirs.url
         assert fresh.overridden is None
         assert alcf.connect(theirs.url).url == theirs.url
@@ -88,6 +96,18 @@ def test_the_environment_wins_and_says_so(clean_environ, fresh):
         assert alcf.client().url == theirs.url
 
 
+def test_the_demo_is_what_is_usual_and_wins_over_nothing(clean_environ, fresh):
+    with serving() as mine, serving() as demo:
+        clean_environ["_ALCF_JUPYTER_DEMO"] = demo.url
+        assert alcf.client().url == demo.url
+        assert alcf.connect(mine.url, token=TOKEN).url == mine.url
+        assert alcf.connect("alcf").profile.is_alcf
+        assert alcf.connect().url == demo.url
+        clean_environ["ALCF_JUPYTER_SERVICE"] = mine.url
+        assert alcf.connect().url == mine.url
+
+
+@pytest.mark.filterwarnings("ignore:Connected to")
 def test_options_for_one_service_go_to_no_other(clean_environ):
     """Least of all a token: it was given for the address that stands beside it."""
     with serving() as mine, serving() as theirs:

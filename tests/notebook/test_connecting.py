@@ -5,7 +5,7 @@ import re
 import pytest
 
 from alcf_jupyter.connection import session
-from alcf_jupyter.notebook.commands.connecting import ENV_DEMO, connect
+from alcf_jupyter.notebook.commands.connecting import connect
 from tests.connection.faultserver import serving
 
 
@@ -18,14 +18,11 @@ def before():
     current.client, current.overridden = client, overridden
 
 
-@pytest.mark.parametrize("demo", [False, True])
-def test_where_the_environment_wins_it_says_how_to_have_the_other(clean_environ, demo):
+def test_where_the_environment_wins_it_says_how_to_have_the_other(clean_environ):
     with serving() as mine, serving() as theirs:
         clean_environ["ALCF_JUPYTER_SERVICE"] = theirs.plain
-        clean_environ[ENV_DEMO] = theirs.plain if demo else "sandbox"
         told = connect(mine.plain)
         assert f"in place of {mine.plain!r}" in told
-        assert ("which the demo sets" in told) == demo
         name, value = re.search(r"%env (\w+)=(\S+)  and run the cell again", told).groups()
         clean_environ[name] = value
         assert "in place of" not in connect(mine.plain)

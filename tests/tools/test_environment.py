@@ -15,6 +15,7 @@ from tools.environment import changes, clean
     [
         "ALCF_AI_TOKEN",
         "ALCF_JUPYTER_SERVICE",
+        "_ALCF_JUPYTER_DEMO",
         "GLOBUS_SERVICE_ACCOUNT_CLIENT_SECRET",
         "OPENAI_API_KEY",
         "OPENAI_BASE_URL",

@@ -15,15 +15,12 @@ if TYPE_CHECKING:
 OF_OTHERS: Final = ("OPENAI_BASE_URL", "MODEL_NAME")
 """What other tools are told where to talk to by."""
 
-ENV_DEMO: Final = "_ALCF_JUPYTER_DEMO"
-"""Holds what the demo has set ALCF_JUPYTER_SERVICE to, which its reader has not."""
-
 _METIS: Final = "metis.alcf.anl.gov"
 
 
 def connect(line: str) -> str:
     """Choose the service: ``%alcf connect [alcf | sandbox | ADDRESS | FILE]``."""
-    from alcf_jupyter.connection import profiles, session
+    from alcf_jupyter.connection import session
 
     chosen, rest = options.connect_parser().read(line)
     words = rest.split()
@@ -31,17 +28,12 @@ def connect(line: str) -> str:
         raise UsageError(
             f"%alcf connect takes one service, not {len(words)}.", do="Type:  %alcf connect sandbox"
         )
-    client = session.connect(
+    client = session.choose_service(
         words[0] if words else None, proxy=chosen.proxy, poll_seconds=chosen.poll_seconds
     )
     lines = [f"Connected to {client.profile}."]
-    if wanted := session.current().overridden:
-        demo = os.environ.get(ENV_DEMO) == os.environ.get(profiles.ENV_SERVICE)
-        who = f"{profiles.ENV_SERVICE}{', which the demo sets,' if demo else ''}"
-        lines.append(
-            f"{who} asks for this in place of {wanted!r}. For that type:  "
-            f"%env {profiles.ENV_SERVICE}={wanted}  and run the cell again."
-        )
+    if says := session.overruled():
+        lines.append(says)
     says, meant = unused()
     if says:
         lines.append(f"{says}; to talk to that server:  {meant}")

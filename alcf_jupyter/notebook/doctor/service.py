@@ -49,7 +49,7 @@ def in_use() -> Profile | None:
     client = session.current().client
     if client is not None:
         return client.profile
-    target = profiles.from_environment() or "alcf"
+    target = profiles.from_environment() or profiles.usual()
     if endpoint_file.is_meant(target):
         return endpoint_file.read(endpoint_file.find(target)[0]).profile
     profile = profiles.resolve(target)
