@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "batch", "batches", "submit_batch"]
 
+latest: dict[str, str] = {}
+"""The ids that were listed last, each with how its batch was."""
+
 
 def batch(batch_id: str) -> Batch:
     """Return a batch that was submitted before, here or elsewhere.
@@ -164,6 +167,8 @@ def batches(status: str | None = None, *, metrics: bool = True) -> pd.DataFrame:
         listed = _listed(talk, status)
         found += batch_metrics.known(listed, talk) if metrics else [Known(one) for one in listed]
     order = sorted(found, key=lambda one: (one.batch.created or 0.0, one.batch.id), reverse=True)
+    latest.clear()
+    latest.update({one.batch.id: f"{one.batch.status} on {one.batch.cluster}" for one in order})
     return batch_metrics.table(order)
 
 

@@ -159,6 +159,8 @@ def _words(option: str) -> Iterable[str]:
         from alcf_jupyter.service.selection import SKILLS
 
         return SKILLS
+    if option == "thread":
+        return [f'"{name}"' if " " in name else name for name in _threads()]
     if option == "status":
         from alcf_jupyter.service.batches import STATUSES
 
@@ -174,6 +176,8 @@ def _positional(command: str, typed: _Typed) -> Iterable[SimpleCompletion]:
         return _starting(_plain(["as"] if len(typed.words) == 1 else [], "word"), typed.fragment)
     if command == "runs":
         return _starting(_plain(_runs(typed), "run"), typed.fragment)
+    if command == "batches":
+        return _starting([] if typed.words else _batches(), typed.fragment)
     offered = _firsts(command) if not typed.words else ()
     return _starting(_plain(offered, command), typed.fragment)
 
@@ -184,6 +188,8 @@ def _firsts(command: str) -> Iterable[str]:
         return ("alcf", "sandbox")
     if command == "map":
         return _tables()
+    if command == "threads":
+        return _threads()
     if command == "help":
         from alcf_jupyter.notebook.commands.table import TOPICS
 
@@ -200,6 +206,19 @@ def _runs(typed: _Typed) -> Iterable[str]:
     listed = sys.modules.get("alcf_jupyter.frames.record.run_list")
     named = len(typed.words) == 1 and typed.words[0] in ACTIONS
     return listed.latest if listed and named else ()
+
+
+def _batches() -> list[SimpleCompletion]:
+    """Return the batches that were listed last, with how they were."""
+    listed = sys.modules.get("alcf_jupyter.frames.batches")
+    known = listed.latest if listed else {}
+    return [SimpleCompletion(name, type=state) for name, state in known.items()]
+
+
+def _threads() -> Iterable[str]:
+    """Return the conversations of this kernel."""
+    module = sys.modules.get("alcf_jupyter.prompt.threads")
+    return module.names() if module else ()
 
 
 def _tables() -> Iterable[str]:

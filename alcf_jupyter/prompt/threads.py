@@ -138,6 +138,11 @@ def place(name: str, system: str | None = None, *, fresh: bool = False) -> Place
     return Place(name, told, tuple(known.turns[:cut]), dropped, cell)
 
 
+def names() -> list[str]:
+    """Return the names of the threads of this kernel."""
+    return list(_threads)
+
+
 def turns(name: str) -> list[Turn]:
     """Return the turns of a thread.
 

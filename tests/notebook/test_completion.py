@@ -182,6 +182,24 @@ def test_a_service_that_hangs_does_not_hold_it_up(kernel, service):
         service.heal()
 
 
+def test_threads_and_batches_of_this_kernel_are_offered(kernel):
+    assert "study" not in kernel.offers("%%alcf_chat --thread |")
+    kernel.run(
+        "import pandas as pd\n"
+        "for name in ('study', 'my other'):\n"
+        "    alcf.chat('hm', model='sandbox/echo', thread=name)\n"
+        "batch = alcf.submit_batch(pd.DataFrame({'t': ['a']}), '{{t}}', model='sandbox/echo')\n"
+        "listed = alcf.batches()"
+    )
+    assert list(kernel.offers("%%alcf_chat --thread |"))[:2] == ["study", '"my other"']
+    assert list(kernel.offers("%alcf threads st|")) == ["study"]
+    ident = kernel.run("print(batch.id)").strip()
+    assert kernel.run("print(listed['id'].tolist())").strip() == f"['{ident}']"
+    offered = kernel.offers("%alcf batches |")
+    assert offered[ident].endswith(" on sophia")
+    assert ident not in kernel.offers(f"%alcf batches {ident} |")
+
+
 def test_names_that_a_server_makes_up_are_text_and_nothing_else(kernel, service):
     service.control(
         "POST",
