@@ -96,7 +96,7 @@ def test_the_environment_wins_and_says_so(clean_environ, fresh):
         assert alcf.client().url == theirs.url
 
 
-def test_the_demo_is_what_is_usual_and_wins_over_nothing(clean_environ, fresh):
+def test_the_demo_is_what_is_usual_and_wins_over_nothing(clean_environ):
     with serving() as mine, serving() as demo:
         clean_environ["_ALCF_JUPYTER_DEMO"] = demo.url
         assert alcf.client().url == demo.url
