@@ -45,7 +45,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
+
+from alcf_jupyter.typed import in_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,8 +80,14 @@ class AlcfError(Exception):
         self.why = why
         self.do = do
 
-    def __str__(self) -> str:
+    @property
+    def message(self) -> str:
+        """All of it, with what to type in a notebook."""
         return "\n".join(line for line in (self.what, self.why, self.do) if line)
+
+    def __str__(self) -> str:
+        # a program has no magics
+        return self.message if "IPython" in sys.modules else in_python(self.message)
 
     def _render_traceback_(self) -> list[str]:
         """Show the message alone: IPython asks for this instead of a traceback."""

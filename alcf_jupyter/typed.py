@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 CELL = {
     "model": "-m",
@@ -88,20 +88,37 @@ def _option(flag: str, value: Any) -> str:
     return f'{flag} "{word}"' if " " in word else f"{flag} {word}".strip()
 
 
-_IN_A_SHELL = (
+_OUTSIDE = (
     # the shell's own way, where the message names it beside the notebook's
     (r"\s*\(in a terminal:[^)]*\)", ""),
     (r"%env (\w+)=(?=\s|$|[`.,])", r"unset \1"),
     (r"%env (?=\w+=)", "export "),
     (r"%alcf (?=login|logout|whoami|doctor)", "alcf-jupyter "),
     (r"%alcf status\b", "alcf-jupyter doctor"),
-    (r"(Type|Connect):  %alcf connect (\w+)", r"\1:  export ALCF_JUPYTER_SERVICE=\2"),
-    (r"%alcf connect sandbox\b", "alcf-jupyter demo"),
-    (r"(%alcf \w+(?: [\w/-]+)*)", r"\1  (in a notebook)"),
     (r"%pip ", "python -m pip "),
     (r"(?<!\S)!(?=[a-z])", ""),
+)
+_ELSEWHERE = (r"(%alcf \w+(?: [\w/-]+)*)", r"\1  (in a notebook)")
+_IN_A_SHELL = (
+    *_OUTSIDE,
+    (r"(Type|Connect):  %alcf connect (\w+)", r"\1:  export ALCF_JUPYTER_SERVICE=\2"),
+    (r"%alcf connect sandbox\b", "alcf-jupyter demo"),
+    _ELSEWHERE,
     ("Run the cell again", "Type it again"),
     ("run the cell again", "type it again"),
+)
+_NAME = r"([\w./:-]*[\w/])"
+_IN_PYTHON = (
+    *_OUTSIDE,
+    (rf"%alcf models --can {_NAME}", r"alcf.models(can='\1')"),
+    (rf"%alcf use --embed {_NAME}", r"alcf.use(embed='\1')"),
+    (rf"%alcf use {_NAME} as {_NAME}", r"alcf.use('\1', alias='\2')"),
+    (rf"%alcf (use|connect) {_NAME}", r"alcf.\1('\2')"),
+    (rf"%alcf wait {_NAME}", r"alcf.wait_until_live('\1')"),
+    (r"%alcf (models|runs|batches|threads|connect)\b", r"alcf.\1()"),
+    _ELSEWHERE,
+    ("Run the cell again", "Run it again"),
+    ("run the cell again", "run it again"),
 )
 
 
@@ -111,6 +128,15 @@ def in_a_shell(text: str) -> str:
     Messages are written for a notebook, where nearly all of them are read; whatever a command
     prints goes through here.
     """
-    for pattern, instead in _IN_A_SHELL:
+    return _instead(text, _IN_A_SHELL)
+
+
+def in_python(text: str) -> str:
+    """Return what a message says to type in a notebook as one writes it in a program."""
+    return _instead(text, _IN_PYTHON)
+
+
+def _instead(text: str, patterns: Iterable[tuple[str, str]]) -> str:
+    for pattern, instead in patterns:
         text = re.sub(pattern, instead, text)
     return text

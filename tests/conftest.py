@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import IPython  # noqa: F401 - errors name magics where it is, in a test as in a notebook
 import pytest
 
 from tools.environment import clean

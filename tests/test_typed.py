@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 
 import alcf_jupyter
 from alcf_jupyter.connection import loop
-from alcf_jupyter.typed import USE, WAIT, in_a_shell, named, on_a_line, typed
+from alcf_jupyter.typed import USE, WAIT, in_a_shell, in_python, named, on_a_line, typed
 
 
 def test_in_python_settings_are_arguments():
@@ -78,10 +80,57 @@ def test_in_a_shell_it_is_what_a_shell_takes(text, typed):
     assert in_a_shell(text) == typed
 
 
-def said():
-    """Return the texts of the modules that a command in a shell may raise errors of."""
+@pytest.mark.parametrize(
+    ("text", "typed"),
+    [
+        (
+            "Type:  %alcf login   (in a terminal:  alcf-jupyter login)  Or:  %alcf connect sandbox",
+            "Type:  alcf-jupyter login  Or:  alcf.connect('sandbox')",
+        ),
+        ("Look at the proxy:  %alcf status", "Look at the proxy:  alcf-jupyter doctor"),
+        (
+            "Take another (%alcf models), or ask:  %alcf help contacts",
+            "Take another (alcf.models()), or ask:  %alcf help contacts  (in a notebook)",
+        ),
+        ("Connect:  %alcf connect alcf", "Connect:  alcf.connect('alcf')"),
+        (
+            "  %alcf use a/b-7.5    # Live on sophia\n  %alcf use --embed c    # Live on sophia",
+            "  alcf.use('a/b-7.5')    # Live on sophia\n  alcf.use(embed='c')    # Live on sophia",
+        ),
+        ("Write:  %alcf use MODEL as short-name", "Write:  alcf.use('MODEL', alias='short-name')"),
+        ("Wait for it:  %alcf wait a/b.", "Wait for it:  alcf.wait_until_live('a/b')."),
+        ("It can:  %alcf models --can see", "It can:  alcf.models(can='see')"),
+        ("Unset it:  %env A=  and run the cell again.", "Unset it:  unset A  and run it again."),
+    ],
+)
+def test_in_a_program_it_is_what_python_takes(text, typed):
+    assert in_python(text) == typed
+
+
+def test_a_program_is_told_what_it_can_write():
+    code = (
+        "import alcf_jupyter as alcf\n"
+        "alcf.connect('sandbox')\n"
+        "for ask in (lambda: alcf.chat('x'), lambda: alcf.embed(['x'])):\n"
+        "    try:\n"
+        "        ask()\n"
+        "    except alcf.errors.ModelNotChosenError as error:\n"
+        "        print(last := error)\n"
+        "import IPython\n"
+        "print(last)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    program, notebook = done.stdout.rsplit("No model was chosen.", 1)
+    assert "  alcf.use('sandbox/echo')    # Live on sophia" in program
+    assert "  alcf.use(embed='sandbox/embed')    # Live on sophia" in program
+    assert "%alcf" not in program
+    assert "  %alcf use --embed sandbox/embed    # Live on sophia" in notebook
+
+
+def said(*rooms):
+    """Return the texts of the modules that may raise errors in a shell or a program."""
     package = Path(alcf_jupyter.__file__).parent
-    modules = [*package.glob("connection/**/*.py"), *package.glob("service/*.py")]
+    modules = [path for room in rooms for path in package.glob(f"{room}/**/*.py")]
     for path in [*modules, package / "notebook" / "sign_in.py"]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
@@ -93,8 +142,21 @@ def said():
 
 
 def test_no_message_tells_a_shell_what_only_a_notebook_takes():
-    texts = [text for text in said() if re.search(r"%env|%alcf \w", text)]
+    texts = [text for text in said("connection", "service") if re.search(r"%env|%alcf \w", text)]
     assert len(texts) > 50
     for text in texts:
         rest = re.sub(r"%alcf [\w /-]+\(in a notebook\)", "", in_a_shell(text))
         assert not re.search(r"%env \w|%alcf \w", rest), text
+
+
+def test_no_message_tells_a_program_what_only_a_notebook_takes():
+    rooms = "connection", "service", "prompt", "frames"
+    texts = [text for text in said(*rooms) if re.search(r"%env|%alcf \w", text)]
+    assert len(texts) > 70
+    for text in texts:
+        told = in_python(text)
+        assert not re.search(r"%env \w", told), text
+        only = re.findall(r"%alcf \w+(?! ?[\w /-]*  \(in a notebook\))", told)
+        assert only == [], text
+        for line in re.findall(r"alcf\.\w+\([^)]*\)", told):
+            ast.parse(line)

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except AlcfError as error:
-        print(in_a_shell(str(error)), file=sys.stderr)
+        print(in_a_shell(error.message), file=sys.stderr)
         return FAILED
     except BrokenPipeError:  # the reader has seen enough, as in `alcf-jupyter doctor | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

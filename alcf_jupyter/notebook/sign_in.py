@@ -7,8 +7,6 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from IPython.core.getipython import get_ipython
-
 from alcf_jupyter.errors import (
     AlcfError,
     CodeRefusedError,
@@ -16,7 +14,7 @@ from alcf_jupyter.errors import (
     SignInError,
     UsageError,
 )
-from alcf_jupyter.notebook.surface import Surface, surface
+from alcf_jupyter.notebook.surface import Surface, running_shell, surface
 from alcf_jupyter.typed import in_a_shell
 
 if TYPE_CHECKING:
@@ -134,7 +132,7 @@ def _check_variables() -> None:
 
 
 def _where() -> Surface:
-    shell = get_ipython()
+    shell = running_shell()
     where = Surface.TERMINAL if shell is None else surface(shell)
     if where is Surface.TERMINAL and not (sys.stdin and sys.stdin.isatty()):
         return Surface.HEADLESS
@@ -173,7 +171,7 @@ def _ask(flow: LoginFlow, client: Client) -> Account:
         except CodeRefusedError as error:
             if not left:
                 raise
-            print(error if get_ipython() else in_a_shell(str(error)))  # noqa: T201
+            print(error if running_shell() else in_a_shell(error.message))  # noqa: T201
         except EOFError:
             raise NotSignedInError("No code was given.", do="Type:  alcf-jupyter login") from None
     client.credential.forget()
