@@ -1,27 +1,73 @@
-"""The runs of this process that somebody still holds, for whoever shows or steers them."""
+"""The runs of this process, for whoever shows or steers them."""
 
 from __future__ import annotations
 
 import itertools
 import threading
 import weakref
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import TypeVar
+
     from alcf_jupyter.frames.run import Run
+    from alcf_jupyter.frames.run_progress import Progress
+
+    T = TypeVar("T")
+
+_MOST_LEFT = 20
 
 _guard = threading.Lock()
 _number = itertools.count(1)
 _runs: weakref.WeakValueDictionary[str, Run] = weakref.WeakValueDictionary()
+_left: dict[str, Left] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is told of a run that ended before its end, and that nobody holds any more."""
+
+    name: str
+    model: str
+    cluster: str
+    progress: Progress
 
 
 def add(run: Run) -> None:
-    """Remember a run for as long as it goes on or its frame is held."""
+    """Remember a run for as long as it goes on or is held."""
     with _guard:
+        for key in [key for key, left in _left.items() if left.name == run.name]:
+            del _left[key]
         _runs[str(next(_number))] = run
+
+
+def leave(run: Run) -> None:
+    """Go on telling of a run that has ended before its end, until it is run again."""
+    now = run.progress
+    # one that is told to end and has not yet will have, when nobody holds it
+    state = now.state if now.state == "failed" else "stopped"
+    words = "run it again to go on" if run.recorded_in else ""
+    told = replace(now, state=state, words=run.error.what if run.error else words)
+    with _guard:
+        key = next((key for key, one in _runs.items() if one is run), None)
+        if key is not None:
+            _left[key] = Left(run.name, run.model, run.cluster, told)
+        while len(_left) > _MOST_LEFT:
+            del _left[next(iter(_left))]
 
 
 def known() -> dict[str, Run]:
     """Return the runs by their key, the latest first."""
     with _guard:
-        return dict(sorted(_runs.items(), key=lambda one: -int(one[0])))
+        return _latest_first(dict(_runs))
+
+
+def shown() -> dict[str, Run | Left]:
+    """Return the runs that there are to be seen by their key, the latest first."""
+    with _guard:
+        return _latest_first({**_left, **_runs})
+
+
+def _latest_first(runs: dict[str, T]) -> dict[str, T]:
+    return dict(sorted(runs.items(), key=lambda one: -int(one[0])))

@@ -359,6 +359,30 @@ def test_a_run_is_shown_paused_resumed_and_stopped(page, kernel):
     page.told("runs", lambda m: m["runs"] == [], since=since)
 
 
+AGAIN = """
+frame = pd.DataFrame({"text": [f"entry {n}" for n in range(120)]})
+out = alcf.map(frame, "Say {{text}}" + 8 * " word", model="sandbox/slow", concurrency=%d)
+"""
+
+
+def test_an_interrupted_run_is_shown_until_it_is_run_again(page, kernel):
+    kernel.run("import pandas as pd")
+    page.send("watch", parts=["runs"])
+    cell = kernel.start(AGAIN % 2)
+    page.told("runs", lambda m: m["runs"] and m["runs"][0]["done"])
+    kernel.manager.interrupt_kernel()
+    kernel.end(cell)
+    shown = page.told("runs", lambda m: m["runs"] and m["runs"][0]["state"] == "stopped")
+    [run] = shown["runs"]
+    assert 0 < run["done"] < 120
+    assert run["words"].endswith("run it again to go on")
+    error = page.ask("steer", run=run["key"], action="resume")["error"]
+    assert error["what"] == "This run has ended."
+    since = page.mark()
+    kernel.run(AGAIN % 16)
+    page.told("runs", lambda m: m["runs"] == [], since=since)
+
+
 def test_batches_are_shown_until_they_are_completed(page, kernel):
     page.send("watch", parts=["batches"])
     page.told("batches", lambda b: b["checked"] is not None)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.client import Client
     from alcf_jupyter.frames.batch.metrics import Known
     from alcf_jupyter.frames.batch.progress import Progress
+    from alcf_jupyter.frames.live_runs import Left
     from alcf_jupyter.frames.run import Run
     from alcf_jupyter.notebook.panel.looks import Looks
     from alcf_jupyter.service.catalog import Catalog, Cluster, Model
@@ -50,10 +51,13 @@ def models(client: Client, looks: Looks) -> dict[str, Any]:
 
 
 def runs() -> dict[str, Any]:
-    """Return the runs of this kernel, but for short ones that went by without a word."""
+    """Return the runs of this kernel, but for short ones that went by without a word.
+
+    One that was interrupted, or that failed, is there until it is run again.
+    """
     shown = [
         _run(key, run)
-        for key, run in live_runs.known().items()
+        for key, run in live_runs.shown().items()
         if run.progress.rows > progress.FEW or run.progress.state != "finished"
     ]
     return {"type": "runs", "runs": shown[:_MOST_RUNS]}
@@ -141,7 +145,7 @@ def _model(model: Model, cluster: Cluster | None) -> dict[str, Any]:
     }
 
 
-def _run(key: str, run: Run) -> dict[str, Any]:
+def _run(key: str, run: Run | Left) -> dict[str, Any]:
     now = run.progress
     waits = brief(now.words)
     return {

@@ -11,6 +11,7 @@ from alcf_jupyter.plain import brief, escape_line
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from alcf_jupyter.frames.live_runs import Left
     from alcf_jupyter.frames.run import Run
     from alcf_jupyter.progress import RunProgress
 
@@ -88,7 +89,7 @@ def title(run: Run) -> str:
     return brief(f"Run {run.name} · {whom(run)} · {run.progress.rows:,} rows", 200)
 
 
-def whom(run: Run) -> str:
+def whom(run: Run | Left) -> str:
     """Return whom a run asks."""
     return brief(f"{run.model} @ {run.cluster}" if run.cluster else run.model)
 
