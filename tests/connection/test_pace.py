@@ -299,6 +299,30 @@ def test_a_process_that_hangs_with_the_file_holds_nobody_up_for_long(clean_envir
         assert seconds_of(limit)[1] < 0.5, "and is not waited for again"
 
 
+def test_a_process_that_stood_still_for_a_moment_goes_on_with_the_others(
+    clean_environ, tmp_path, monkeypatch
+):
+    clean_environ["ALCF_JUPYTER_STATE"] = str(tmp_path)
+    limit, take, noted = Pace(9.2, "https://service.example.org"), SharedTurns.take, []
+
+    def counted(shared):
+        early = take(shared)
+        noted.append(early <= 0)
+        return early
+
+    monkeypatch.setattr(SharedTurns, "take", counted)
+
+    async def story():
+        taken = asyncio.create_task(turns(limit, 5))
+        for _ in range(3):
+            await asyncio.sleep(0)  # it has begun, and asks for its turn
+        time.sleep(1)  # noqa: ASYNC251 - so stands a process still
+        await taken
+
+    asyncio.run(story())
+    assert sum(noted) == 5
+
+
 def test_a_file_system_that_hangs_holds_nobody_up_for_long(monkeypatch):
     hung = threading.Event()
     monkeypatch.setattr(SharedTurns, "take", lambda _: hung.wait(60))

@@ -6,11 +6,16 @@ import asyncio
 import math
 import time
 from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
 
 from alcf_jupyter.connection import worker
 from alcf_jupyter.connection.http.turns import SharedTurns
 from alcf_jupyter.connection.loop import Lock
 from alcf_jupyter.errors import AlcfError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _LOOK_SECONDS = 0.05
 _SENDING_SECONDS = 10.0
@@ -20,6 +25,8 @@ _FILE_SECONDS = 0.5
 _BUSY_SECONDS = 0.005
 _ALONE_SECONDS = 60.0
 """How long the shared file is left alone after it could not be used."""
+
+_T = TypeVar("_T")
 
 _paces: dict[tuple[str, float | None], Pace] = {}
 
@@ -115,16 +122,14 @@ class Pace:
 
     async def _turn_among_all(self) -> None:
         """Wait for a turn among all processes, or go on alone where there is no way to agree."""
-        busy_since = time.monotonic()
+        busy = 0
         while self._shared is not None and time.monotonic() >= self._alone_until:
             try:
-                # in a thread of its own: the file may lie on a network, and that may hang
-                async with asyncio.timeout(_FILE_SECONDS):
-                    early = await worker.result(worker.start(self._shared.take))
-                busy_since = time.monotonic() + early
+                early, busy = await _in_time(worker.start(self._shared.take)), 0
             except (OSError, ImportError, AlcfError) as error:
-                early = _BUSY_SECONDS
-                hangs = time.monotonic() - busy_since > _FILE_SECONDS
+                # counted, since the clock goes on while this process stands still
+                early, busy = _BUSY_SECONDS, busy + 1
+                hangs = busy * _BUSY_SECONDS > _FILE_SECONDS
                 if hangs or not isinstance(error, BlockingIOError):
                     self._alone_until = time.monotonic() + _ALONE_SECONDS
             else:
@@ -141,3 +146,13 @@ class Pace:
         left = min(turn.at for turn in self._turns) + self._window - now
         waits = any(turn.on_its_way for turn in self._turns)
         return min(left, _LOOK_SECONDS) if waits else left
+
+
+async def _in_time(future: Future[_T]) -> _T:
+    """Return what a thread found out from a file; one on a network may hang."""
+    # twice: the first look of a process that stood still is over before it looked
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_FILE_SECONDS / 2):
+            return await worker.result(future)
+    async with asyncio.timeout(_FILE_SECONDS / 2):
+        return await worker.result(future)
