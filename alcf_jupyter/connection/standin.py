@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
+import selectors
 import subprocess
 import sys
 import threading
@@ -194,11 +194,12 @@ def _first_line(process: subprocess.Popen[bytes]) -> bytes:
     if out is None:
         return b""
     line, end = b"", time.monotonic() + START_SECONDS
-    while not line.endswith(b"\n") and time.monotonic() < end:
-        ready, _, _ = select.select([out], [], [], 0.1)
-        if ready:
-            some = os.read(out.fileno(), 65536)
-            if not some:
-                break
-            line += some
+    with selectors.DefaultSelector() as news:
+        news.register(out, selectors.EVENT_READ)
+        while not line.endswith(b"\n") and time.monotonic() < end:
+            if news.select(0.1):
+                some = os.read(out.fileno(), 65536)
+                if not some:
+                    break
+                line += some
     return line

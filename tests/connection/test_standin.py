@@ -123,3 +123,16 @@ def test_one_that_does_not_start_is_said_and_cleared_away(monkeypatch, program):
         standin.start({"never": "seen"})
     assert "alcf-jupyter sandbox" in caught.value.do
     assert all("never" not in str(key) for key in standin._running)
+
+
+def test_it_starts_where_many_files_are_open():
+    code = (
+        "import os, resource\n"
+        "_, most = resource.getrlimit(resource.RLIMIT_NOFILE)\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 4096), most))\n"
+        "held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]\n"
+        "import alcf_jupyter as alcf\n"
+        "print(alcf.connect('sandbox').profile)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "local stand-in" in done.stdout, done.stderr
