@@ -45,10 +45,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
-from alcf_jupyter.typed import in_python
+from alcf_jupyter.typed import here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -86,8 +85,9 @@ class AlcfError(Exception):
         return "\n".join(line for line in (self.what, self.why, self.do) if line)
 
     def __str__(self) -> str:
-        # a program has no magics
-        return self.message if "IPython" in sys.modules else in_python(self.message)
+        # what happened may be in the words of others
+        rest = "\n".join(line for line in (self.why, self.do) if line)
+        return f"{self.what}\n{here(rest)}" if rest else self.what
 
     def _render_traceback_(self) -> list[str]:
         """Show the message alone: IPython asks for this instead of a traceback."""

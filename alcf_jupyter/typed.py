@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from alcf_jupyter.shell import running_shell
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -66,6 +68,11 @@ def named(setting: str) -> str:
     return f"{setting}=" if flags is None else flags.get(setting, setting)
 
 
+def by_magic() -> bool:
+    """Return whether what runs was typed on a magic's line."""
+    return _line.get() is not None
+
+
 def typed(**settings: Any) -> str:
     """Return settings as one types them: ``-m x -c y``, or ``model='x', cluster='y'``.
 
@@ -96,9 +103,9 @@ _OUTSIDE = (
     (r"%alcf (?=login|logout|whoami|doctor)", "alcf-jupyter "),
     (r"%alcf status\b", "alcf-jupyter doctor"),
     (r"%pip ", "python -m pip "),
-    (r"(?<!\S)!(?=[a-z])", ""),
+    (r"(?<=  )!(?=[a-z])", ""),
 )
-_ELSEWHERE = (r"(%alcf \w+(?: [\w/-]+)*)", r"\1  (in a notebook)")
+_ELSEWHERE = (r"(%alcf \w++(?: [\w/-]++)*+)(?!  \(in a notebook\))", r"\1  (in a notebook)")
 _IN_A_SHELL = (
     *_OUTSIDE,
     (r"(Type|Connect):  %alcf connect (\w+)", r"\1:  export ALCF_JUPYTER_SERVICE=\2"),
@@ -107,7 +114,7 @@ _IN_A_SHELL = (
     ("Run the cell again", "Type it again"),
     ("run the cell again", "type it again"),
 )
-_NAME = r"([\w./:-]*[\w/])"
+_NAME = r"([^\s'\"`]*[^\s'\"`.,;])"
 _IN_PYTHON = (
     *_OUTSIDE,
     (rf"%alcf models --can {_NAME}", r"alcf.models(can='\1')"),
@@ -117,6 +124,7 @@ _IN_PYTHON = (
     (rf"%alcf wait {_NAME}", r"alcf.wait_until_live('\1')"),
     (r"%alcf (models|runs|batches|threads|connect)\b", r"alcf.\1()"),
     _ELSEWHERE,
+    (r"\s+and restart the kernel", ""),
     ("Run the cell again", "Run it again"),
     ("run the cell again", "run it again"),
 )
@@ -134,6 +142,16 @@ def in_a_shell(text: str) -> str:
 def in_python(text: str) -> str:
     """Return what a message says to type in a notebook as one writes it in a program."""
     return _instead(text, _IN_PYTHON)
+
+
+def here(text: str) -> str:
+    """Return what a message says to type as one types it here: in a notebook, or in a program."""
+    return text if has_magics() else in_python(text)
+
+
+def has_magics() -> bool:
+    """Return whether magics can be typed here: in a notebook, and not in a program."""
+    return running_shell() is not None
 
 
 def _instead(text: str, patterns: Iterable[tuple[str, str]]) -> str:

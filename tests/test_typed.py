@@ -100,11 +100,17 @@ def test_in_a_shell_it_is_what_a_shell_takes(text, typed):
         ("Write:  %alcf use MODEL as short-name", "Write:  alcf.use('MODEL', alias='short-name')"),
         ("Wait for it:  %alcf wait a/b.", "Wait for it:  alcf.wait_until_live('a/b')."),
         ("It can:  %alcf models --can see", "It can:  alcf.models(can='see')"),
+        ("Take it:  %alcf use a+b/c(fp8)", "Take it:  alcf.use('a+b/c(fp8)')"),
+        (
+            "Type:  %pip install pillow   and restart the kernel",
+            "Type:  python -m pip install pillow",
+        ),
+        ("It said: wow !important. Type:  !ls /a", "It said: wow !important. Type:  ls /a"),
         ("Unset it:  %env A=  and run the cell again.", "Unset it:  unset A  and run it again."),
     ],
 )
 def test_in_a_program_it_is_what_python_takes(text, typed):
-    assert in_python(text) == typed
+    assert in_python(text) == in_python(in_python(text)) == typed
 
 
 def test_a_program_is_told_what_it_can_write():
@@ -116,11 +122,14 @@ def test_a_program_is_told_what_it_can_write():
         "        ask()\n"
         "    except alcf.errors.ModelNotChosenError as error:\n"
         "        print(last := error)\n"
-        "import IPython\n"
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "print(last)\n"
+        "shell = InteractiveShell.instance()\n"
         "print(last)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     program, notebook = done.stdout.rsplit("No model was chosen.", 1)
+    assert program.count("No model was chosen.") == 3
     assert "  alcf.use('sandbox/echo')    # Live on sophia" in program
     assert "  alcf.use(embed='sandbox/embed')    # Live on sophia" in program
     assert "%alcf" not in program
@@ -151,7 +160,8 @@ def test_no_message_tells_a_shell_what_only_a_notebook_takes():
 
 def test_no_message_tells_a_program_what_only_a_notebook_takes():
     rooms = "connection", "service", "prompt", "frames"
-    texts = [text for text in said(*rooms) if re.search(r"%env|%alcf \w", text)]
+    notebooks = r"%env|%%?alcf\w* |%pip|  ![a-z]"
+    texts = [text for text in said(*rooms) if re.search(notebooks, text)]
     assert len(texts) > 70
     for text in texts:
         told = in_python(text)

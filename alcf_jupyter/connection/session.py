@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import warnings
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from alcf_jupyter.errors import (
 )
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service.proposals import proposals
-from alcf_jupyter.typed import named
+from alcf_jupyter.typed import here, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,10 +132,11 @@ def overruled() -> str:
     wanted = _session.overridden
     if wanted is None:
         return ""
-    shown = brief(wanted.rsplit("@", 1)[-1], 80)  # what stands before an @ may be a password
-    return (
-        f"{profiles.ENV_SERVICE} asks for this in place of {shown!r}. For that type:  "
-        f"%env {profiles.ENV_SERVICE}={shown}  and run the cell again."
+    if "://" in wanted:  # what stands before an @ or behind a ? may be a secret
+        wanted = re.split(r"[?#]", wanted, maxsplit=1)[0].rsplit("@", 1)[-1]
+    return here(
+        f"{profiles.ENV_SERVICE} asks for this in place of {brief(wanted, 80)!r}. For that type:  "
+        f"%env {profiles.ENV_SERVICE}=  and run the cell again."
     )
 
 
@@ -177,8 +179,10 @@ def _endpoints(target: str, token: str | None, proxy: str | None) -> Client:
     for file in endpoints.files:
         if file.open_to_others:
             warnings.warn(
-                f"Other users can get at {file.path}, which holds a key; type:  "
-                f"!chmod 600 {file.path}",
+                here(
+                    f"Other users can get at {file.path}, which holds a key; type:  "
+                    f"!chmod 600 {file.path}"
+                ),
                 stacklevel=5,
             )
     way = (endpoints, EndpointDirectory(endpoints))
@@ -309,7 +313,7 @@ def choose(model: str | None, kind: str) -> str:
     flag = "" if kind == "chat" else "--embed "
     lines = [f"  %alcf use {flag}{m.id}{_state_note(m)}" for m in found]
     raise ModelNotChosenError(
-        f"No model was chosen. Name one with {named('model')} or choose one for the notebook.",
+        f"No model was chosen. Name one with {named('model')} or choose one to use from now on.",
         do="\n".join(["Type one of these:", *lines]) if lines else "See:  %alcf status",
     )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alcf_jupyter.errors import AnswerError, MixedUpError
+from alcf_jupyter.typed import named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +22,6 @@ with suppress(ImportError):
     from pybase64 import b64decode
 
 _ITEM = 4
-_AGAIN = "Run the cell again; if it goes on, take another model with -m."
 
 
 def matrix(data: Sequence[Any]) -> NDArray[np.float32]:
@@ -42,13 +42,13 @@ def matrix(data: Sequence[Any]) -> NDArray[np.float32]:
                 rows = [_numbers(item) for item in data]
             flat, widths = np.concatenate(rows), {len(row) for row in rows}
     except (ValueError, TypeError, binascii.Error, OverflowError):
-        raise AnswerError("An embedding could not be read.", do=_AGAIN) from None
+        raise AnswerError("An embedding could not be read.", do=_again()) from None
     if len(widths) != 1 or 0 in widths:
         raise MixedUpError(
-            f"The embeddings of one request differ in length: {sorted(widths)}.", do=_AGAIN
+            f"The embeddings of one request differ in length: {sorted(widths)}.", do=_again()
         )
     if not np.isfinite(flat).all():
-        raise AnswerError("An embedding holds values that are not finite.", do=_AGAIN)
+        raise AnswerError("An embedding holds values that are not finite.", do=_again())
     return flat.astype(np.float32, copy=False).reshape(len(data), -1)
 
 
@@ -70,3 +70,7 @@ def _numbers(item: Any) -> NDArray[np.float32]:
     ):
         raise TypeError
     return np.array(item, np.float32)
+
+
+def _again() -> str:
+    return f"Run the cell again; if it goes on, take another model with {named('model')}."

@@ -167,8 +167,8 @@ def batches(status: str | None = None, *, metrics: bool = True) -> pd.DataFrame:
         listed = _listed(talk, status)
         found += batch_metrics.known(listed, talk) if metrics else [Known(one) for one in listed]
     order = sorted(found, key=lambda one: (one.batch.created or 0.0, one.batch.id), reverse=True)
-    latest.clear()
-    latest.update({one.batch.id: f"{one.batch.status} on {one.batch.cluster}" for one in order})
+    global latest  # noqa: PLW0603 - read by other threads, so not changed in place
+    latest = {one.batch.id: f"{one.batch.status} on {one.batch.cluster}" for one in order}
     return batch_metrics.table(order)
 
 

@@ -32,13 +32,17 @@ class Left:
     model: str
     cluster: str
     progress: Progress
+    recorded_in: str
 
 
 def add(run: Run) -> None:
-    """Remember a run for as long as it goes on or is held."""
+    """Remember a run for as long as it goes on or is held; what was told of it before goes."""
     with _guard:
-        for key in [key for key, left in _left.items() if left.name == run.name]:
-            del _left[key]
+        before = [key for key, left in _left.items() if left.name == run.name]
+        before += [k for k, one in _runs.items() if one.name == run.name and not one.running]
+        for key in before:
+            _left.pop(key, None)
+            _runs.pop(key, None)
         _runs[str(next(_number))] = run
 
 
@@ -52,9 +56,16 @@ def leave(run: Run) -> None:
     with _guard:
         key = next((key for key, one in _runs.items() if one is run), None)
         if key is not None:
-            _left[key] = Left(run.name, run.model, run.cluster, told)
+            _left[key] = Left(run.name, run.model, run.cluster, told, run.recorded_in)
         while len(_left) > _MOST_LEFT:
             del _left[next(iter(_left))]
+
+
+def forget(folder: str) -> None:
+    """Tell no more of a run whose record is gone."""
+    with _guard:
+        for key in [key for key, left in _left.items() if left.recorded_in == folder]:
+            del _left[key]
 
 
 def known() -> dict[str, Run]:
@@ -66,7 +77,9 @@ def known() -> dict[str, Run]:
 def shown() -> dict[str, Run | Left]:
     """Return the runs that there are to be seen by their key, the latest first."""
     with _guard:
-        return _latest_first({**_left, **_runs})
+        # a run that failed is held by its error for a while, and tells less
+        going = {key: run for key, run in _runs.items() if run.running or key not in _left}
+        return _latest_first({**_left, **going})
 
 
 def _latest_first(runs: dict[str, T]) -> dict[str, T]:

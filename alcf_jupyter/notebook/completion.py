@@ -144,7 +144,13 @@ def _values(parser: Parser, typed: _Typed, command: str) -> Iterable[SimpleCompl
         return _or_itself(_models(typed, embedding=command == "alcf_embed"), typed)
     if action.dest == "cluster":
         return _or_itself(_clusters(typed), typed)
-    return _starting(_plain(_words(action.dest), "value"), typed.fragment)
+    found = _starting(_plain(_words(action.dest), "value"), typed.fragment)
+    return [_quoted(one) for one in found]
+
+
+def _quoted(one: SimpleCompletion) -> SimpleCompletion:
+    """Return a value as it is typed behind an option."""
+    return SimpleCompletion(f'"{one.text}"', type=one.type) if " " in one.text else one
 
 
 def _words(option: str) -> Iterable[str]:
@@ -160,7 +166,7 @@ def _words(option: str) -> Iterable[str]:
 
         return SKILLS
     if option == "thread":
-        return [f'"{name}"' if " " in name else name for name in _threads()]
+        return _threads()
     if option == "status":
         from alcf_jupyter.service.batches import STATUSES
 

@@ -15,6 +15,7 @@ from alcf_jupyter.frames.explore.projection import project
 from alcf_jupyter.frames.extras import MAP
 from alcf_jupyter.names import nearest
 from alcf_jupyter.notebook.widgets import map_shadow
+from alcf_jupyter.typed import here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,9 +98,8 @@ class MapPicture:
         self._map = exploration
         self._color = color
         self._png = png(exploration, color)
-        progress.on_stderr().note(
-            f"This is a picture. For a map to search and to choose from:  %{MAP}"
-        )
+        says = f"This is a picture. For a map to search and to choose from:  %{MAP}"
+        progress.on_stderr().note(here(says))
 
     def __repr__(self) -> str:
         return f"<{map_shadow.title(self._map)}, a picture>"

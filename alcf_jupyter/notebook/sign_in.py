@@ -14,7 +14,8 @@ from alcf_jupyter.errors import (
     SignInError,
     UsageError,
 )
-from alcf_jupyter.notebook.surface import Surface, running_shell, surface
+from alcf_jupyter.notebook.surface import Surface, surface
+from alcf_jupyter.shell import running_shell
 from alcf_jupyter.typed import in_a_shell
 
 if TYPE_CHECKING:

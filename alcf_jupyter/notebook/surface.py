@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -16,12 +15,6 @@ class Surface(Enum):
     NOTEBOOK = "notebook"
     HEADLESS = "headless"
     TERMINAL = "terminal"
-
-
-def running_shell() -> InteractiveShell | None:
-    """Return the shell that cells run in; a program has none, and is not made to import one."""
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython else None
 
 
 def surface(shell: InteractiveShell) -> Surface:

@@ -16,7 +16,7 @@ from alcf_jupyter.prompt.parameters import (
     given,
 )
 from alcf_jupyter.service.limits import check_body
-from alcf_jupyter.typed import typed
+from alcf_jupyter.typed import by_magic, typed
 
 if TYPE_CHECKING:
     from alcf_jupyter.prompt.schema import Schema
@@ -145,7 +145,9 @@ def check_prompt(prompt: object) -> None:
     if not prompt.strip():
         raise UsageError(
             "The prompt is empty; nothing was sent.",
-            do="Write it into the cell:\n  %%alcf_chat\n  What is an exascale computer?",
+            do="Write it into the cell:\n  %%alcf_chat\n  What is an exascale computer?"
+            if by_magic()
+            else "Write:  alcf.chat('What is an exascale computer?')",
         )
 
 

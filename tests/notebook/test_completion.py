@@ -192,6 +192,7 @@ def test_threads_and_batches_of_this_kernel_are_offered(kernel):
         "listed = alcf.batches()"
     )
     assert list(kernel.offers("%%alcf_chat --thread |"))[:2] == ["study", '"my other"']
+    assert list(kernel.offers("%%alcf_chat --thread my|")) == ['"my other"']
     assert list(kernel.offers("%alcf threads st|")) == ["study"]
     ident = kernel.run("print(batch.id)").strip()
     assert kernel.run("print(listed['id'].tolist())").strip() == f"['{ident}']"

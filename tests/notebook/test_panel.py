@@ -372,15 +372,37 @@ def test_an_interrupted_run_is_shown_until_it_is_run_again(page, kernel):
     page.told("runs", lambda m: m["runs"] and m["runs"][0]["done"])
     kernel.manager.interrupt_kernel()
     kernel.end(cell)
-    shown = page.told("runs", lambda m: m["runs"] and m["runs"][0]["state"] == "stopped")
+    # before, while its cell ends, it is a run that was stopped
+    words = "run it again to go on"
+    shown = page.told("runs", lambda m: m["runs"] and m["runs"][0]["words"].endswith(words))
     [run] = shown["runs"]
+    assert run["state"] == "stopped"
     assert 0 < run["done"] < 120
-    assert run["words"].endswith("run it again to go on")
     error = page.ask("steer", run=run["key"], action="resume")["error"]
     assert error["what"] == "This run has ended."
     since = page.mark()
     kernel.run(AGAIN % 16)
     page.told("runs", lambda m: m["runs"] == [], since=since)
+
+
+def test_a_run_that_failed_says_why_until_it_is_run_again(page, kernel):
+    kernel.run(
+        "import gc, pandas as pd\n"
+        "gc.disable()\n"
+        "from alcf_jupyter.connection import standin\n"
+        "rule = {'fault': 'validation', 'times': 1, 'match': {'route': '/chat/'}}\n"
+        "standin.control(standin.start(), 'POST', '/faults', rule)\n"
+        "frame = pd.DataFrame({'text': [f'shift {n}' for n in range(8)]})"
+    )
+    page.send("watch", parts=["runs"])
+    code = "alcf.map(frame, 'Say {{text}}', model='sandbox/echo', on_error='raise')"
+    kernel.run(f"try:\n    {code}\nexcept alcf.AlcfError as error:\n    failed = error")
+    shown = page.told("runs", lambda m: m["runs"] and m["runs"][0]["state"] == "failed")
+    assert "A row failed" in shown["runs"][0]["words"]
+    since = page.mark()
+    kernel.run(f"out = {code}")
+    page.told("runs", lambda m: m["runs"] == [], since=since)
+    kernel.run("del failed\ngc.enable()")
 
 
 def test_batches_are_shown_until_they_are_completed(page, kernel):

@@ -122,15 +122,16 @@ class Pace:
 
     async def _turn_among_all(self) -> None:
         """Wait for a turn among all processes, or go on alone where there is no way to agree."""
-        busy = 0
+        busy = 0.0
         while self._shared is not None and time.monotonic() >= self._alone_until:
+            began = time.monotonic()
             try:
-                early, busy = await _in_time(worker.start(self._shared.take)), 0
+                early, busy = await _in_time(worker.start(self._shared.take)), 0.0
             except (OSError, ImportError, AlcfError) as error:
-                # counted, since the clock goes on while this process stands still
-                early, busy = _BUSY_SECONDS, busy + 1
-                hangs = busy * _BUSY_SECONDS > _FILE_SECONDS
-                if hangs or not isinstance(error, BlockingIOError):
+                early = _BUSY_SECONDS
+                # no look counts for more than so much: the process may have stood still
+                busy += min(time.monotonic() - began + early, _LOOK_SECONDS)
+                if busy > _FILE_SECONDS or not isinstance(error, BlockingIOError):
                     self._alone_until = time.monotonic() + _ALONE_SECONDS
             else:
                 if early <= 0:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
+
+from alcf_jupyter.shell import running_shell
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,7 @@ class Cell:
 
 def running() -> Cell:
     """Return the cell that is running."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
+    shell = running_shell()
     if shell is None:
         return Cell()
     number = shell.execution_count

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alcf_jupyter.connection import state
 from alcf_jupyter.errors import AlcfError, JournalError, UsageError
+from alcf_jupyter.frames import live_runs
 from alcf_jupyter.frames.record.journal import FILES, LOCK
 from alcf_jupyter.frames.record.journal_content import LINES
 from alcf_jupyter.frames.record.journal_lines import Header, parse
@@ -112,6 +113,7 @@ class RecordedRun:
                 lock.release()
             with contextlib.suppress(OSError):
                 self.folder.rmdir()
+            live_runs.forget(str(self.folder))
         except OSError as error:
             raise JournalError(
                 f"{self.folder} cannot be deleted: {error.strerror}.",
