@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import wait
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -42,6 +43,7 @@ class Look:
         self._pace = pace
         self._guard = threading.Lock()
         self._under_way: Future[None] | None = None
+        self._in_line = False
         self._looked = float("-inf")
         self._used = time.monotonic()
         self.at: float | None = None
@@ -71,7 +73,8 @@ class Look:
         Parameters
         ----------
         fresh
-            Ask also where the answer of a moment ago is still good.
+            Ask also where the answer of a moment ago is still good. A look that has begun may miss
+            what happened since, so there is another after it.
 
         Returns
         -------
@@ -79,12 +82,20 @@ class Look:
             Done when the look is; what it raises is an AlcfError.
         """
         with self._guard:
-            if self._under_way is None or self._under_way.done():
-                self._looked = time.monotonic()
-                self._under_way = worker.start(partial(self._try, fresh))
+            before = self._under_way
+            if before is not None and before.done():
+                before = None
+            if before is not None and (self._in_line or not fresh):
+                return before
+            self._in_line, self._looked = True, time.monotonic()
+            self._under_way = worker.start(partial(self._try, fresh, before))
             return self._under_way
 
-    def _try(self, fresh: bool) -> None:  # noqa: FBT001
+    def _try(self, fresh: bool, before: Future[None] | None) -> None:  # noqa: FBT001
+        if before is not None:
+            wait([before])
+        with self._guard:
+            self._in_line = False
         try:
             self._work(fresh)
         except Exception as error:  # noqa: BLE001 - told where it is shown
