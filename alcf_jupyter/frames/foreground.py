@@ -82,6 +82,7 @@ def _awaited(run: Run, watcher: RunObserver) -> pd.DataFrame:
         except KeyboardInterrupt:
             run.stop()
             run.wait(_STOPPING_SECONDS)
+            watcher.progress(run.progress)
             words = f"Interrupted. {run.kept}; run it again to go on."
         if run.error is not None:
             words = progress.counts(run.progress)

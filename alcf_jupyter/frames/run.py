@@ -134,7 +134,7 @@ class Run:
         harvest = self._harvest
         count = Counter(harvest.counts)
         pending = rows - count.total()
-        rate = self._rate(now)
+        rate = 0.0 if self.stopping else self._rate(now)
         return Progress(
             rows=rows,
             ok=count["ok"],

@@ -193,6 +193,24 @@ def test_a_blocking_call_has_one_output_watched_or_not(notebook):
     assert done.last["text/plain"] == "estimate\n2,000 rows: 2,000 ok"
 
 
+def test_of_a_run_that_was_interrupted_nothing_is_left_to_wait_for(notebook):
+    interrupted = []
+
+    def interrupt(message):
+        html = message["content"].get("data", {}).get("text/html", "")
+        if " left<" in html and not interrupted:
+            interrupted.append(html)
+            notebook.manager.interrupt_kernel()
+
+    call = "_ = alcf.map(many, '{{n}} slowly', model='sandbox/slow', concurrency=2)"
+    done = notebook.run(call, on_message=interrupt)
+    assert interrupted
+    html = done.last["text/html"]
+    assert "Interrupted." in html
+    assert " tokens" in html
+    assert " left<" not in html
+
+
 def test_without_the_extension_it_is_told_on_stderr(notebook):
     notebook.run("%unload_ext alcf_jupyter")
     done = notebook.run(BLOCKING)
