@@ -39,7 +39,7 @@ test: $(INSTALLED) ## run every test and notebook (TESTS=path narrows it); no Ch
 	@$(if $(TESTS),,$(PYTHON) labextension/extension.py test)
 	@$(PYTEST) $(TESTS)
 
-faults: $(INSTALLED) ## faults and hostile inputs at the size of a release: hours; the figures go into docs/guarantees.md
+faults: $(INSTALLED) ## faults and hostile inputs at the size of a release: an hour; the figures go into docs/guarantees.md
 	@ALCF_JUPYTER_FAULTS=release $(BIN)/python -m pytest \
 		-n $(WORKERS) --dist loadscope --no-loadscope-reorder \
 		tests/faults tests/service tests/frames/test_journal_damage.py tests/ui/test_hostile.py
