@@ -59,7 +59,8 @@ def everything():
         list(alcf.stream("x y z", model="sandbox/stream-error"))
     with pytest.raises(UnknownModelError) as unknown:
         alcf.chat("hi", model="sandbox/ecko")
-    return [*seen, str(failed.value), failed.value.reply.text, str(unknown.value)]
+    told = [failed.value.message, failed.value.reply.text, unknown.value.message]
+    return [*seen, *told]
 
 
 def test_what_is_recorded_is_played_with_nothing_running(path):
