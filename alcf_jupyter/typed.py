@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from alcf_jupyter.shell import running_shell
+from alcf_jupyter.shell import in_notebook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -146,12 +146,7 @@ def in_python(text: str) -> str:
 
 def here(text: str) -> str:
     """Return what a message says to type as one types it here: in a notebook, or in a program."""
-    return text if has_magics() else in_python(text)
-
-
-def has_magics() -> bool:
-    """Return whether magics can be typed here: in a notebook, and not in a program."""
-    return running_shell() is not None
+    return text if in_notebook() else in_python(text)
 
 
 def _instead(text: str, patterns: Iterable[tuple[str, str]]) -> str:

@@ -10,7 +10,7 @@ from alcf_jupyter import typed
 from tools.environment import clean
 
 # what a message tells one to type is tested as a notebook shows it
-typed.has_magics = lambda: True
+typed.in_notebook = lambda: True
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ Everything offered is in memory. What was never fetched is not offered, rather t
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -145,12 +146,7 @@ def _values(parser: Parser, typed: _Typed, command: str) -> Iterable[SimpleCompl
     if action.dest == "cluster":
         return _or_itself(_clusters(typed), typed)
     found = _starting(_plain(_words(action.dest), "value"), typed.fragment)
-    return [_quoted(one) for one in found]
-
-
-def _quoted(one: SimpleCompletion) -> SimpleCompletion:
-    """Return a value as it is typed behind an option."""
-    return SimpleCompletion(f'"{one.text}"', type=one.type) if " " in one.text else one
+    return [SimpleCompletion(shlex.quote(one.text), type=one.type) for one in found]
 
 
 def _words(option: str) -> Iterable[str]:

@@ -1,7 +1,6 @@
 """The stand-in of a process: one, found again, and never left behind."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -126,9 +125,6 @@ def test_one_that_does_not_start_is_said_and_cleared_away(monkeypatch, program):
     assert all("never" not in str(key) for key in standin._running)
 
 
-@pytest.mark.skipif(
-    0 <= resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 1300, reason="so few files may be open"
-)
 def test_it_starts_where_many_files_are_open():
     code = (
         "import os, resource\n"

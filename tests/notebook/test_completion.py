@@ -186,13 +186,13 @@ def test_threads_and_batches_of_this_kernel_are_offered(kernel):
     assert "study" not in kernel.offers("%%alcf_chat --thread |")
     kernel.run(
         "import pandas as pd\n"
-        "for name in ('study', 'my other'):\n"
+        "for name in ('study', 'my \\\"other\\\"'):\n"
         "    alcf.chat('hm', model='sandbox/echo', thread=name)\n"
         "batch = alcf.submit_batch(pd.DataFrame({'t': ['a']}), '{{t}}', model='sandbox/echo')\n"
         "listed = alcf.batches()"
     )
-    assert list(kernel.offers("%%alcf_chat --thread |"))[:2] == ["study", '"my other"']
-    assert list(kernel.offers("%%alcf_chat --thread my|")) == ['"my other"']
+    assert list(kernel.offers("%%alcf_chat --thread |"))[:2] == ["study", "'my \"other\"'"]
+    assert list(kernel.offers("%%alcf_chat --thread my|")) == ["'my \"other\"'"]
     assert list(kernel.offers("%alcf threads st|")) == ["study"]
     ident = kernel.run("print(batch.id)").strip()
     assert kernel.run("print(listed['id'].tolist())").strip() == f"['{ident}']"

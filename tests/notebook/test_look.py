@@ -59,6 +59,13 @@ def test_what_happened_since_a_look_began_is_seen_by_another_after_it(look, work
     assert work.begun == [False, True, True]
 
 
+def test_who_asks_for_a_fresh_one_has_it_also_where_one_is_about_to_begin(look, work):
+    work.done.release(2)
+    look.now()
+    assert look.now(fresh=True).result(60) is None
+    assert work.begun[-1], "the first one itself, or another after it"
+
+
 def test_one_that_fails_tells_why_and_holds_up_no_other():
     def fail(fresh):
         began.release()

@@ -8,8 +8,9 @@ from packaging.version import InvalidVersion, Version
 
 from alcf_jupyter._version import __version__
 from alcf_jupyter.notebook.doctor.finding import note, ok, problem
-from alcf_jupyter.notebook.doctor.lines import in_notebook, pip, terminal
+from alcf_jupyter.notebook.doctor.lines import pip, terminal
 from alcf_jupyter.notebook.doctor.packages import fits, installed
+from alcf_jupyter.shell import in_notebook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,13 +7,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from alcf_jupyter.shell import running_shell
+from alcf_jupyter.shell import in_notebook
 from alcf_jupyter.typed import in_a_shell
-
-
-def in_notebook() -> bool:
-    """Tell whether a notebook's kernel is what runs here, rather than a command in a terminal."""
-    return running_shell() is not None
 
 
 def alcf(words: str) -> str:

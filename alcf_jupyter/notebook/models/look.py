@@ -43,7 +43,7 @@ class Look:
         self._pace = pace
         self._guard = threading.Lock()
         self._under_way: Future[None] | None = None
-        self._in_line = False
+        self._in_line = self._asks_fresh = False
         self._looked = float("-inf")
         self._used = time.monotonic()
         self.at: float | None = None
@@ -85,17 +85,18 @@ class Look:
             before = self._under_way
             if before is not None and before.done():
                 before = None
+            self._asks_fresh = self._asks_fresh or fresh
             if before is not None and (self._in_line or not fresh):
                 return before
             self._in_line, self._looked = True, time.monotonic()
-            self._under_way = worker.start(partial(self._try, fresh, before))
+            self._under_way = worker.start(partial(self._try, before))
             return self._under_way
 
-    def _try(self, fresh: bool, before: Future[None] | None) -> None:  # noqa: FBT001
+    def _try(self, before: Future[None] | None) -> None:
         if before is not None:
             wait([before])
         with self._guard:
-            self._in_line = False
+            fresh, self._in_line, self._asks_fresh = self._asks_fresh, False, False
         try:
             self._work(fresh)
         except Exception as error:  # noqa: BLE001 - told where it is shown
