@@ -214,7 +214,7 @@ def resolve(
             "poll_seconds is for services on this machine; ALCF's tells nothing new within 60 s.",
             do="Leave poll_seconds out.",
         )
-    if not 0 < poll_seconds < math.inf:
+    if not isinstance(poll_seconds, (int, float)) or not 0 < poll_seconds < math.inf:
         raise UsageError("poll_seconds is a number of seconds.", do="Leave poll_seconds out.")
     return replace(profile, poll_seconds=float(poll_seconds))
 

@@ -81,7 +81,7 @@ def test_other_words_are_refused(target):
     assert len(str(caught.value)) < 500
 
 
-@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), "fast", "5"])
 def test_no_polling_without_a_pause(seconds):
     with pytest.raises(UsageError, match="poll_seconds"):
         resolve("http://127.0.0.1/resource_server", poll_seconds=seconds)
