@@ -62,9 +62,14 @@ class Limits:
     per_second
         Requests within any second, over all routes.
     tokens, window
-        Tokens within a fixed window of so many seconds.
+        Tokens within a fixed window of so many seconds, of the questions and of their answers.
     clock
         What tells the time.
+
+    Attributes
+    ----------
+    windows
+        When each window began.
     """
 
     per_second: int | None = None
@@ -72,8 +77,8 @@ class Limits:
     window: float = 60.0
     clock: Callable[[], float] = time.monotonic
     refused: int = 0
+    windows: list[float] = field(default_factory=list)
     _times: deque = field(default_factory=deque)
-    _began: float = 0.0
     _used: int = 0
 
     def refuses(self):
@@ -94,8 +99,9 @@ class Limits:
         if self.tokens is None:
             return None
         now = self.clock()
-        if now - self._began >= self.window:
-            self._began, self._used = now, 0
+        if not self.windows or now - self.windows[-1] >= self.window:
+            self.windows.append(now)
+            self._used = 0
         return self._used if self._used >= self.tokens else None
 
     def spend(self, count):
@@ -335,8 +341,9 @@ class FaultServer:
             x.entry.fault = name
             await FAULTS[name].do(x)
         else:
-            self.limits.spend(sum(len(text.split()) for text in x.entry.texts))
-            await x.answer(answers.right(x.body))
+            right = answers.right(x.body)
+            self.limits.spend(right["usage"]["total_tokens"])
+            await x.answer(right)
 
     async def _not_running(self, x, state):
         """Answer as the gateway does for a model that is not there; the first one starts it."""

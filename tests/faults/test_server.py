@@ -161,10 +161,10 @@ def test_it_counts_on_its_own():
 
 def test_its_limits_are_the_gateways():
     now = [1000.0]
-    limits = Limits(per_second=10, tokens=6, window=0.5, clock=lambda: now[0])
+    limits = Limits(per_second=10, tokens=14, window=0.5, clock=lambda: now[0])
     with FaultServer(limits=limits) as server, Client(server) as client:
         seen = [client.post(CHAT, body_of(CHAT))[0] for _ in range(3)]
-        assert seen == [200, 200, 429], "three words each"
+        assert seen == [200, 200, 429], "three words each, and four of their answers"
         now[0] += 0.55
         assert client.post(CHAT, body_of(CHAT))[0] == 200
         now[0] += 1.0

@@ -102,8 +102,9 @@ def test_a_storm_of_refusals_for_tokens(place):
     windows = 60 if RELEASE else 9
     per_window = 40
     frame = column(windows * per_window)
-    words = len(asked(frame)[0].split())
-    limits = Limits(tokens=per_window * words, window=1.0)
+    question = {"role": "user", "content": asked(frame)[0]}
+    each = answers.right({"model": "m", "messages": [question]})["usage"]
+    limits = Limits(tokens=per_window * each["total_tokens"], window=1.0)
     with FaultServer({"m": Served(latency=(0.001, 0.004))}, limits=limits) as server:
         profile = _unpaced(resolve(server.url, poll_seconds=1.0))
         session.current().client = Client(profile, Credential("t", "the test"))
@@ -112,9 +113,10 @@ def test_a_storm_of_refusals_for_tokens(place):
         sent = server.ledger.of("m")
     all_right(out, frame)
     wasted = sum(not one.delivered for one in sent) / len(sent)
-    times = [one.at for one in sent if one.delivered]
     # the last window need not end
-    goodput = (windows - 1) / (times[-1] - times[0] - late.seconds)
+    began, ended = limits.windows[0], limits.windows[-1]
+    used = sum(one.delivered and one.at < ended for one in sent)
+    goodput = used / per_window / (ended - began - late.seconds)
     figures.record(
         "storm of tokens",
         tried=len(sent),
