@@ -24,6 +24,7 @@ from alcf_jupyter.connection.http import retries
 from alcf_jupyter.connection.http.incoming import MAX_ANSWER_BYTES
 from alcf_jupyter.connection.loop import Door
 from alcf_jupyter.connection.meter import Meter
+from alcf_jupyter.connection.profiles import whom
 from alcf_jupyter.connection.warmups import WarmUps
 from alcf_jupyter.errors import (
     AlcfError,
@@ -224,7 +225,8 @@ class Caller:
         def say(state: tenacity.RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
             what = error.what if isinstance(error, AlcfError) else ""
-            emit(Status(f"{model.id} @ {model.cluster} · {what} Trying again."))
+            asked = whom(model.id, model.cluster, self._profile.name)
+            emit(Status(f"{asked} · {what} Trying again."))
 
         def may_pass(error: BaseException) -> bool:
             shown = call.reading is not None and not call.reading.empty

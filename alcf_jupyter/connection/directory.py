@@ -61,6 +61,11 @@ class Directory:
         """The catalog as last fetched, for whoever must not wait."""
 
     @property
+    def service(self) -> str:
+        """The name of the service's profile."""
+        return self._profile.name
+
+    @property
     def poll_seconds(self) -> float:
         """How often the queue may be asked for."""
         return self._profile.poll_seconds

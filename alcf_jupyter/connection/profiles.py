@@ -126,6 +126,23 @@ class Profile:
         return names.get(self.name, self.url)
 
 
+def whom(model: str, cluster: str | None, service: str) -> str:
+    """Return a model and its cluster, and the sandbox where the model's name does not say so.
+
+    The sandbox can serve under the names of real models; nobody is to take it for them.
+
+    Parameters
+    ----------
+    model, cluster
+        As the service calls them.
+    service
+        The name of its profile.
+    """
+    told = f"{model} @ {cluster}" if cluster else model
+    disguised = service == "sandbox" and not model.startswith("sandbox/")
+    return f"{told} · local sandbox" if disguised else told
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether `host` is an address of this machine."""
     if host == "localhost" or host.endswith(".localhost"):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from alcf_jupyter.connection.deadline import words
+from alcf_jupyter.connection.profiles import whom
 from alcf_jupyter.errors import (
     DeadlineError,
     MaintenanceError,
@@ -55,9 +56,9 @@ class Wait:
             self.states.append(state)
 
 
-def line(model: Model, elapsed: float, free_nodes: int | None = None) -> str:
+def line(model: Model, elapsed: float, free_nodes: int | None = None, service: str = "alcf") -> str:
     """Return how a model is, in one line of words."""
-    parts = [f"{model.id} @ {model.cluster}", str(model.state), words(elapsed)]
+    parts = [whom(model.id, model.cluster, service), str(model.state), words(elapsed)]
     if model.state is State.QUEUED and model.estimated_start:
         parts.append(f"estimated start {model.estimated_start}")
     if model.state is not State.LIVE and model.comment:
@@ -141,7 +142,8 @@ async def until_live(
             pause = directory.poll_seconds * random.uniform(1.0, 1.1)  # noqa: S311 - jitter
             until = min(time.monotonic() + pause, deadline.at)
             while time.monotonic() < until:
-                tell(line(model, time.monotonic() - began, cluster.free_nodes))
+                elapsed = time.monotonic() - began
+                tell(line(model, elapsed, cluster.free_nodes, directory.service))
                 await asyncio.sleep(min(_TICK_SECONDS, max(0.0, until - time.monotonic())))
             if not deadline.left():
                 raise _too_long(model, deadline, directory)

@@ -22,6 +22,7 @@ _guard = threading.Lock()
 _number = itertools.count(1)
 _runs: weakref.WeakValueDictionary[str, Run] = weakref.WeakValueDictionary()
 _left: dict[str, Left] = {}
+_hidden: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Left:
     name: str
     model: str
     cluster: str
+    service: str
     progress: Progress
     recorded_in: str
 
@@ -55,8 +57,8 @@ def leave(run: Run) -> None:
     told = replace(now, state=state, words=run.error.what if run.error else words)
     with _guard:
         key = next((key for key, one in _runs.items() if one is run), None)
-        if key is not None:
-            _left[key] = Left(run.name, run.model, run.cluster, told, run.recorded_in)
+        if key is not None and key not in _hidden:
+            _left[key] = Left(run.name, run.model, run.cluster, run.service, told, run.recorded_in)
         while len(_left) > _MOST_LEFT:
             del _left[next(iter(_left))]
 
@@ -66,6 +68,17 @@ def forget(folder: str) -> None:
     with _guard:
         for key in [key for key, left in _left.items() if left.recorded_in == folder]:
             del _left[key]
+
+
+def hide(key: str) -> bool:
+    """Show a run no more that has ended or was told to; False for one that goes on."""
+    with _guard:
+        run = _runs.get(key)
+        if run is not None and run.running and not run.stopping:
+            return False
+        _left.pop(key, None)
+        _hidden.add(key)
+        return True
 
 
 def known() -> dict[str, Run]:
@@ -78,7 +91,8 @@ def shown() -> dict[str, Run | Left]:
     """Return the runs that there are to be seen by their key, the latest first."""
     with _guard:
         # a run that failed is held by its error for a while, and tells less
-        going = {key: run for key, run in _runs.items() if run.running or key not in _left}
+        held = {key: run for key, run in _runs.items() if key not in _hidden}
+        going = {key: run for key, run in held.items() if run.running or key not in _left}
         return _latest_first({**_left, **going})
 
 

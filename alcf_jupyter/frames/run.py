@@ -68,6 +68,7 @@ class Run:
         self.name = name
         self.model = engine.call.model
         self.cluster = engine.call.cluster or ""
+        self.service = engine.service
         self.error: AlcfError | None = None
         self._job = job
         self._engine = engine

@@ -156,7 +156,7 @@ it('gives a run the buttons of its state', () => {
     runs.show({ type: 'runs', runs: [{ ...run, state }] });
     return shown();
   });
-  expect(found).toEqual([['Pause', 'Stop'], ['Resume', 'Stop'], []]);
+  expect(found).toEqual([['Pause', 'Stop'], ['Resume', 'Stop'], ['Hide']]);
   const bar = document.querySelector('progress');
   expect([bar?.value, bar?.max]).toEqual([3, 10]);
 });

@@ -48,10 +48,10 @@ class Notebook:
         """Return an expression's repr."""
         return self.run(expression).only("execute_result")["data"]["text/plain"]
 
-    def sandbox(self):
+    def sandbox(self, aliases=None):
         """Return the sandbox of this kernel, to be steered while a cell runs."""
         self.run("from alcf_jupyter.connection import standin as _standin")
-        running = "_standin.start().url, _standin.secret_of(_standin.start())"
+        running = f"(_one := _standin.start({aliases})).url, _standin.secret_of(_one)"
         url, secret = ast.literal_eval(self.value(running))
         return Controlled({"url": url, "secret": secret})
 

@@ -385,6 +385,36 @@ def test_an_interrupted_run_is_shown_until_it_is_run_again(page, kernel):
     page.told("runs", lambda m: m["runs"] == [], since=since)
 
 
+def test_a_run_that_has_ended_can_be_hidden_and_one_that_goes_on_cannot(page, kernel):
+    kernel.run("import pandas as pd")
+    page.send("watch", parts=["runs"])
+    cell = kernel.start(AGAIN.replace("entry", "item") % 2)
+    going = page.told("runs", lambda m: m["runs"] and m["runs"][0]["done"])["runs"][0]
+    error = page.ask("steer", run=going["key"], action="hide")["error"]
+    assert error["what"] == "This run goes on."
+    kernel.manager.interrupt_kernel()
+    kernel.end(cell)
+    left = page.told("runs", lambda m: m["runs"] and "run it again" in m["runs"][0]["words"])
+    since = page.mark()
+    assert page.ask("steer", run=left["runs"][0]["key"], action="hide")["error"] is None
+    page.told("runs", lambda m: m["runs"] == [], since=since)
+    shown = kernel.run("print(alcf.runs().frame['rows'].tolist())")
+    assert "120" in shown, "its record stays"
+    since = page.mark()
+    kernel.run(COLUMN)
+    running = page.told("runs", lambda m: m["runs"] and m["runs"][0]["done"], since=since)
+    [held] = running["runs"]
+    since = page.mark()
+    page.ask("steer", run=held["key"], action="stop")
+    page.told("runs", lambda m: m["runs"][0]["state"] == "stopped", since=since)
+    since = page.mark()
+    said = page.ask("steer", run=held["key"], action="hide")
+    assert (said["error"], "%alcf runs" in said["said"]) == (None, True)
+    page.told("runs", lambda m: m["runs"] == [], since=since)
+    assert kernel.run("print(len(run.result()))").strip() == "400"
+    kernel.run("del run")
+
+
 def test_a_run_that_failed_says_why_until_it_is_run_again(page, kernel):
     kernel.run(
         "import gc, pandas as pd\n"

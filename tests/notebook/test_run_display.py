@@ -131,7 +131,8 @@ def test_words_from_a_server_are_shown_as_text(published, clock):
 
 
 def test_a_run_s_name_is_shown_as_text():
-    run = SimpleNamespace(name=HOSTILE, model=HOSTILE, cluster=HOSTILE, progress=Now())
+    asked = {"model": HOSTILE, "cluster": HOSTILE, "service": "sandbox"}
+    run = SimpleNamespace(name=HOSTILE, progress=Now(), **asked)
     told = run_view.title(run)
     assert not {"\x1b", "\u202e", "\n"} & set(told)
     assert len(told) <= 200

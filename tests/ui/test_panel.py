@@ -220,7 +220,10 @@ def test_a_run_is_followed_paused_resumed_and_stopped(connected, pictures):
     side.page.wait_for_function(f"before => ({done})() > before", arg=before)
     job.get_by_role("button", name="Stop").click()
     job.get_by_text("stopped", exact=True).wait_for()
-    assert job.get_by_role("button").count() == 0
+    [hide] = job.get_by_role("button").all()
+    side.notebook.pictures(pictures, "panel-stopped")
+    hide.click()
+    job.wait_for(state="detached")
 
 
 def test_the_commands_put_their_cells_below_the_active_one(connected):

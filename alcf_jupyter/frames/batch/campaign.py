@@ -77,6 +77,11 @@ class Batch:
         return self._manifest.cluster
 
     @property
+    def service(self) -> str:
+        """The name of the service's profile."""
+        return self._talk.profile.name
+
+    @property
     def rows(self) -> int:
         """How many rows the table has, or lines the file; 0 where that is not known."""
         return self._manifest.rows or batch_manifest.lines_of(self._manifest.parts)
@@ -214,7 +219,7 @@ class Batch:
         return self
 
     def _words(self) -> str:
-        is_sandbox = self._talk.profile.name == "sandbox"
+        is_sandbox = self.service == "sandbox"
         told = [self.name, self.state, *(["local sandbox"] if is_sandbox else [])]
         done = self._answers.progress()
         if done.lines and not self.ended:

@@ -99,7 +99,10 @@ def _wait_behind(settings: dict[str, Any]) -> None:
 
 
 def _live(model: Model) -> str:
-    return f"{model.id} @ {model.cluster} is Live"
+    from alcf_jupyter.connection.profiles import whom
+    from alcf_jupyter.connection.session import client
+
+    return f"{whom(model.id, model.cluster, client().profile.name)} is Live"
 
 
 def _shell() -> InteractiveShell:

@@ -35,6 +35,10 @@ def carry_out(order: dict[str, Any], client: Client) -> str:
 
 
 def _steer(key: str, action: str) -> str:
+    if action == "hide":
+        if not live_runs.hide(key):
+            raise UsageError("This run goes on.", do="Press Stop first.")
+        return "Hidden here; what it recorded stays:  %alcf runs"
     run = live_runs.known().get(key)
     if run is None or not run.running:
         raise UsageError("This run has ended.", do="See what is recorded:  %alcf runs")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from alcf_jupyter.connection.profiles import whom
 from alcf_jupyter.notebook.runs import run_view
 from alcf_jupyter.plain import brief, escape_line
 
@@ -37,7 +38,7 @@ class BatchView:
 
 def title(batch: Batch) -> str:
     """Return what a campaign is, in one line of text that does not change while it goes on."""
-    where = f"{batch.model} @ {batch.cluster}" if batch.cluster else batch.model
+    where = whom(batch.model, batch.cluster, batch.service)
     rows = f"{batch.rows:,} rows" if batch.rows else ""
     return brief(" · ".join(part for part in (f"Batch {batch.name}", where, rows) if part))
 

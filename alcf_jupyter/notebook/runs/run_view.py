@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from alcf_jupyter.connection import profiles
 from alcf_jupyter.connection.deadline import words as span
 from alcf_jupyter.notebook.rendering.bundle import QUIET
 from alcf_jupyter.plain import brief, escape_line
@@ -91,7 +92,7 @@ def title(run: Run) -> str:
 
 def whom(run: Run | Left) -> str:
     """Return whom a run asks."""
-    return brief(f"{run.model} @ {run.cluster}" if run.cluster else run.model)
+    return brief(profiles.whom(run.model, run.cluster, run.service))
 
 
 def lines(words: Sequence[str]) -> str:

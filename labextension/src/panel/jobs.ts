@@ -19,9 +19,9 @@ const STEERS: Record<Run['state'], readonly Steer['action'][]> = {
   waiting: ['pause', 'stop'],
   running: ['pause', 'stop'],
   paused: ['resume', 'stop'],
-  stopped: [],
-  finished: [],
-  failed: []
+  stopped: ['hide'],
+  finished: ['hide'],
+  failed: ['hide']
 };
 
 /** A section of jobs that opens and closes; what is closed is not watched. */
@@ -56,7 +56,7 @@ abstract class Jobs {
       bar: el('progress'),
       words: el('p', { class: 'alcf-words' }),
       buttons: new Map(
-        (['pause', 'resume', 'stop'] as const).map(action => {
+        (['pause', 'resume', 'stop', 'hide'] as const).map(action => {
           const label = action.charAt(0).toUpperCase() + action.slice(1);
           return [action, button(label, '', () => this.actions.steer(job.key, action))];
         })
