@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import re
 from typing import Final
@@ -25,7 +26,7 @@ _NEVER: Final = (
     "\U000e0000-\U000effff"  # tags and selectors that can carry hidden text
     "\ud800-\udfff"  # lone surrogates, which no UTF-8 message can hold
 )
-_INVISIBLE: Final = re.compile(
+_INVISIBLE: Final = (
     f"[{_NEVER}]"
     # A joiner stays inside an emoji, and inside a word of a script that needs it.
     f"|(?<![{_EMOJI}{_JOINING}\ufe0f])\u200d|\u200d(?![{_EMOJI}{_JOINING}])"
@@ -79,9 +80,16 @@ def drop_invisible(text: str) -> str:
     if not _SUSPECT.search(text):
         return text
     # A joiner may have stood beside something that is now gone: look again until it is settled.
-    while (dropped := _INVISIBLE.sub("", text)) != text:
+    invisible = _invisible()
+    while (dropped := invisible.sub("", text)) != text:
         text = dropped
     return text
+
+
+@functools.cache
+def _invisible() -> re.Pattern[str]:
+    """Return what drops them; most text has none, and to compile it takes milliseconds."""
+    return re.compile(_INVISIBLE)
 
 
 def brief(text: object, width: int = 300) -> str:

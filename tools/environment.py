@@ -12,7 +12,8 @@ from pathlib import Path
 # Tokens, addresses and settings; a run must never reach a real service or a person's own files.
 _PERSONAL = re.compile(
     r"_?(ALCF|GLOBUS|OPENAI|JUPYTER|JPY|IPYTHON|XDG)_?.*|MODEL_NAME|.*_PROXY"
-    r"|PYTHON(STARTUP|PATH|WARNINGS|INSPECT)|MPLBACKEND|COLUMNS|LINES|NO_COLOR|FORCE_COLOR"
+    # without its bytecode every kernel compiles all it imports, which takes seconds
+    r"|PYTHON(STARTUP|PATH|WARNINGS|INSPECT|DONTWRITEBYTECODE)|MPLBACKEND|COLUMNS|LINES|NO_COLOR|FORCE_COLOR"
     r"|VIRTUAL_ENV|CONDA_.*",
     re.IGNORECASE,
 )
