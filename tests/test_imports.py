@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "alcf_jupyter"
 # What stands further left is imported by what stands further right, never the other way round.
 ORDER = (
-    {"errors", "names", "plain", "progress", "shell", "typed"},
+    {"errors", "names", "plain", "progress", "shell", "typed", "user_warning"},
     {"service"},
     {"connection"},
     {"prompt"},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import threading
-import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from alcf_jupyter.errors import (
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service.proposals import proposals
 from alcf_jupyter.typed import here, named
+from alcf_jupyter.user_warning import warn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,7 +103,7 @@ def connect(
         )
     made = choose_service(target, token, proxy, poll_seconds, aliases)
     if says := overruled():
-        warnings.warn(f"Connected to {made.profile}. {says}", stacklevel=2)
+        warn(f"Connected to {made.profile}. {says}")
     return made
 
 
@@ -178,13 +178,8 @@ def _endpoints(target: str, token: str | None, proxy: str | None) -> Client:
     endpoints = Endpoints(endpoint_file.find(target), proxy)
     for file in endpoints.files:
         if file.open_to_others:
-            warnings.warn(
-                here(
-                    f"Other users can get at {file.path}, which holds a key; type:  "
-                    f"!chmod 600 {file.path}"
-                ),
-                stacklevel=5,
-            )
+            words = f"Other users can get at {file.path}, which holds a key; type:  "
+            warn(here(f"{words}!chmod 600 {file.path}"))
     way = (endpoints, EndpointDirectory(endpoints))
     return Client(endpoints.profile, endpoints.credential, way)
 

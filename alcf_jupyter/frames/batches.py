@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import warnings
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from alcf_jupyter.frames.batch.submit import submit_batch
 from alcf_jupyter.names import nearest
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service.batches import STATUSES, Listed, check_id, is_id
+from alcf_jupyter.user_warning import warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,10 +176,9 @@ def _listed(talk: Client, status: str | None) -> list[Listed]:
     listed = batch_metrics.listing(talk, status)
     if listed is None:
         listed = [one for one in _remembered(talk) if status in (None, one.status)]
-        warnings.warn(
+        warn(
             "The service cannot list your batches: the model of one was withdrawn. These are the "
-            "ones that this machine knows.",
-            stacklevel=3,
+            "ones that this machine knows."
         )
     return listed
 

@@ -8,7 +8,7 @@ import pytest
 
 import alcf_jupyter as alcf
 from alcf_jupyter import errors
-from alcf_jupyter.connection import endpoint_file
+from alcf_jupyter.connection import endpoint_file, session
 from alcf_jupyter.connection.call import Call
 from alcf_jupyter.connection.deadline import Deadline
 from tests.controlled import sandbox
@@ -155,8 +155,20 @@ def test_a_key_is_not_sent_over_plain_http(tmp_path):
 
 def test_a_file_that_others_can_read_is_warned_about(file):
     file.chmod(0o644)
-    with pytest.warns(UserWarning, match="chmod 600"):
+    with pytest.warns(UserWarning, match="chmod 600") as told:
         alcf.connect(str(file))
+    assert told[0].filename == __file__
+
+
+def test_the_warning_is_at_the_user_s_line_where_the_first_call_connects(
+    file, clean_environ, monkeypatch
+):
+    file.chmod(0o644)
+    clean_environ["ALCF_JUPYTER_SERVICE"] = str(file)
+    monkeypatch.setattr(session.current(), "client", None)
+    with pytest.warns(UserWarning, match="chmod 600") as told:
+        assert alcf.client().profile.name == "metis"
+    assert told[0].filename == __file__
 
 
 def test_a_token_beside_a_file_is_refused(file):

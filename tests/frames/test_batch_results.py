@@ -133,8 +133,9 @@ def test_every_odd_line_is_a_row_of_its_own(read, odd, place):
 def test_bad_lines_are_named_and_a_torn_one_keeps_its_id(tmp_path):
     path = tmp_path / "x.results.jsonl"
     path.write_text("\n".join([line(0), "{", line(2), line(3)[:300]]), "utf-8")
-    with pytest.warns(UserWarning, match=r"2 of 4 lines of x.results.jsonl .* 2, 4\."):
+    with pytest.warns(UserWarning, match=r"2 of 4 lines of x.results.jsonl .* 2, 4\.") as told:
         frame = alcf.read_batch_results(tmp_path)
+    assert told[0].filename == __file__
     assert frame["custom_id"].tolist()[2:] == ["row-2", "row-3"]
     assert frame["status"].tolist() == ["ok", "failed", "ok", "failed"]
 

@@ -460,8 +460,9 @@ def test_unknown_custom_ids_are_told(folder):
     lines[3] = lines[3].replace('"row-3"', '"row-77"')
     lines[4] = lines[4].replace('"row-4"', '"question 4"')
     path.write_text("\n".join(lines))
-    with pytest.warns(UserWarning, match=r"2 lines belong to no row of the table: row-77, q"):
+    with pytest.warns(UserWarning, match="2 lines belong to no row .*: row-77, q") as told:
         found = batch.results()
+    assert told[0].filename == __file__
     assert found["status"].tolist().count("ok") == 18
     assert found.attrs["alcf"]["unknown"] == ["row-77", "question 4"]
 
@@ -636,8 +637,9 @@ def test_a_withdrawn_model_hides_the_list_but_not_ones_own_batches(box, folder):
     box.control("POST", "/state", {"model": "sandbox/guest", "remove": True})
     try:
         known.wait("60s")
-        with pytest.warns(UserWarning, match="cannot list your batches"):
+        with pytest.warns(UserWarning, match="cannot list your batches") as told:
             assert known.id in alcf.batches()["id"].tolist()
+        assert told[0].filename == __file__
     finally:
         box.control("POST", "/state", {"cluster": "sophia", "add": {"id": "sandbox/guest"}})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -16,6 +15,7 @@ from alcf_jupyter.frames.batch import manifest
 from alcf_jupyter.frames.batch.blocks import ROWS
 from alcf_jupyter.frames.batch.results import frame_of, write_tables
 from alcf_jupyter.plain import brief
+from alcf_jupyter.user_warning import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -137,7 +137,7 @@ class Join:
             if ids:
                 more = ", …" if len(ids) > _MOST_NAMED else ""
                 named = ", ".join(brief(one, 60) for one in ids[:_MOST_NAMED])
-                warnings.warn(f"{len(ids):,} lines {what}: {named}{more}.", stacklevel=4)
+                warn(f"{len(ids):,} lines {what}: {named}{more}.")
 
 
 def to_frame(join: Join, found: Iterator[Placed]) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +15,7 @@ import pyarrow.parquet
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames.batch.blocks import ROWS, read_block
 from alcf_jupyter.frames.record.whole_file import replacing
+from alcf_jupyter.user_warning import warn
 
 if TYPE_CHECKING:
     import os
@@ -168,10 +168,9 @@ class Reader:
         if self.bad:
             named = ", ".join(map(str, self.bad[:_MOST_NAMED]))
             more = "" if len(self.bad) <= _MOST_NAMED else ", …"
-            warnings.warn(
+            warn(
                 f"{len(self.bad):,} of {self.lines:,} lines of {self.path.name} cannot be read: "
-                f"{named}{more}. They are rows with status failed.",
-                stacklevel=3,
+                f"{named}{more}. They are rows with status failed."
             )
 
 
