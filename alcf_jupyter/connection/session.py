@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from alcf_jupyter.typed import here, named
 from alcf_jupyter.user_warning import warn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from typing import Any
 
     from alcf_jupyter.service.catalog import Model
 
@@ -156,7 +157,7 @@ def _client(
             do="Leave aliases out, or:  alcf.connect('sandbox', aliases={…})",
         )
     if profile.name == "sandbox":
-        profile, credential = _sandbox(aliases, poll_seconds)
+        profile, credential = _sandbox(_named(aliases or {}), poll_seconds)
     elif token is None and profile.is_alcf:
         credential = SignIn(site_file.read().proxy if proxy is None else proxy)
     else:
@@ -184,8 +185,19 @@ def _endpoints(target: str, token: str | None, proxy: str | None) -> Client:
     return Client(endpoints.profile, endpoints.credential, way)
 
 
+def _named(aliases: Any) -> Mapping[str, str]:
+    if isinstance(aliases, Mapping):
+        parts = [part for pair in aliases.items() for part in pair]
+        if all(isinstance(part, str) and part.strip() for part in parts):
+            return aliases
+    raise UsageError(
+        "aliases= takes names, each with a model of the sandbox.",
+        do="Write:  alcf.connect('sandbox', aliases={'my/model': 'sandbox/echo'})",
+    )
+
+
 def _sandbox(
-    aliases: Mapping[str, str] | None, poll_seconds: float | None
+    aliases: Mapping[str, str], poll_seconds: float | None
 ) -> tuple[profiles.Profile, Credential]:
     from alcf_jupyter.connection import standin
 

@@ -110,6 +110,8 @@ def start(aliases: Mapping[str, str] | None = None) -> StandIn:
 
     Raises
     ------
+    UsageError
+        A name stands for no model of its own.
     UnreachableError
         It did not come up.
     """
@@ -129,7 +131,7 @@ def _launch(aliases: dict[str, str]) -> StandIn:
     command += ["--clock-speed", str(SPEED), "--requests-per-second", str(_REFUSES_AT * SPEED)]
     command += ["--patience", str(PATIENCE_SECONDS)]
     for name, model in aliases.items():
-        command += ["--alias", f"{name}={model}"]
+        command += [f"--alias={name}={model}"]
     root = ""
     with contextlib.suppress(UsageError):  # without a place of its own it takes no batches
         root = str(state.folder("sandbox"))
@@ -151,10 +153,15 @@ def _launch(aliases: dict[str, str]) -> StandIn:
         told = json.loads(line)
         url, secret = str(told["url"]), str(told["secret"])
     except (ValueError, KeyError, TypeError):
-        said = _end(process)
+        said = (_end(process).splitlines() or ["It said nothing."])[-1]
+        if aliases and said.startswith("sandbox: the alias"):
+            raise UsageError(
+                f"The sandbox was not started: {brief(said.removeprefix('sandbox: '))}.",
+                do="Take one of its models:  alcf.connect('sandbox').models()",
+            ) from None
         raise UnreachableError(
             "The local stand-in service did not start.",
-            why=brief(said.splitlines()[-1]) if said else "It said nothing.",
+            why=brief(said),
             do="See what it says:  alcf-jupyter sandbox  (in a terminal)",
         ) from None
     if process.stderr:

@@ -71,6 +71,23 @@ def test_a_connect_that_fails_changes_nothing(clean_environ):
         assert session.current().overridden is None
 
 
+@pytest.mark.parametrize(
+    "aliases", ["x", [("a", "sandbox/echo")], {1: "sandbox/echo"}, {" ": "sandbox/echo"}, {"a": 2}]
+)
+def test_aliases_of_the_sandbox_that_are_none(aliases):
+    client = session.current().client
+    with pytest.raises(UsageError, match="names, each with a model") as caught:
+        alcf.connect("sandbox", aliases=aliases)
+    assert "aliases={'my/model': 'sandbox/echo'}" in caught.value.message
+    assert session.current().client is client
+
+
+@pytest.mark.parametrize("aliases", [{"-a": "sandbox/nope"}, {"a=b": "sandbox/echo"}])
+def test_an_alias_for_no_model_of_the_sandbox_is_named(aliases):
+    with pytest.raises(UsageError, match=r"the alias '-?a' stands for '.*', which is no model\.\n"):
+        alcf.connect("sandbox", aliases=aliases)
+
+
 def test_the_environment_wins_and_says_so(clean_environ, fresh):
     with serving() as mine, serving() as theirs:
         clean_environ["ALCF_JUPYTER_SERVICE"] = f" {theirs.url} "
