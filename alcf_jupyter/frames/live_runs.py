@@ -77,7 +77,8 @@ def hide(key: str) -> bool:
         if run is not None and run.running and not run.stopping:
             return False
         _left.pop(key, None)
-        _hidden.add(key)
+        if run is not None:
+            _hidden.add(key)
         return True
 
 

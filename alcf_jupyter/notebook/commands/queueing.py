@@ -60,10 +60,13 @@ def wait(line: str) -> str | None:
         "cluster": chosen.cluster,
         **({"timeout": chosen.timeout} if chosen.timeout else {}),
     }
-    if chosen.bg and _surface() is not Surface.HEADLESS:
-        _wait_behind(settings)
-        return None
+    from alcf_jupyter.connection.session import client
     from alcf_jupyter.connection.waiting import wait_until_live
+
+    service = client().profile.name  # another may be connected to when the model is Live
+    if chosen.bg and _surface() is not Surface.HEADLESS:
+        _wait_behind(settings, service)
+        return None
 
     display = _display()
     try:
@@ -72,11 +75,11 @@ def wait(line: str) -> str | None:
     except BaseException:
         display.fail("No longer waited for.")
         raise
-    display.finish("", _live(model))
+    display.finish("", _live(model, service))
     return None
 
 
-def _wait_behind(settings: dict[str, Any]) -> None:
+def _wait_behind(settings: dict[str, Any], service: str) -> None:
     """Wait in a thread of this cell's, so that what it shows goes on appearing below the cell."""
     from alcf_jupyter.connection.waiting import wait_until_live
 
@@ -90,7 +93,7 @@ def _wait_behind(settings: dict[str, Any]) -> None:
         except AlcfError as error:
             display.finish(str(error), "", fmt="text")
         else:
-            display.finish("", _live(model))
+            display.finish("", _live(model, service))
 
     context = contextvars.copy_context()
     threading.Thread(
@@ -98,11 +101,10 @@ def _wait_behind(settings: dict[str, Any]) -> None:
     ).start()
 
 
-def _live(model: Model) -> str:
+def _live(model: Model, service: str) -> str:
     from alcf_jupyter.connection.profiles import whom
-    from alcf_jupyter.connection.session import client
 
-    return f"{whom(model.id, model.cluster, client().profile.name)} is Live"
+    return f"{whom(model.id, model.cluster, service)} is Live"
 
 
 def _shell() -> InteractiveShell:
