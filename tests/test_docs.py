@@ -14,8 +14,9 @@ from traitlets.config import Config
 
 import alcf_jupyter as alcf
 from alcf_jupyter import cli
+from alcf_jupyter.connection import other_tools
 from alcf_jupyter.notebook import methods
-from alcf_jupyter.notebook.commands import connecting, functions, table
+from alcf_jupyter.notebook.commands import functions, table
 from alcf_jupyter.notebook.doctor import settings
 from alcf_jupyter.service.catalog import State
 from tests.kernels import by_files
@@ -100,7 +101,7 @@ def test_help_lists_every_function_and_tells_of_each():
 
 def test_the_page_of_connecting_has_every_variable():
     text = on_one_line("connecting")
-    for name in (*settings.OURS, *settings.SECRETS, *connecting.OF_OTHERS):
+    for name in (*settings.OURS, *settings.SECRETS, *other_tools.NAMES):
         assert f"`{name}`" in text, name
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from alcf_jupyter.connection import endpoint_file, profiles, site_file
+from alcf_jupyter.connection import endpoint_file, other_tools, profiles, site_file
 from alcf_jupyter.connection.client import Client
 from alcf_jupyter.connection.record import replay
 from alcf_jupyter.connection.sign_in.credentials import Credential, SignIn
@@ -104,6 +104,8 @@ def connect(
         )
     made = choose_service(target, token, proxy, poll_seconds, aliases)
     if says := overruled():
+        warn(f"Connected to {made.profile}. {says}")
+    if target is None and (says := other_tools.hint()):
         warn(f"Connected to {made.profile}. {says}")
     return made
 

@@ -112,6 +112,19 @@ def test_the_environment_wins_and_says_so(clean_environ, fresh):
         assert alcf.client().url == theirs.url
 
 
+def test_what_other_tools_read_is_said_not_to_be_used(clean_environ, recwarn):
+    clean_environ["OPENAI_BASE_URL"] = "http://127.0.0.1:11434/v1"
+    assert alcf.connect("alcf").profile.is_alcf
+    assert not recwarn.list, "who names a service means that one"
+    assert alcf.connect().profile.is_alcf
+    [told] = recwarn.list
+    assert told.filename == __file__
+    assert str(told.message) == (
+        "Connected to the ALCF Inference Endpoints. OPENAI_BASE_URL is not used here; to talk to "
+        "that server:  alcf.connect('http://127.0.0.1:11434/v1')"
+    )
+
+
 def test_the_demo_is_what_is_usual_and_wins_over_nothing(clean_environ):
     with serving() as mine, serving() as demo:
         clean_environ["_ALCF_JUPYTER_DEMO"] = demo.url

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 from alcf_jupyter.errors import AlcfError, UsageError
 from alcf_jupyter.notebook.line import options
@@ -12,15 +10,10 @@ from alcf_jupyter.notebook.line import options
 if TYPE_CHECKING:
     from alcf_jupyter.connection.client import Client
 
-OF_OTHERS: Final = ("OPENAI_BASE_URL", "MODEL_NAME")
-"""What other tools are told where to talk to by."""
-
-_METIS: Final = "metis.alcf.anl.gov"
-
 
 def connect(line: str) -> str:
     """Choose the service: ``%alcf connect [alcf | sandbox | ADDRESS | FILE]``."""
-    from alcf_jupyter.connection import session
+    from alcf_jupyter.connection import other_tools, session
 
     chosen, rest = options.connect_parser().read(line)
     words = rest.split()
@@ -34,9 +27,8 @@ def connect(line: str) -> str:
     lines = [f"Connected to {client.profile}."]
     if says := session.overruled():
         lines.append(says)
-    says, meant = unused()
-    if says:
-        lines.append(f"{says}; to talk to that server:  {meant}")
+    if says := other_tools.hint():
+        lines.append(says)
     return "\n".join([*lines, _summary(client)])
 
 
@@ -59,29 +51,3 @@ def _other_identity(client: Client) -> str:
     """Say who one is, where there is nothing to see for that reason perhaps."""
     who = client.who()
     return f"You are signed in as {who}; another of your identities may see them." if who else ""
-
-
-def unused() -> tuple[str, str]:
-    """Name the variables of other tools that people expect to count here, and what is meant.
-
-    Returns
-    -------
-    tuple of str
-        That they are not used, ``""`` where none is set; and the line that talks to their server.
-    """
-    found = [name for name in OF_OTHERS if name in os.environ]
-    says = f"{' and '.join(found)} {'is' if len(found) == 1 else 'are'} not used here"
-    return says if found else "", _meant(os.environ.get("OPENAI_BASE_URL", "").strip())
-
-
-def _meant(address: str) -> str:
-    """Return the line for an address; one with a password in it, or none, is not repeated."""
-    from alcf_jupyter.connection import profiles
-
-    try:
-        profile = profiles.resolve(address if "://" in address else "")
-    except UsageError:
-        return "alcf.connect(ADDRESS, token=…)"
-    if urlsplit(profile.url).hostname == _METIS:  # the guide copies these from the files
-        return "alcf.connect('~/metis_endpoint_*.txt')"
-    return f"alcf.connect({profile.url!r}{'' if profile.is_loopback else ', token=…'})"

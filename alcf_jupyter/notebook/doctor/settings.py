@@ -6,11 +6,11 @@ import os
 from typing import TYPE_CHECKING
 
 from alcf_jupyter.connection import profiles, session, state
+from alcf_jupyter.connection.other_tools import unused
 from alcf_jupyter.connection.record import replay
 from alcf_jupyter.connection.sign_in import globus, sources
 from alcf_jupyter.errors import AlcfError
 from alcf_jupyter.names import nearest
-from alcf_jupyter.notebook.commands.connecting import unused
 from alcf_jupyter.notebook.doctor.finding import note, ok, problem
 from alcf_jupyter.notebook.doctor.lines import same, short, variable
 from alcf_jupyter.notebook.doctor.proxies import address
