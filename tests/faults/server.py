@@ -129,6 +129,8 @@ class FaultServer:
         The chance that a new connection is reset before anything is read.
     silent
         Whether everything but a model's answers is waited for in vain.
+    page
+        The refusal that everything is answered with, as by a gateway that is being worked on.
     held
         Whether requests to a model wait, once counted, until it is so no more.
     on_request
@@ -143,6 +145,7 @@ class FaultServer:
         self.up = True
         self.resets = 0.0
         self.silent = False
+        self.page = ""
         self.held = False
         self.on_request = None
         self.on_answer = None
@@ -276,7 +279,7 @@ class FaultServer:
         elif x.method == "GET":
             if self.silent:
                 await x.hang()
-            await self._get(x)
+            await (x.refuse(self.page) if self.page else self._get(x))
         else:
             await x.refuse("404-route")
 
@@ -316,6 +319,10 @@ class FaultServer:
         x.dice = random.Random(f"{served.seed}/{number}")
         while self.held:  # noqa: ASYNC110 - any thread may let it go on
             await asyncio.sleep(0.005)
+        if self.page:
+            x.entry.fault = self.page
+            await x.refuse(self.page)
+            return
         if x.entry.model not in self.models:
             await x.refuse("404-model")
             return

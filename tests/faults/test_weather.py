@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 
 import alcf_jupyter as alcf
-from alcf_jupyter.connection import session
+from alcf_jupyter.connection import directory, session
 from alcf_jupyter.connection.client import Client
 from alcf_jupyter.connection.profiles import resolve
 from alcf_jupyter.connection.sign_in.credentials import Credential
-from alcf_jupyter.errors import AlcfError, SignInError
+from alcf_jupyter.errors import AlcfError, ServerFailureError, SignInError
 from tests.faults import answers, figures
 from tests.faults.columns import TEMPLATE, connect
 from tests.faults.others_time import Lateness, Usable
@@ -229,6 +229,93 @@ def test_maintenance_in_the_middle_is_waited_out(place):
         server.up, served.states = True, ["running"]
         out = run.result(60)
     all_right(out, frame)
+
+
+def test_maintenance_of_the_whole_service_is_waited_out(place, monkeypatch):
+    """Everything answers with one page, and the list of models is too old to be believed."""
+    monkeypatch.setattr(directory, "LIST_SECONDS", POLL / 2)
+    frame = column(12)
+    with FaultServer({"m": Served(latency=(0.005, 0.01))}) as server:
+        session.current().client = Client(
+            _unpaced(resolve(server.url, poll_seconds=POLL)), Credential("t", "the test")
+        )
+
+        def closes(sent):
+            if sent.number == 5:
+                server.page = "503-maintenance-page"
+
+        server.on_request = closes
+        run = alcf.map(frame, TEMPLATE, model="m", checkpoint=place, background=True)
+        wait_until(lambda: server.page)
+        began, asked_before = time.monotonic(), len(server.ledger.sent)
+        wait_until(lambda: len(server.ledger.sent) >= asked_before + 8)
+        polls = (time.monotonic() - began) / POLL
+        # what was under way when it began, and one in a while
+        assert len(server.ledger.sent) - asked_before <= 8 + polls
+        assert run.running
+        server.page = ""
+        all_right(run.result(60), frame)
+
+
+@pytest.mark.parametrize("page", ["502", "401-outage"])
+def test_a_service_that_is_away_at_the_start_is_waited_for(place, page):
+    frame = column(12)
+    with FaultServer() as server:
+        session.current().client = Client(
+            _unpaced(resolve(server.url, poll_seconds=POLL)), Credential("t", "the test")
+        )
+        server.page = page
+        run = alcf.map(frame, TEMPLATE, model="m", checkpoint=place, background=True)
+        looks = f"GET {BASE}/list-endpoints"
+        wait_until(lambda: server.ledger.asked[looks] >= 4)
+        assert run.running
+        assert run.progress.words.endswith("Trying again.")
+        server.page = ""
+        all_right(run.result(60), frame)
+
+
+def test_a_token_that_cannot_be_checked_now_is_not_sent_for_a_minute(place):
+    """The gateway keeps to it for 60 s."""
+    frame = column(30)
+    with FaultServer({"m": Served(latency=(0.002, 0.006))}) as server:
+        session.current().client = Client(
+            _unpaced(resolve(server.url, poll_seconds=POLL)), Credential("t", "the test")
+        )
+
+        def fails(sent):
+            if sent.number == 10:
+                server.page = "401-outage"
+
+        server.on_request = fails
+        run = alcf.map(frame, TEMPLATE, model="m", checkpoint=place, background=True, concurrency=4)
+        wait_until(lambda: server.page)
+        wait_until(lambda: len(server.ledger.sent) >= 10 + 4 + 4)
+        server.on_request, server.page = None, ""
+        all_right(run.result(60), frame)
+        sent = [one for one in server.ledger.sent if one.fault == "401-outage"]
+        rounds = [later.at - earlier.at for earlier, later in itertools.pairwise(sent)]
+        pauses = [pause for pause in rounds if pause >= POLL * 0.9]
+        # what was under way together; from then on one a minute
+        assert len(pauses) >= len(sent) - 5
+
+
+def test_several_texts_in_one_request_wait_for_the_service_too():
+    with FaultServer({"m": Served(["502"] * 5)}) as server:
+        connect(server)
+        out = alcf.embed(pd.Series([f"text {n}" for n in range(40)]), model="m")
+        assert len(server.ledger.sent) == 6
+    assert set(out["status"]) == {"ok"}
+
+
+def test_a_service_that_stays_away_ends_the_run_after_ten_minutes(place):
+    with FaultServer({"m": Served(["502"] * 5000)}) as server:
+        connect(server)
+        run = alcf.map(column(40), TEMPLATE, model="m", checkpoint=place, background=True)
+        began = time.monotonic()
+        with pytest.raises(ServerFailureError):
+            run.result(60)
+        assert time.monotonic() - began >= 10 * POLL * 0.9
+        assert len(server.ledger.sent) < 60
 
 
 def sent_with(server, token):

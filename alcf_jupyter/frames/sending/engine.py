@@ -19,9 +19,11 @@ from alcf_jupyter.connection.record import replay
 from alcf_jupyter.errors import (
     AlcfError,
     DeadlineError,
+    IdentityCheckError,
     InvalidAnswerError,
     MaintenanceError,
     MixedUpError,
+    NoConnectionError,
     RateLimitError,
     ServiceTimeoutError,
 )
@@ -52,6 +54,9 @@ REQUEST_SECONDS = 360.0
 
 PATIENCE_SECONDS = 600.0
 """For so long a service that was there may be away before the run ends."""
+
+_CHECK_SECONDS = 60.0
+"""For so long the gateway keeps to it that a token could not be checked (service-contract.md)."""
 
 _SAME_REFUSALS = 5
 """After so many like refusals and no success the rest would be refused, too."""
@@ -144,6 +149,7 @@ class Engine:
     _fatal: AlcfError | None = None
     _main: asyncio.Task[None] | None = None
     _given: int = 0
+    _began: float = field(default_factory=time.monotonic)
     _succeeded_at: float | None = None
     _ready_at: float = float("-inf")
     _refusals: list[str] = field(default_factory=list)
@@ -384,22 +390,35 @@ class Engine:
             pack.failing_since = now
         since = self._succeeded_at
         nobody = since is None or since < pack.failing_since
+        unheard = since is None and isinstance(error, NoConnectionError)
         # what is mixed up would not be seen in halves: alone, a false embedding looks like any
         divisible = len(pack.units) > 1 and not isinstance(error, MixedUpError)
         most = _TOGETHER_ATTEMPTS if divisible else MOST_ATTEMPTS
-        if pack.attempts < most or (away and nobody and since is not None):
-            self._queue.again(pack, now + self.limits.lane.retry_pause(pack.attempts))
+        if pack.attempts < most or (away and nobody and not unheard):
+            self._queue.again(pack, now + self._pause_after(error, pack.attempts))
             if not self.limits.lane.is_open:
                 self._say(f"{error.what} Trying again.")
-        elif away and since is None:
-            self._fatal = error  # it has never been there
+        elif away and unheard:
+            self._fatal = error  # nothing has ever come from there
         elif divisible:
             self._queue.divide(pack, _TOGETHER_ATTEMPTS - 1)
         else:
             self._give(self.work.failed(error, pack))
-        last = max(since or now, self._ready_at)
-        if away and now - last > PATIENCE_SECONDS * self.limits.scale:
+        if away and self._out_of_patience(now):
             self._fatal = self._fatal or error
+
+    def _pause_after(self, error: AlcfError, attempts: int) -> float:
+        """Return the seconds until what failed is worth trying again."""
+        pause = self.limits.lane.retry_pause(attempts)
+        if isinstance(error, IdentityCheckError):  # the others would be told the same
+            pause += _CHECK_SECONDS * self.limits.scale
+            self.limits.lane.close()
+            self.limits.lane.pause(time.monotonic(), pause)
+        return pause
+
+    def _out_of_patience(self, now: float) -> bool:
+        last = max(self._began, self._ready_at, self._succeeded_at or self._began)
+        return now - last > PATIENCE_SECONDS * self.limits.scale
 
     def _cold(self, pack: Pack, call: Call, error: AlcfError, left_at: float) -> None:
         new = self._succeeded_at is None and isinstance(error, MaintenanceError)
@@ -428,7 +447,20 @@ class Engine:
 
     async def _first_ready(self) -> Model:
         """Find the model, and wait until it is Live."""
-        return await self._ready(await self.caller.find(self.call))
+        attempts = 0
+        while True:
+            try:
+                model = await self.caller.find(self.call)
+            except AlcfError as error:
+                unheard = isinstance(error, NoConnectionError)
+                away = verdict(error) is Verdict.AWAY and not unheard
+                if not away or self._out_of_patience(time.monotonic()):
+                    raise
+                self._say(f"{error.what} Trying again.")
+                attempts += 1
+                await self._sleep(self._pause_after(error, attempts), error.what)
+            else:
+                return await self._ready(model)
 
     async def _ready(self, model: Model) -> Model:
         """Wait until a model is Live, through maintenance, too."""
@@ -440,7 +472,7 @@ class Engine:
                     raise
                 self._say(f"{error.what} Waiting for it to end.")
                 await self._pause_for_maintenance()
-                model = await self.caller.find(self.call)
+                model = await self._found_again(model)
             else:
                 self._ready_at = time.monotonic()
                 self._say("")
@@ -448,9 +480,21 @@ class Engine:
 
     async def _pause_for_maintenance(self) -> None:
         seconds = self.caller.poll_seconds * random.uniform(1.0, 1.1)  # noqa: S311 - jitter
+        await self._sleep(seconds, "the cluster was under maintenance")
+
+    async def _sleep(self, seconds: float, why: str) -> None:
         await asyncio.sleep(min(seconds, self.limits.deadline.left() + 0.001))
         if not self.limits.deadline.left():
-            raise self.limits.deadline.error("the cluster was under maintenance")
+            raise self.limits.deadline.error(why)
+
+    async def _found_again(self, model: Model) -> Model:
+        """Return the model as it is now, or as it was where the list cannot be had."""
+        try:
+            return await self.caller.find(self.call)
+        except AlcfError as error:
+            if not _may_end(error):
+                raise
+            return model
 
     async def _until_live(self) -> None:
         """Wait for a model that went away; one request tries it before the others follow."""
@@ -465,7 +509,7 @@ class Engine:
         except AlcfError as error:
             if verdict(error) is Verdict.SIGN_IN and self.limits.pausable:
                 self._pause_for(error)
-            elif verdict(error) in (Verdict.AWAY, Verdict.AGAIN):
+            elif _may_end(error):
                 # the state cannot be had now: one request finds out
                 self.limits.lane.pause(time.monotonic(), self.limits.lane.retry_pause(1))
             else:
@@ -480,7 +524,7 @@ class Engine:
         if isinstance(trouble.error, MaintenanceError):
             self._say(f"{trouble.error.what} Waiting for it to end.")
             await self._pause_for_maintenance()
-            return await self.caller.find(self.call)
+            return await self._found_again(model)
         return await self.caller.after_refusal(trouble.call, model, trouble.error)
 
     def _too_slow(self, pack: Pack, error: ServiceTimeoutError) -> None:
@@ -506,3 +550,8 @@ class Engine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _may_end(error: AlcfError) -> bool:
+    """Tell whether a look at the service that failed so may work later."""
+    return isinstance(error, MaintenanceError) or verdict(error) in (Verdict.AWAY, Verdict.AGAIN)
