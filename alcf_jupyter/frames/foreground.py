@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter import progress
-from alcf_jupyter.frames import live_runs
 from alcf_jupyter.frames.launch import launch
 from alcf_jupyter.frames.record.recorded import expired
 
@@ -87,9 +86,8 @@ def _awaited(run: Run, watcher: RunObserver) -> pd.DataFrame:
         if run.error is not None:
             words = progress.counts(run.progress)
         elif not words and run.progress.state == "stopped":
-            words = f"The time is over. {run.kept}; run it again to go on."
+            words = "The time is over." if run.late else "Stopped."
+            words = f"{words} {run.kept}; run it again to go on."
         return run.so_far() if run.running else run.result()
     finally:
-        if run.progress.state != "finished":
-            live_runs.leave(run)
         watcher.close(words)

@@ -82,10 +82,10 @@ class Harvest:
 
     def take(self, landed: Landed) -> None:
         """Take what has come."""
+        if landed.vectors is not None:  # before the rows: whoever sees one takes its vector
+            self._keep(landed.units, landed.vectors)
         for unit, row in zip(landed.units, landed.rows, strict=True):
             self._put(unit, row)
-        if landed.vectors is not None:
-            self._keep(landed.units, landed.vectors)
         if landed.usage is not None:
             self.requests += 1
             self.prompt_tokens += landed.usage.prompt_tokens or 0

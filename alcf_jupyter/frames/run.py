@@ -118,6 +118,11 @@ class Run:
         return self._told_to_stop and self.running
 
     @property
+    def late(self) -> bool:
+        """Whether the time was over before all had come."""
+        return self._engine.ended == "deadline"
+
+    @property
     def recorded_in(self) -> str:
         """The folder it is recorded in, ``""`` for none."""
         return str(self._journal.folder) if self._journal else ""
@@ -210,8 +215,9 @@ class Run:
             return self._frame
         ended = not self.running
         harvest = self._harvest
+        found = list(harvest.found)  # before the vectors: those of its rows are there then
         outcome = Outcome(harvest.vectors, self._engine, self.progress, harvest.requests)
-        frame = self._job.frame(list(harvest.found), outcome)
+        frame = self._job.frame(found, outcome)
         if ended:
             self._frame = frame
         return frame
@@ -264,6 +270,8 @@ class Run:
         finally:
             self._ended_at = time.monotonic()
             self._ended.set()
+            if self._state != "finished":
+                live_runs.leave(self)
             self._tell(soon=True)
 
     def _send(self) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -9,10 +10,14 @@ import alcf_jupyter as alcf
 from alcf_jupyter.connection.call import Call
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.errors import AlcfError, JournalError, RefusedError
+from alcf_jupyter.frames import live_runs
+from alcf_jupyter.frames.harvest import Harvest
+from alcf_jupyter.frames.job import Landed
 from alcf_jupyter.frames.launch import launch
 from alcf_jupyter.frames.prompt_column import Asking, PromptColumn
 from alcf_jupyter.frames.prompts import prompts_of
 from alcf_jupyter.frames.record.journal import Journal
+from alcf_jupyter.frames.record.journal_lines import Row
 from alcf_jupyter.frames.record.row_keys import identity
 from alcf_jupyter.frames.result_file import ResultFile, write_parquet
 from alcf_jupyter.frames.run import Run
@@ -137,6 +142,47 @@ def test_a_run_that_ends_early_leaves_the_file_as_it_was(model, tmp_path, end): 
     assert len(pd.read_parquet(path)) == 2
     done.stop()
     assert done.progress.state == "finished", "it had ended"
+
+
+@pytest.mark.parametrize("end", ["stopped", "time over"])
+def test_a_cell_says_why_its_run_ended_early(model, capsys, end):  # noqa: F811
+    """It is stopped from the panel, while the cell runs; or its time is over."""
+    model.gate = threading.Event()
+    frames = []
+    table = pd.DataFrame({"text": ["first", "b"]})
+    cell = threading.Thread(target=lambda: frames.append(alcf.map(table, "{{text}}", model="m")))
+    cell.start()
+    while not (found := [one for one in live_runs.known().values() if one.running]):
+        assert cell.is_alive()
+    until_the_first(found[0])
+    if end == "stopped":
+        found[0].stop()
+    else:
+        time_is_over(found[0])
+    cell.join(60)
+    model.gate.set()
+    assert frames[0]["status"].tolist() == ["ok", "pending"]
+    words = "Stopped." if end == "stopped" else "The time is over."
+    assert f"{words} 1 of 2 rows are done" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("model")
+def test_a_row_is_seen_with_its_vector_or_not_at_all():
+    job, one = begun(Counted, ["a", "b", "c"])
+    one.result(60)
+    harvest, vectors = Harvest(job), np.arange(6, dtype=np.float32).reshape(3, 2)
+    row = Row("key", "ok")
+
+    class Watched(list):
+        def __setitem__(self, unit, row):
+            assert harvest.vectors is not None
+            assert harvest.vectors[unit].tolist() == vectors[unit].tolist()
+            super().__setitem__(unit, row)
+
+    harvest.found = Watched(harvest.found)
+    for unit in range(3):
+        harvest.take(Landed(range(unit, unit + 1), [row], vectors[unit : unit + 1]))
+    assert harvest.pending == []
 
 
 def test_an_error_tells_how_many_rows_have_an_answer(model, tmp_path):  # noqa: F811

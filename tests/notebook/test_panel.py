@@ -183,6 +183,14 @@ def test_what_comes_back_on_the_screen_is_told_whole(page):
     page.told("status", since=since)
 
 
+def _told_whole(page, part):
+    """Return what is told of a part that comes back on the screen."""
+    page.send("watch", parts=[])
+    since = page.mark()
+    page.send("watch", parts=[part])
+    return page.told(part, since=since)
+
+
 LIVE = ["Live", "Live"]
 
 
@@ -354,8 +362,11 @@ def test_a_run_is_shown_paused_resumed_and_stopped(page, kernel):
     error = page.ask("steer", run=shown["key"], action="stop")["error"]
     assert error["what"] == "This run has ended."
     assert kernel.run("print(run.running, len(run.result()))").strip() == "False 400"
-    since = page.mark()
     kernel.run("del run")
+    left = _told_whole(page, "runs")
+    assert left["runs"][0]["words"].endswith("run it again to go on")
+    since = page.mark()
+    page.ask("steer", run=shown["key"], action="hide")
     page.told("runs", lambda m: m["runs"] == [], since=since)
 
 
@@ -433,6 +444,26 @@ def test_a_run_that_failed_says_why_until_it_is_run_again(page, kernel):
     kernel.run(f"out = {code}")
     page.told("runs", lambda m: m["runs"] == [], since=since)
     kernel.run("del failed\ngc.enable()")
+
+
+def test_a_run_in_the_background_that_failed_is_told_though_nobody_holds_it(page, kernel):
+    kernel.run(
+        "import pandas as pd\n"
+        "from alcf_jupyter.connection import standin\n"
+        "rule = {'fault': 'validation', 'times': 1, 'match': {'route': '/chat/'}}\n"
+        "standin.control(standin.start(), 'POST', '/faults', rule)\n"
+        "frame = pd.DataFrame({'text': [f'night {n}' for n in range(8)]})"
+    )
+    page.send("watch", parts=["runs"])
+    code = "alcf.map(frame, 'Say {{text}}', model='sandbox/echo', on_error='raise'"
+    kernel.run(f"{code}, background=True);")
+    shown = page.told("runs", lambda m: m["runs"] and m["runs"][0]["state"] == "failed")
+    kernel.run("import gc; gc.collect()")
+    shown = _told_whole(page, "runs")
+    assert "A row failed" in shown["runs"][0]["words"]
+    since = page.mark()
+    kernel.run(f"out = {code})")
+    page.told("runs", lambda m: m["runs"] == [], since=since)
 
 
 def test_batches_are_shown_until_they_are_completed(page, kernel):

@@ -53,7 +53,7 @@ def models(client: Client, looks: Looks) -> dict[str, Any]:
 def runs() -> dict[str, Any]:
     """Return the runs of this kernel, but for short ones that went by without a word.
 
-    One that was interrupted, or that failed, is there until it is run again.
+    One that was stopped or interrupted, or that failed, is there until it is run again.
     """
     shown = [
         _run(key, run)
