@@ -199,7 +199,9 @@ class Caller:
         shown = call.reading is not None and not call.reading.empty
         if shown or not isinstance(cause, (NotLiveError, ServiceTimeoutError)):
             raise error
-        known = await self._directory.catalog(call.deadline, fresh=True, cluster=model.cluster)
+        # what was seen less than a minute ago would be told again; a 408 comes after five
+        late = isinstance(cause, ServiceTimeoutError)
+        known = await self._directory.catalog(call.deadline, fresh=late, cluster=model.cluster)
         now = known.find(model.id, model.cluster)
         if now.state not in queue.READY:
             return now
