@@ -284,3 +284,45 @@ def test_a_token_window_never_holds_for_ever(limit, sizes, steps):
         window.expect(-size)
         window.add(now, size)
     assert window.expected == 0
+
+
+def test_what_others_have_used_up_teaches_no_limit():
+    """A model may grant less than the gateway's default, and the refusal tells only the usage."""
+    window = TokenWindow()
+    window.add(0.0, 400)
+    assert 0 < window.refused(1.0, 400, 6000) <= 60
+    assert window.limit is None
+
+
+def test_a_limit_that_others_had_a_part_in_grows_until_one_is_met_alone():
+    window, now = TokenWindow(), 0.0
+    window.add(now, 4000)
+    window.refused(now, 4000, 6000)
+    limits_seen = [window.limit]
+    while window.limit < 6000:
+        now += 61.0
+        window.add(now, window.limit)
+        limits_seen.append(window.limit)
+        assert len(limits_seen) < 10
+    assert limits_seen[0] == 4000
+    assert limits_seen == sorted(limits_seen)
+    window.refused(now, 6100, 6100)
+    assert window.limit == 6100, "what is met alone is the limit, and is kept"
+    for _ in range(3):
+        now += 61.0
+        window.add(now, 6000)
+        assert window.limit == 6100
+    now += 61.0
+    window.add(now, 5900)
+    window.refused(now, 5900, 5900)
+    assert window.limit == 5900, "it was counted too high: answers under way came after it"
+
+
+def test_the_window_after_a_refusal_tries_no_more_than_it_taught():
+    window = TokenWindow()
+    window.add(0.0, 4000)
+    window.refused(1.0, 4000, 6000)
+    window.add(61.0, 3900)
+    assert window.limit == 4000
+    window.add(122.0, 3900)
+    assert window.limit > 4000

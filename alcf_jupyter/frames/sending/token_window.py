@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from alcf_jupyter.service import limits
-
 WINDOW_SECONDS = 60.0
 
 _LEARNING = 0.1
@@ -19,6 +17,9 @@ _LEARNING = 0.1
 
 _OTHERS_SECONDS = 15.0
 """Where others have used the model's tokens up, nobody knows when their window began."""
+
+_GROWTH = 1.25
+"""How much more is tried in a window where others had a part in what the last refusal taught."""
 
 
 @dataclass(slots=True)
@@ -48,6 +49,8 @@ class TokenWindow:
     expected: int = 0
     ratio: float = 1.0
     _end: float = field(default=float("-inf"))
+    _shared: bool = False
+    _calm: bool = True
 
     def early(self, now: float, tokens: int) -> float:
         """Return the seconds until a request of about so many tokens may go.
@@ -75,8 +78,7 @@ class TokenWindow:
         if expected > 0:
             self.ratio += _LEARNING * (tokens / expected - self.ratio)
         if now >= self._end:
-            self._end = now + WINDOW_SECONDS * self.scale
-            self.used = 0
+            self._begin(now)
         self.used += tokens
 
     def refused(self, now: float, by_user: int, by_all: int) -> float:
@@ -90,8 +92,18 @@ class TokenWindow:
             The tokens that the refusal says this user, and everybody, have used of the model.
         """
         ours = max(by_user, self.used)
-        if by_all > limits.TOKENS_PER_MINUTE_MODEL and by_user < by_all / 2:
+        if by_user < by_all / 2:  # a user may have more than half of what a model grants
             return _OTHERS_SECONDS * self.scale
-        if ours > 0:
-            self.limit = ours if self.limit is None else min(self.limit, ours)
+        self._calm = False
+        alone = by_all <= ours
+        if ours > 0 and (self.limit is None or ours < self.limit or (alone and self._shared)):
+            self.limit, self._shared = ours, not alone
         return self._end - now if now < self._end else _OTHERS_SECONDS * self.scale
+
+    def _begin(self, now: float) -> None:
+        """Begin a window; what others took a part of in the last ones may be ours in this."""
+        if self._shared and self._calm and self.limit is not None:
+            self.limit = int(self.limit * _GROWTH) + 1
+        self._calm = True
+        self._end = now + WINDOW_SECONDS * self.scale
+        self.used = 0
