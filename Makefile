@@ -16,6 +16,7 @@ EXTENSION_SOURCES := alcf_jupyter/notebook/panel/protocol.json labextension/exte
 TESTS ?=
 # one more than two cores: the tests wait for clocks, kernels and pages, but not for each other
 WORKERS ?= 3
+# a cell that hangs ends after five minutes; how fast one is, the benchmarks say
 # on two cores the workers' threads of linear algebra would only get in each other's way
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest \
 	-n $(WORKERS) --dist loadscope --no-loadscope-reorder \

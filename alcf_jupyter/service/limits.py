@@ -29,8 +29,8 @@ REQUESTS_PER_SECOND = 9.2
 """The most we send; the gateway refuses at 10 a second and user, over all of a user's kernels."""
 
 TOKENS_PER_MINUTE_USER = 60_000
-TOKENS_PER_MINUTE_MODEL = 100_000
-"""Defaults of the gateway, counted in a fixed window of 60 s; the deployed values are not told."""
+"""The gateway's default for one user and model, in a fixed window of 60 s; what is deployed is not
+told, nor what all users of a model are granted together (100,000 by default)."""
 
 JOBS_CACHE_SECONDS = 60.0
 """The gateway answers ``/jobs`` from a cache this old; asking more often tells nothing new."""
