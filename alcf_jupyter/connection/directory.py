@@ -9,7 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import tenacity
+
 from alcf_jupyter.connection.deadline import Deadline
+from alcf_jupyter.connection.http import retries
 from alcf_jupyter.connection.loop import Lock
 from alcf_jupyter.errors import (
     AlcfError,
@@ -148,7 +151,7 @@ class Directory:
     async def _refresh(self, deadline: Deadline, *, fresh: bool, cluster: str | None) -> None:
         now = time.monotonic()
         if now - self._listed_at > LIST_SECONDS:
-            self._listed = await self.get("/list-endpoints", deadline)
+            self._listed = await self._list(deadline)
             self._listed_at = now
             self._without_details.clear()  # it may have been out for a moment only
         clusters = self._listed.get("clusters") if isinstance(self._listed, dict) else None
@@ -167,6 +170,18 @@ class Directory:
                 *(self._fetch_jobs(name, soon) for name in stale),
                 *(self._fetch_details(name, soon) for name in untold),
             )
+
+    async def _list(self, deadline: Deadline) -> Any:
+        """Return the list of models; nothing goes on without it, so it is asked for again."""
+        async for attempt in tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(retries.is_answered),
+            wait=retries.pause,
+            stop=retries.stop(deadline.left()),
+            reraise=True,
+        ):
+            with attempt:
+                return await self.get("/list-endpoints", deadline)
+        raise AssertionError  # pragma: no cover - the loop returns or raises
 
     async def _fetch_status(self, deadline: Deadline) -> None:
         self._status = await self._optional("/status", deadline)

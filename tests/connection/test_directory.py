@@ -119,19 +119,31 @@ def test_who_one_is_must_be_known(route, message, kind):
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("answer", "kind", "tries"),
     [
-        (whole({"detail": "Too many requests."}, 429), RateLimitError),
-        (whole({}, 500), ServerFailureError),
-        (whole(b"<html><title>Portal</title>", 200, "text/html"), NotTheServiceError),
+        (whole({"detail": "Too many requests."}, 429), RateLimitError, 6),
+        (whole({}, 500), ServerFailureError, 1),
+        (whole(b"<html><title>Portal</title>", 200, "text/html"), NotTheServiceError, 1),
     ],
 )
-def test_without_the_list_there_is_no_catalog(answer, kind):
+def test_without_the_list_there_is_no_catalog(answer, kind, tries):
     script = two(routes={"/list-endpoints": lambda peer, _: peer.send(answer)})
     with serving(script) as server:
         with pytest.raises(kind):
             client_of(server.url).models()
-        assert len(server.requests) == 1
+        assert len(server.requests) == tries
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_list_that_could_not_be_had_for_a_moment_is_asked_for_again(status):
+    def listing(peer, _request):
+        del script.routes["/list-endpoints"]
+        peer.send(whole({"detail": "Not now."}, status))
+
+    script = two(routes={"/list-endpoints": listing})
+    with serving(script) as server:
+        assert client_of(server.url).chat(ask(model="a")).text == "hello"
+        assert script.asked["/list-endpoints"] == 2
 
 
 @pytest.mark.parametrize(

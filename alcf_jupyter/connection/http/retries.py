@@ -24,6 +24,11 @@ def most(error: BaseException) -> int:
     return 1
 
 
+def is_answered(error: BaseException) -> bool:
+    """Tell whether the service answered, and another try may have a better answer."""
+    return most(error) > 1 and not isinstance(error, UnreachableError)
+
+
 def stop(left: float) -> Callable[[tenacity.RetryCallState], bool]:
     """Return what tells whether it was sent as often as the failure is worth.
 
