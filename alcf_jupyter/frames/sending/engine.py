@@ -418,7 +418,8 @@ class Engine:
 
     def _out_of_patience(self, now: float) -> bool:
         last = max(self._began, self._ready_at, self._succeeded_at or self._began)
-        return now - last > PATIENCE_SECONDS * self.limits.scale
+        late = not self.limits.deadline.left()  # that ends it, too, and says so
+        return not late and now - last > PATIENCE_SECONDS * self.limits.scale
 
     def _cold(self, pack: Pack, call: Call, error: AlcfError, left_at: float) -> None:
         new = self._succeeded_at is None and isinstance(error, MaintenanceError)
