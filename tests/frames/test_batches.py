@@ -19,10 +19,12 @@ from alcf_jupyter.errors import (
     DeadlineError,
     RefusedError,
     RestrictedError,
+    ServerFailureError,
     UnknownModelError,
     UsageError,
 )
 from alcf_jupyter.frames.batch import manifest, requests, writer
+from alcf_jupyter.frames.batch.progress import Progress
 from tests.faults.others_time import Usable
 from tests.frames.batching import (
     CREATE,
@@ -443,6 +445,27 @@ def test_results_that_name_another_folder_are_not_followed(box, folder):
         path.unlink()
     with pytest.raises(UsageError, match="outside the batch's own folder: /etc/passwd"):
         batch.results()
+
+
+def test_a_result_that_cannot_be_had_now_is_asked_for_again(box, folder, clean_environ):
+    batch = submit(folder).wait()
+    for path in (*folder.glob("*.manifest.json"), *folder.glob("*.index.parquet")):
+        path.unlink()
+    clean_environ["ALCF_JUPYTER_STATE"] = str(folder / "another-state")
+    connect(box)
+    bare = alcf.batch(batch.id)
+    box.fail("internal-error", match={"route": "/result"})
+    assert bare.wait().progress() == Progress(done=True)
+    box.sent()
+    for _ in range(20):
+        bare.progress()
+    assert len(box.sent("/result")) < 20, "at the service's pace"
+    for _ in range(2):
+        with pytest.raises(ServerFailureError):
+            bare.results(table(20))
+    box.heal()
+    assert bare.results(table(20))["status"].eq("ok").all()
+    assert bare.wait().progress().lines == 20
 
 
 def test_results_that_are_gone(box, folder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from alcf_jupyter.connection.record.origin import versions
 from alcf_jupyter.errors import AlcfError, UsageError
 from alcf_jupyter.frames import tables
 from alcf_jupyter.frames.answer_form import in_place_of_replies
-from alcf_jupyter.frames.batch import files, metrics
+from alcf_jupyter.frames.batch import files, metrics, submission
 from alcf_jupyter.frames.batch import join as batch_join
 from alcf_jupyter.frames.batch import manifest as batch_manifest
 from alcf_jupyter.frames.batch.blocks import ROWS
@@ -21,7 +22,7 @@ from alcf_jupyter.frames.batch.progress import Progress, read_batch_progress
 from alcf_jupyter.frames.batch.requests import KINDS
 from alcf_jupyter.frames.batch.results import Reader, write_tables
 from alcf_jupyter.prompt.schema import of as schema_of
-from alcf_jupyter.service.batches import ENDED, Listed
+from alcf_jupyter.service.batches import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,6 +49,7 @@ class Answers:
         self._folder = folder
         self._talk = talk
         self._tasks: dict[str, list[Summary]] = {}
+        self._ask_again = float("-inf")
 
     def read(self, data: Any, newer: Sequence[Answers], out: Path | None) -> pd.DataFrame | Path:
         """Return the answers; see `Batch.results`.
@@ -143,10 +145,15 @@ class Answers:
         return statuses[owner], reasons[owner]
 
     def summaries(self, part: Part) -> list[Summary]:
-        """Return what each task of a part did."""
+        """Return what each task of a completed part did; the service is asked once.
+
+        Raises
+        ------
+        AlcfError
+            It could not be asked, or does not tell; so the next call asks again.
+        """
         if part.batch_id not in self._tasks:
-            found = metrics.known([Listed(part.batch_id, part.status)], self._talk)
-            self._tasks[part.batch_id] = found[0].tasks
+            self._tasks[part.batch_id] = metrics.tasks(part.batch_id, self._talk)
         return self._tasks[part.batch_id]
 
     def progress(self) -> Progress:
@@ -169,12 +176,25 @@ class Answers:
                 return read_batch_progress(file)
         if part.status != "completed":
             return Progress()
-        with contextlib.suppress(AlcfError):
-            tasks = self.summaries(part)
-            counts = [(one.lines or 0, one.responses or 0, one.total_tokens or 0) for one in tasks]
-            lines, responses, tokens = (sum(one) for one in zip(*counts, strict=True))
-            return Progress(lines, None, responses, tokens, done=True)
-        return Progress()
+        tasks = self._tasks_by_now(part)
+        return Progress(
+            sum(one.lines or 0 for one in tasks),
+            None,
+            sum(one.responses or 0 for one in tasks),
+            sum(one.total_tokens or 0 for one in tasks),
+            done=True,
+        )
+
+    def _tasks_by_now(self, part: Part) -> list[Summary]:
+        """Return what a part did, none where the service does not tell it now."""
+        is_known = part.batch_id in self._tasks
+        # progress is looked at ten times a second, and the service is asked at its own pace
+        if is_known or time.monotonic() >= self._ask_again:
+            try:
+                return self.summaries(part)
+            except AlcfError:
+                self._ask_again = time.monotonic() + submission.pause(self._talk)
+        return []
 
     def _about(self, made: pd.DataFrame) -> dict[str, Any]:
         """Return the provenance of answers, as `origin` has it, as far as a batch tells it."""

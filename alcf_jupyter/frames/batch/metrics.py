@@ -135,6 +135,22 @@ def known(batches: Sequence[Listed], talk: Client) -> list[Known]:
     return found
 
 
+def tasks(batch_id: str, talk: Client) -> list[Summary]:
+    """Return what each task of a completed batch did.
+
+    Raises
+    ------
+    AlcfError
+        The service, which is asked where it has not told it yet, does not.
+    """
+    before = _kept(batch_id)
+    if before is not None and before.tasks:
+        return before.tasks
+    told = talk.batch_result(batch_id)
+    keep(batch_id, Kept(told))
+    return told
+
+
 def _told(one: Listed, status: str, tasks: list[Summary]) -> Listed:
     """Add the model, which the list does not tell, from the manifest or from the files' names."""
     manifest = None
