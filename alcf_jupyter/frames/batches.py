@@ -51,7 +51,8 @@ def batch(batch_id: str) -> Batch:
     Raises
     ------
     UsageError
-        This is no id, and no campaign that this machine knows.
+        This is no id, and no campaign that this machine knows; or it is one of another service
+        than you are connected to.
     RestrictedError
         It is somebody else's; the message names what reads its results.
     RefusedError
@@ -67,7 +68,7 @@ def batch(batch_id: str) -> Batch:
     pointed = manifest.pointed(wanted)
     if pointed is not None:
         there = manifest.read(pointed)
-        if there is not None and there.service == talk.profile.name:
+        if there is not None:
             return _seen(Batch(there, pointed.parent, talk))
     status = talk.batch_status(wanted)
     listed = next(
@@ -109,7 +110,8 @@ def _from_list(listed: Listed, talk: Client) -> Batch:
         there = None
         if local is not None:
             there = manifest.read(manifest.path_of(local.parent, name))
-        if local is not None and there is not None:
+        # another service may have been given the same file
+        if local is not None and there is not None and there.service == talk.profile.name:
             return Batch(there, local.parent, talk)
     part = Part(
         path.name or listed.id,

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ import pytest
 
 import alcf_jupyter as alcf
 from alcf_jupyter.connection import session
+from alcf_jupyter.connection.client import Client
 from alcf_jupyter.errors import (
     AlcfError,
     DeadlineError,
@@ -363,6 +365,33 @@ def test_a_name_finds_a_campaign_that_was_never_submitted(box, folder):
     assert alcf.batch(batch.name).name == batch.name
     limits(box, batches_per_user=100)
     assert found.wait("60s").results()["status"].eq("ok").all()
+
+
+def test_a_campaign_of_another_service_is_left_alone(box, folder):
+    submitted = submit(folder, table(3))
+    limits(box, batches_per_user=0)
+    waiting = submit(folder)
+    waiting.stop()
+    waiting.refresh()  # after the last look of the background
+    path = manifest.path_of(folder, waiting.name)
+    before = path.read_bytes()
+    limits(box, batches_per_user=100)
+    box.sent()
+    profile = replace(box.client.profile, name="sandbox")
+    session.current().client = Client(profile, box.client.credential)
+    for call in (
+        lambda: alcf.batch(waiting.name),
+        lambda: alcf.batch(str(path)),
+        lambda: alcf.batch(submitted.id),
+        lambda: submit(folder),
+        lambda: alcf.submit_batch(input_file=folder / f"{waiting.name}.jsonl"),
+    ):
+        with pytest.raises(UsageError, match=r"belongs to a gateway, .* to the sandbox") as told:
+            call()
+        assert str(told.value).endswith("Connect to it first:  alcf.connect(ADDRESS)")
+    assert (created(box), path.read_bytes()) == ([], before)
+    session.current().client = box.client
+    assert alcf.batch(waiting.name).rows == 20
 
 
 def test_somebody_elses_batch(box, folder, clean_environ):

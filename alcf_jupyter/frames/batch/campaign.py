@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from alcf_jupyter import progress as reporting
+from alcf_jupyter.connection import another_service
 from alcf_jupyter.connection.deadline import Deadline, words
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames.batch import manifest as batch_manifest
@@ -39,9 +40,21 @@ class Batch:
         Where it is kept; None for batches that have no manifest.
     talk
         The service.
+
+    Raises
+    ------
+    UsageError
+        They are another service's.
     """
 
     def __init__(self, manifest: Manifest, folder: Path | None, talk: Client) -> None:
+        if manifest.service != talk.profile.name:
+            raise another_service.refusal(
+                f"Batch {manifest.name} belongs to",
+                manifest.service,
+                talk.profile.name,
+                "Only its own service knows how it is.",
+            )
         self._manifest = manifest
         self._folder = folder
         self._talk = talk

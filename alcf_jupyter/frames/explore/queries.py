@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from alcf_jupyter.connection import another_service
 from alcf_jupyter.connection.session import choose, client
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames.embeddings import embed
@@ -172,13 +173,11 @@ def _embedded(
         )
     here, there = client().profile.name, known.get("service")
     if there and here != there:
-        raise UsageError(
-            f"These embeddings come from {_service(there)}, and you are connected to "
-            f"{_service(here)}.",
-            why="The query has to be embedded by the same model as the texts.",
-            do=f"Connect to it first:  alcf.connect({there!r})"
-            if there in ("alcf", "sandbox")
-            else "Connect to it first:  alcf.connect(ADDRESS)",
+        raise another_service.refusal(
+            "These embeddings come from",
+            there,
+            here,
+            "The query has to be embedded by the same model as the texts.",
         )
     cluster = known.get("cluster") or None
     for dimensions in (None, width):  # those of the frame may have been shortened
@@ -202,11 +201,6 @@ def _embedded(
     vectors = matrix(made)
     _check(vectors, width)
     return vectors
-
-
-def _service(name: str) -> str:
-    names = {"alcf": "the ALCF service", "sandbox": "the sandbox"}
-    return names.get(name, "another server" if name == "openai" else brief(name, 40))
 
 
 def _another_model(what: str, model: str) -> UsageError:
