@@ -332,6 +332,37 @@ def test_failures_are_listed_and_retried(box, folder):
     assert stored["reply"].tolist() == whole["reply"].tolist()
 
 
+def boom(line):
+    error = {"error": {"message": "boom", "type": "InternalServerError", "code": 500}}
+    return {**line, "response": {"status_code": 500, "body": None}, "error": error}
+
+
+def rewritten(folder, batch, change, *custom_ids):
+    """Change lines of the results: the sandbox fails none of those that it can answer."""
+    (path,) = folder.glob(f"*_{batch.id}/*.results.jsonl")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    changed = [change(line) if line["custom_id"] in custom_ids else line for line in lines]
+    path.write_text("".join(json.dumps(line) + "\n" for line in changed))
+
+
+def test_a_batch_that_is_known_twice_forgets_no_retry(box, folder):
+    slow(box)
+    batch = submit(folder)
+    other = alcf.batch(batch.name)
+    assert other.status == "pending"
+    limits(box, batch_chunk_seconds=0)
+    box.control("POST", "/clock", {"advance": LONG})
+    rewritten(folder, batch.wait(), boom, "row-3")
+    third = alcf.batch(batch.name)
+    assert third.results()["status"].tolist().count("failed") == 1
+    batch.retry_failed().wait()
+    assert batch.results()["status"].eq("ok").all()
+    for one in (other.wait(), third, alcf.batch(batch.name)):
+        assert one.results()["status"].eq("ok").all()
+        with pytest.raises(UsageError, match="No row of"):
+            one.retry_failed()
+
+
 def test_another_kernel_finds_it_and_without_a_manifest_by_custom_ids(box, folder, clean_environ):
     data = table(30).set_index(pd.date_range("2026-01-01", periods=30, freq="h", tz="UTC"))
     batch = submit(folder, data).wait()

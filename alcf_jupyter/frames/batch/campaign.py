@@ -13,7 +13,7 @@ from alcf_jupyter.connection.deadline import Deadline, words
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames.batch import manifest as batch_manifest
 from alcf_jupyter.frames.batch import metrics as batch_metrics
-from alcf_jupyter.frames.batch import places, retry, submission
+from alcf_jupyter.frames.batch import places, retry, shared, submission
 from alcf_jupyter.frames.batch import state as batch_state
 from alcf_jupyter.frames.batch.answers import Answers
 from alcf_jupyter.frames.batch.following import PASSING, Following
@@ -170,7 +170,7 @@ class Batch:
         """
         if self._folder is not None and not self._manifest.transferred:
             self._manifest.transferred = True
-            batch_manifest.write(self._manifest, self._folder)
+            shared.save(self._manifest, self._folder)
         self._following.refresh(now=True)
         return self
 
@@ -321,6 +321,7 @@ class Batch:
         if self._folder is None:
             return []
         found = []
+        shared.catch_up(self._manifest, self._folder)
         for name in reversed(self._manifest.retries):
             manifest = batch_manifest.read(batch_manifest.path_of(self._folder, name))
             if manifest is not None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from alcf_jupyter.connection.call import write_json
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames.batch import manifest as batch_manifest
+from alcf_jupyter.frames.batch import shared
 from alcf_jupyter.frames.batch.writer import write_parts
 from alcf_jupyter.prompt.parameters import CHAT_PARAMETERS, given
 from alcf_jupyter.service.batches import ENDED
@@ -50,9 +51,13 @@ def prepare(
     UsageError
         There are none, or the input is not here any more.
     """
-    under_way = _under_way(manifest, folder)
-    if under_way is not None:
-        return under_way
+    with shared.held(manifest, folder):
+        return _under_way(manifest, folder) or _made(manifest, folder, wanted, talk, changes)
+
+
+def _made(
+    manifest: Manifest, folder: Path, wanted: list[str], talk: Client, changes: dict[str, Any]
+) -> Manifest:
     if not wanted:
         raise UsageError(f"No row of {manifest.name} failed.", do="Read it:  b.results()")
     model, cluster = changes.pop("model"), changes.pop("cluster")

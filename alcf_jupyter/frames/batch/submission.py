@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from alcf_jupyter.connection.sign_in import lockfile
 from alcf_jupyter.errors import (
     AlcfError,
     AnswerError,
@@ -21,6 +20,7 @@ from alcf_jupyter.errors import (
     UsageError,
 )
 from alcf_jupyter.frames.batch import manifest as batch_manifest
+from alcf_jupyter.frames.batch import shared
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service.batches import ENDED, POLL_SECONDS, ongoing_id
 from alcf_jupyter.service.limits import JOBS_CACHE_SECONDS
@@ -72,7 +72,7 @@ def advance(manifest: Manifest, folder: Path, talk: Client) -> None:
             _submit_all(manifest, folder, talk, listed)
     finally:
         if batch_manifest.state_of(manifest) != before:
-            batch_manifest.write(manifest, folder)
+            shared.save(manifest, folder)
 
 
 def _listed(talk: Client) -> list[Listed] | None:
@@ -132,8 +132,7 @@ def _submit_all(
     left = [part for part in manifest.parts if not part.batch_id]
     if not left:
         return
-    with lockfile.held(folder / f".{manifest.name}.lock"):
-        _follow_others(manifest, folder)
+    with shared.held(manifest, folder):
         for part in left:
             if part.batch_id:
                 continue
@@ -143,15 +142,6 @@ def _submit_all(
                 for other in left:
                     other.status = other.status or WAITING
                 break
-
-
-def _follow_others(manifest: Manifest, folder: Path) -> None:
-    """Take over what another kernel submitted meanwhile."""
-    there = batch_manifest.read(batch_manifest.path_of(folder, manifest.name))
-    for part, other in zip(manifest.parts, there.parts if there else [], strict=False):
-        if other.batch_id and not part.batch_id and other.name == part.name:
-            part.batch_id, part.status, part.created = other.batch_id, other.status, other.created
-            part.attempted = 0.0
 
 
 def _settled(part: Part, manifest: Manifest, talk: Client, listed: list[Listed] | None) -> bool:
@@ -187,6 +177,7 @@ def _submit(part: Part, manifest: Manifest, folder: Path, talk: Client) -> bool:
         return True
     except AlcfError as error:
         part.attempted = 0.0
+        batch_manifest.write(manifest, folder)
         if isinstance(error, RefusedError) and error.code == "quota_exceeded":
             part.status = WAITING
             part.reason = brief(error.what.partition(": ")[2] or error.what)
