@@ -287,6 +287,19 @@ def test_waiting_ends_at_its_deadline_and_leaves_the_batch(box, folder):
         batch.retry_failed()
 
 
+def test_what_was_stopped_can_be_followed_again(box, folder):
+    slow(box)
+    batch = submit(folder).wait(background=True)
+    batch.stop()
+    batch.wait(background=True)
+    assert until(box, lambda: batch.ended, bool), "the new one follows, whatever the old one does"
+    limits(box, batch_chunk_seconds=LONG)
+    batch = submit(folder, table(5)).wait(background=True)
+    batch.stop()
+    with pytest.raises(DeadlineError):
+        batch.wait("0.5s")
+
+
 def test_waiting_survives_a_failing_service(box, folder):
     batch = submit(folder)
     box.fail("proxy-502", times=4, match={"route": "/v1/batches", "method": "GET"})

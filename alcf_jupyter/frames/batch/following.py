@@ -103,14 +103,20 @@ class Following:
             if part.status == "failed" and not part.reason:
                 part.reason = submission.reason_of(part.batch_id, self._talk)
 
-    def steps(self) -> Iterator[None]:
+    def steps(self, stop: threading.Event | None = None) -> Iterator[None]:
         """Look, and look again at the service's pace, until all has ended; failures may pass.
+
+        Parameters
+        ----------
+        stop
+            Ends it earlier once it is set.
 
         Yields
         ------
         None
             Ten times a second, so that an interrupt is seen.
         """
+        stop = stop or threading.Event()
         while True:
             self.trouble = ""
             try:
@@ -119,33 +125,33 @@ class Following:
                 self.trouble = f"{error.what} Trying again."
             yield
             end = self._looked + submission.pause(self._talk)
-            while not (self.ended or self._stop.is_set()) and (left := end - time.monotonic()) > 0:
+            while not (self.ended or stop.is_set()) and (left := end - time.monotonic()) > 0:
                 time.sleep(min(left, _SLICE))
                 yield
-            if self.ended or self._stop.is_set():
+            if self.ended or stop.is_set():
                 return
 
     def behind(self) -> None:
         """Follow it in a thread of its own, if none does so already."""
-        if self._thread is not None and self._thread.is_alive():
+        if self._thread is not None and self._thread.is_alive() and not self._stop.is_set():
             return
-        self._stop.clear()
+        self._stop = threading.Event()  # one that was told to stop may still be at its last look
         context = contextvars.copy_context()
         self._thread = threading.Thread(
             target=context.run,
-            args=(self._work,),
+            args=(self._work, self._stop),
             name=f"alcf_jupyter {self._manifest.name}",
             daemon=True,
         )
         self._thread.start()
 
-    def _work(self) -> None:
+    def _work(self, stop: threading.Event) -> None:
         try:
-            for _ in self.steps():
+            for _ in self.steps(stop):
                 pass
         except AlcfError as error:
             self.trouble = str(error)
 
     def stop(self) -> None:
-        """End the following; the batches go on."""
+        """End the following in the background; the batches go on."""
         self._stop.set()
