@@ -483,6 +483,22 @@ def test_a_failed_batch_tells_its_reason_and_keeps_what_there_is(box, folder, fa
     assert batch.results()["reply"].tolist() == [f"Say: text {n}" for n in range(20)]
 
 
+def test_a_batch_that_waited_for_the_quota_fails_for_its_own_reason(box, folder):
+    limits(box, batches_per_user=0)
+    waited = submit(folder)
+    waited.stop()
+    waited.refresh()  # after the last look of the background
+    assert waited.parts["reason"][0].startswith("Quota of 0")
+    box.fail("batch-fails-early", times=1, match=CREATE)
+    limits(box, batches_per_user=100, batch_seconds=LONG)
+    alcf.batch(waited.name).refresh()
+    waited.submit()
+    assert waited.parts[["status", "reason"]].to_numpy().tolist() == [["pending", ""]]
+    box.control("POST", "/clock", {"advance": LONG})
+    assert "OutOfMemory" in waited.wait().parts["reason"][0]
+    assert waited.failures()["reason"].str.contains("OutOfMemory").all()
+
+
 @pytest.mark.parametrize(
     ("fault", "ok", "words"),
     [

@@ -121,6 +121,7 @@ def _of(input_file: str, part: Part, listed: list[Listed] | None) -> Listed | No
 
 def _take(part: Part, found: Listed) -> None:
     part.batch_id, part.status, part.attempted = found.id, found.status, 0.0
+    part.reason = ""  # of the quota that it waited for
     part.created = found.created or part.created
     if found.status in ENDED:
         part.ended = found.ended or batch_manifest.now()
