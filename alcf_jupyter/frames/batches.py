@@ -114,7 +114,7 @@ def _from_list(listed: Listed, talk: Client) -> Batch:
         if local is not None and there is not None and there.service == talk.profile.name:
             return Batch(there, local.parent, talk)
     part = Part(
-        path.name or listed.id,
+        brief(path.name) or listed.id,
         0,
         "",
         0.0,

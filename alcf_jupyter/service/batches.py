@@ -39,6 +39,7 @@ _LARGEST_RESULT: Final = 200_000
 _TIMES: Final = ("response_time", "response_time_sec", "duration_sec")
 _SPEEDS: Final = ("throughput_tokens_per_second", "throughput_tokens_per_sec")
 _FORMS: Final = ("%Y-%m-%d %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%b %d, %Y %H:%M:%S")
+_STATUS: Final = re.compile(r"\w{1,40}")
 _ONGOING: Final = re.compile(r"ongoing batch ([0-9a-fA-F-]{36})")
 
 
@@ -99,7 +100,7 @@ class Summary:
 
 
 def read_list(value: Any) -> list[Listed]:
-    """Read the answer of ``GET /v1/batches``.
+    """Read the answer of ``GET /v1/batches``; a row without an id or a status is no batch.
 
     Raises
     ------
@@ -109,21 +110,24 @@ def read_list(value: Any) -> list[Listed]:
     rows = value.get("data") if isinstance(value, dict) else value
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise _no_answer("list of batches", value)
-    return [found for row in rows if (found := _listed(row)).id]
+    return [found for row in rows if (found := _listed(row)) is not None]
 
 
-def _listed(row: dict[str, Any]) -> Listed:
+def _listed(row: dict[str, Any]) -> Listed | None:
     def word(*names: str) -> str:
         return next((row[n] for n in names if isinstance(row.get(n), str)), "")
 
+    batch_id, status = word("batch_id", "id"), _status(word("status"))
+    if not (is_id(batch_id) and status):
+        return None
     ended = [moment(row.get(name)) for name in ("completed_at", "failed_at")]
     return Listed(
-        word("batch_id", "id"),
-        word("status").casefold(),
-        word("cluster"),
-        word("framework"),
-        word("model"),
-        word("input_file"),
+        batch_id,
+        status,
+        brief(word("cluster")),
+        brief(word("framework")),
+        brief(word("model")),
+        word("input_file"),  # to be compared, so as it is
         moment(row.get("created_at")) or moment(row.get("in_progress_at")),
         ended[0] or ended[1],
     )
@@ -155,9 +159,15 @@ def read_status(value: Any) -> str:
         It is not a status.
     """
     told = value.get("status") if isinstance(value, dict) else value
-    if isinstance(told, str) and re.fullmatch(r"\w{1,40}", told.strip()):
-        return told.strip().casefold()
+    if isinstance(told, str) and (status := _status(told)):
+        return status
     raise _no_answer("status of a batch", value)
+
+
+def _status(text: str) -> str:
+    """Return a status in lower case, ``""`` where the text is none."""
+    told = text.strip()
+    return told.casefold() if _STATUS.fullmatch(told) else ""
 
 
 def read_created(value: Any) -> str:
@@ -262,7 +272,7 @@ def check_id(text: object) -> str:
 def ongoing_id(message: str) -> str:
     """Return the id that a refusal names whose input file is in use, ``""`` where it names none."""
     found = _ONGOING.search(message)
-    return found[1].casefold() if found else ""
+    return found[1].casefold() if found and is_id(found[1]) else ""
 
 
 def results_folder(folder: str, input_file: str, model: str, batch_id: str) -> str:

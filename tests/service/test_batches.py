@@ -103,6 +103,30 @@ def test_the_list_and_its_dates():
             batches.read_list(wrong)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"batch_id": "../../escaped", "id": "../../escaped"},
+        {"batch_id": "x\x1b]0;title\x07"},
+        {"batch_id": f"{ID}/result"},
+        {"status": "pend\x1b]0;TITLE\x07ing"},
+        {"status": "pending for a while"},
+        {"status": "x" * 41},
+        {"status": None},
+    ],
+    ids=str,
+)
+def test_a_row_without_an_id_or_a_status_is_no_batch(change):
+    row = {"batch_id": ID, "status": " Pending\n"}
+    assert batches.read_list([row, {**row, **change}]) == [batches.Listed(ID, "pending")]
+
+
+def test_words_of_the_list_are_cleaned():
+    words = dict.fromkeys(("cluster", "framework", "model"), "a\x1b]0;TITLE\x07b\u202ec\nd")
+    (found,) = batches.read_list([{"batch_id": ID, "status": "failed", **words}])
+    assert (found.cluster, found.framework, found.model) == ("abc d",) * 3
+
+
 def test_status_and_new_id():
     assert batches.read_status("completed") == "completed"
     assert batches.read_status({"status": "Running"}) == "running"
@@ -126,3 +150,4 @@ def test_ids():
     said = f"Input file /x already used by ongoing batch {ID}."
     assert batches.ongoing_id(said) == ID
     assert batches.ongoing_id("already used") == ""
+    assert batches.ongoing_id(f"already used by ongoing batch {'-' * 36}.") == ""

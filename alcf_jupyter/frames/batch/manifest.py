@@ -6,7 +6,7 @@ import os
 import re
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import msgspec
 import pandas as pd
@@ -28,6 +28,9 @@ POSITION: Final = "__position"
 ROW_STATUS: Final = "__status"
 ROW_REASON: Final = "__reason"
 
+Name: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[^/\0]+$")]
+"""What is one part of a path, since files are called after it."""
+
 
 class Part(msgspec.Struct):
     """One input file, and the batch it became.
@@ -48,11 +51,11 @@ class Part(msgspec.Struct):
         When the service noticed that it had ended, else 0.
     """
 
-    name: str
+    name: Name
     lines: int
     digest: str = ""
     attempted: float = 0.0
-    batch_id: str = ""
+    batch_id: Annotated[str, msgspec.Meta(pattern=r"^[^/\0]*$")] = ""
     status: str = ""
     reason: str = ""
     created: float = 0.0
@@ -78,7 +81,7 @@ class Manifest(msgspec.Struct):
         The form of the answers as a JSON schema, ``{}`` for none, and what its columns begin with.
     """
 
-    name: str
+    name: Name
     kind: str
     model: str
     cluster: str
@@ -197,7 +200,18 @@ def index_path(folder: Path, name: str) -> Path:
 
 
 def point(name: str, path: Path) -> None:
-    """Remember in the state directory where the manifest of a campaign, or of a batch's id, is."""
+    """Remember in the state directory where the manifest of a campaign, or of a batch's id, is.
+
+    Raises
+    ------
+    UsageError
+        This is no name of a file, or none can be written.
+    """
+    if not name or Path(name).name != name:
+        raise UsageError(
+            f"{brief(repr(name), 80)} is no name of a batch, and nothing is kept of it.",
+            do="See your batches:  %alcf batches",
+        )
     pointer = state.folder(_POINTERS) / f"{name}.path"
     text = os.fsencode(path.absolute())
     if not pointer.exists() or pointer.read_bytes() != text:

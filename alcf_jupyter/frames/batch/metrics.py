@@ -14,7 +14,7 @@ from alcf_jupyter.connection.session import client
 from alcf_jupyter.errors import AlcfError, RefusedError, UsageError
 from alcf_jupyter.frames.batch import manifest as batch_manifest
 from alcf_jupyter.frames.batch.submission import WAITING
-from alcf_jupyter.plain import brief
+from alcf_jupyter.plain import brief, clean
 from alcf_jupyter.service.batches import Listed, Summary, check_id, model_of
 
 if TYPE_CHECKING:
@@ -211,7 +211,8 @@ def table(found: Iterable[Known]) -> pd.DataFrame:
 def _record(one: Known, task: Summary, number: int) -> dict[str, Any]:
     batch = one.batch
     return {
-        **{name: getattr(batch, name) for name in ("id", "cluster", "status", "input_file")},
+        **{name: getattr(batch, name) for name in ("id", "cluster", "status")},
+        "input_file": clean(batch.input_file),
         "model": brief(batch.model, 120),
         "task": number,
         "created": batch.created,
