@@ -35,6 +35,9 @@ told, nor what all users of a model are granted together (100,000 by default).""
 JOBS_CACHE_SECONDS = 60.0
 """The gateway answers ``/jobs`` from a cache this old; asking more often tells nothing new."""
 
+IDENTITY_CACHE_SECONDS = 60.0
+"""For so long the gateway repeats that it could not check a token, without checking it again."""
+
 BYTES_PER_TOKEN = 4
 """About, of an English text: a rule of thumb, no figure of the service."""
 

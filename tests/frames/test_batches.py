@@ -765,6 +765,17 @@ def test_there_is_no_cancelling(box, folder):
     assert f"Please cancel my inference batch {batch.id} on sophia." in str(said.value)
 
 
+def test_waiting_outlasts_a_token_that_cannot_be_checked_just_now(box, folder):
+    batch = submit(folder)
+    box.fail("introspection-outage", times=1, match={"route": "/v1/batches", "method": "GET"})
+    box.sent()
+    assert batch.wait("60s").results()["status"].eq("ok").all()
+    looks = [one for one in box.sent("/v1/batches") if one["method"] == "GET"]
+    refused = next(n for n, one in enumerate(looks) if one["status"] == 401)
+    pause = looks[refused + 1]["time"] - looks[refused]["time"]
+    assert pause >= box.client.profile.poll_seconds, "a minute of the service"
+
+
 def test_an_interrupt_ends_the_waiting(box, folder):
     box.fail("batch-stuck", times=1, match=CREATE)
     batch = submit(folder)

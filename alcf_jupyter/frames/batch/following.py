@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from alcf_jupyter.errors import (
     AlcfError,
     AnswerError,
+    IdentityCheckError,
     MaintenanceError,
     NoConnectionError,
     RateLimitError,
@@ -18,6 +19,7 @@ from alcf_jupyter.errors import (
 )
 from alcf_jupyter.frames.batch import submission
 from alcf_jupyter.service.batches import ENDED
+from alcf_jupyter.service.limits import IDENTITY_CACHE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +35,7 @@ PASSING: Final = (
     ServiceTimeoutError,
     MaintenanceError,
     AnswerError,
+    IdentityCheckError,
 )
 """What a campaign that runs for hours does not end for."""
 
@@ -119,12 +122,15 @@ class Following:
         stop = stop or threading.Event()
         while True:
             self.trouble = ""
+            wait = submission.pause(self._talk)
             try:
                 self.refresh()
             except PASSING as error:
                 self.trouble = f"{error.what} Trying again."
+                if isinstance(error, IdentityCheckError):
+                    wait = submission.pause(self._talk, IDENTITY_CACHE_SECONDS)
             yield
-            end = self._looked + submission.pause(self._talk)
+            end = self._looked + wait
             while not (self.ended or stop.is_set()) and (left := end - time.monotonic()) > 0:
                 time.sleep(min(left, _SLICE))
                 yield

@@ -41,9 +41,17 @@ UNSEEN: Final = "transfer"
 _UNCERTAIN: Final = (NoConnectionError, ServerFailureError, ServiceTimeoutError, AnswerError)
 
 
-def pause(talk: Client) -> float:
-    """Return how many seconds lie between two looks: the service tells nothing new within 30."""
-    return talk.profile.poll_seconds * POLL_SECONDS / JOBS_CACHE_SECONDS
+def pause(talk: Client, seconds: float = POLL_SECONDS) -> float:
+    """Return how long to wait between two looks; of a service at another pace its own seconds.
+
+    Parameters
+    ----------
+    talk
+        The service.
+    seconds
+        For how long ALCF's tells nothing new.
+    """
+    return talk.profile.poll_seconds * seconds / JOBS_CACHE_SECONDS
 
 
 def advance(manifest: Manifest, folder: Path, talk: Client) -> None:
