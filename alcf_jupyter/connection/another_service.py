@@ -13,8 +13,8 @@ _NAMES = {
 }
 
 
-def refusal(what: str, there: str, here: str, why: str) -> UsageError:
-    """Return the error that names the line which connects to where something was made.
+def check(what: str, there: str, here: str, why: str) -> None:
+    """Make sure that the service which something was made at is the one that is connected to.
 
     Parameters
     ----------
@@ -24,9 +24,16 @@ def refusal(what: str, there: str, here: str, why: str) -> UsageError:
         Names of the profiles of its service, and of the one that is connected to.
     why
         Why it has to be the same.
+
+    Raises
+    ------
+    UsageError
+        It is not; the message names the line that connects to it.
     """
+    if there == here:
+        return
     target = repr(there) if there in ("alcf", "sandbox") else "ADDRESS"
-    return UsageError(
+    raise UsageError(
         f"{what} {_named(there)}, and you are connected to {_named(here)}.",
         why=why,
         do=f"Connect to it first:  alcf.connect({target})",

@@ -376,6 +376,41 @@ def test_a_batch_that_is_known_twice_forgets_no_retry(box, folder):
             one.retry_failed()
 
 
+def cut(line):
+    line["response"]["body"]["choices"][0]["finish_reason"] = "length"
+    return line
+
+
+def test_a_retry_of_a_retry_is_in_the_results(box, folder):
+    batch = submit(folder).wait()
+    rewritten(folder, batch, boom, "row-3", "row-4")
+    again = batch.retry_failed().wait()
+    rewritten(folder, again, boom, "row-4")
+    slow(box)
+    last = again.retry_failed()
+    assert batch.results()["status"].tolist().count("failed") == 1
+    assert batch.retry_failed().ids == last.ids, "while it is under way"
+    limits(box, batch_chunk_seconds=0)
+    box.control("POST", "/clock", {"advance": LONG})
+    last.wait()
+    for one in (batch, alcf.batch(batch.id)):
+        assert one.results()["reply"].tolist() == [f"Say: text {n}" for n in range(20)]
+    assert again.results()["reply"].tolist() == ["Say: text 3", "Say: text 4"]
+
+
+def test_a_retry_that_fails_takes_no_answer_away(folder):
+    batch = submit(folder).wait()
+    rewritten(folder, batch, cut, "row-3", "row-4", "row-5")
+    again = batch.retry_failed(truncated=True, max_tokens=99).wait()
+    rewritten(folder, again, boom, "row-3")
+    rewritten(folder, again, cut, "row-4")
+    found = batch.results()
+    assert found["status"].tolist()[2:6] == ["ok", "truncated", "truncated", "ok"]
+    assert found["reply"].tolist() == [f"Say: text {n}" for n in range(20)]
+    stored = pd.read_parquet(batch.results(out=folder / "x.parquet")).sort_index()
+    assert stored["status"].tolist() == found["status"].tolist()
+
+
 def test_another_kernel_finds_it_and_without_a_manifest_by_custom_ids(box, folder, clean_environ):
     data = table(30).set_index(pd.date_range("2026-01-01", periods=30, freq="h", tz="UTC"))
     batch = submit(folder, data).wait()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+    import pyarrow as pa
 
     from alcf_jupyter.connection.client import Client
     from alcf_jupyter.frames.batch.manifest import Manifest, Part
@@ -64,32 +65,31 @@ class Answers:
             A Parquet file, or None.
         """
         rows = self.rows(data)
-        readers: list[Reader] = []
+        readers: dict[Path, Reader] = {}
         made = (
             self._by_custom_id(readers, out)
             if rows is None
             else self._joined(rows, newer, readers, out)
         )
-        for reader in readers:
+        for reader in readers.values():
             reader.warn()
         return made
 
     def _joined(
-        self, rows: pd.DataFrame, newer: Sequence[Answers], readers: list[Reader], out: Path | None
+        self,
+        rows: pd.DataFrame,
+        newer: Sequence[Answers],
+        readers: dict[Path, Reader],
+        out: Path | None,
     ) -> pd.DataFrame | Path:
         join = batch_join.Join(rows, self._manifest.kind, self._missing(rows))
-
-        def placed() -> Iterator[batch_join.Placed]:
-            for turn, one in enumerate([*newer, self]):
-                for reader in one.readers():
-                    readers.append(reader)
-                    yield from join.placed(reader.tables(), older=turn > 0)
-
+        own, *others = (partial(one.tables, readers) for one in (self, *newer))
+        found = join.best(own, others)
         if out is not None:
-            written = batch_join.to_parquet(join, placed(), out)
+            written = batch_join.to_parquet(join, found, out)
             join.warn()
             return written
-        made = batch_join.to_frame(join, placed())
+        made = batch_join.to_frame(join, found)
         if self._manifest.schema:
             form = schema_of(self._manifest.schema)
             made = in_place_of_replies(made, form, self._manifest.prefix)
@@ -101,9 +101,8 @@ class Answers:
         }
         return made
 
-    def _by_custom_id(self, readers: list[Reader], out: Path | None) -> pd.DataFrame | Path:
-        readers += self.readers()
-        found = itertools.chain.from_iterable(reader.tables() for reader in readers)
+    def _by_custom_id(self, readers: dict[Path, Reader], out: Path | None) -> pd.DataFrame | Path:
+        found = self.tables(readers)
         return batch_join.by_custom_id(found) if out is None else write_tables(found, ROWS, out)
 
     def rows(self, data: Any) -> pd.DataFrame | None:
@@ -113,6 +112,12 @@ class Answers:
         if self._folder is None or not self._manifest.rows:
             return None
         return batch_manifest.read_index(self._folder, self._manifest.name)
+
+    def tables(self, readers: dict[Path, Reader]) -> Iterator[pa.Table]:
+        """Yield the rows of every results file, piece by piece, and note who reads them."""
+        for reader in self.readers():
+            readers[reader.path] = reader
+            yield from reader.tables()
 
     def readers(self) -> list[Reader]:
         """Return a reader of each results file: what there is of a failed part, none before an end.

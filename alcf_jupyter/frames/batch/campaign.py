@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from alcf_jupyter import progress as reporting
 from alcf_jupyter.connection import another_service
-from alcf_jupyter.connection.deadline import Deadline, words
+from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames.batch import manifest as batch_manifest
 from alcf_jupyter.frames.batch import metrics as batch_metrics
@@ -48,13 +47,12 @@ class Batch:
     """
 
     def __init__(self, manifest: Manifest, folder: Path | None, talk: Client) -> None:
-        if manifest.service != talk.profile.name:
-            raise another_service.refusal(
-                f"Batch {manifest.name} belongs to",
-                manifest.service,
-                talk.profile.name,
-                "Only its own service knows how it is.",
-            )
+        another_service.check(
+            f"Batch {manifest.name} belongs to",
+            manifest.service,
+            talk.profile.name,
+            "Only its own service knows how it is.",
+        )
         self._manifest = manifest
         self._folder = folder
         self._talk = talk
@@ -232,17 +230,7 @@ class Batch:
         return self
 
     def _words(self) -> str:
-        is_sandbox = self.service == "sandbox"
-        told = [self.name, self.state, *(["local sandbox"] if is_sandbox else [])]
-        done = self._answers.progress()
-        if done.lines and not self.ended:
-            told.append(str(done))
-        waiting = next((one.reason for one in self._manifest.parts if one.status == "waiting"), "")
-        told += [one for one in (waiting, self._following.trouble) if one]
-        begun = [one.created for one in self._manifest.parts if one.created]
-        if begun and not self.ended and not is_sandbox:
-            told.append(words(max(0.0, time.time() - min(begun))))
-        return " · ".join(told)
+        return batch_state.line(self._manifest, self._answers.progress(), self.trouble)
 
     def stop(self) -> None:
         """End the waiting in the background; the batches go on."""
@@ -287,7 +275,8 @@ class Batch:
     ) -> pd.DataFrame | Path:
         """Return its answers, a row for each of the table's, in their order.
 
-        Rows that were sent again by `retry_failed` have the newer answer.
+        Rows that were sent again by `retry_failed` have their best answer: ok before truncated
+        before failed, and the newest of equally good ones.
 
         Parameters
         ----------
@@ -317,17 +306,14 @@ class Batch:
         return self._answers.read(data, newer, path)
 
     def _retries(self) -> list[Batch]:
-        """Return the campaigns that sent failed rows again, the newest first."""
+        """Return the campaigns that sent its rows again, the newest first."""
         if self._folder is None:
             return []
-        found = []
         shared.catch_up(self._manifest, self._folder)
-        for name in reversed(self._manifest.retries):
-            manifest = batch_manifest.read(batch_manifest.path_of(self._folder, name))
-            if manifest is not None:
-                one = Batch(manifest, self._folder, self._talk)
-                one.refresh()
-                found.append(one)
+        manifests = retry.campaigns(self._manifest, self._folder)
+        found = [Batch(one, self._folder, self._talk) for one in manifests]
+        for one in found:
+            one.refresh()
         return found
 
     def failures(self, *, truncated: bool = False) -> pd.DataFrame:
@@ -358,7 +344,7 @@ class Batch:
     ) -> Batch:
         """Send the rows that failed again, as a batch of their own.
 
-        `results` of this one has the newer answers from then on. While such a batch is under way
+        `results` of this one has the new answers from then on. While such a batch is under way
         the same call returns it, and sends nothing twice.
 
         Parameters

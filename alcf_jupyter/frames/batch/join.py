@@ -13,12 +13,13 @@ import pyarrow.compute as pc
 
 from alcf_jupyter.frames.batch import manifest
 from alcf_jupyter.frames.batch.blocks import ROWS
+from alcf_jupyter.frames.batch.lines import FAILED, OK, TRUNCATED
 from alcf_jupyter.frames.batch.results import frame_of, write_tables
 from alcf_jupyter.plain import brief
 from alcf_jupyter.user_warning import warn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -28,6 +29,7 @@ _MOST_NAMED: Final = 5
 _TOKENS: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
 _STATUS: Final = ("status", "reason")
 _TEXTS: Final = ("reply", "reasoning", *_STATUS, "finish_reason")
+_WORTH: Final = pa.array([FAILED, TRUNCATED, OK], pa.large_string())
 _COLUMNS: Final = {
     "chat": (*_TEXTS, *_TOKENS),
     "embed": ("embedding", *_STATUS, *_TOKENS),
@@ -37,11 +39,12 @@ _COLUMNS: Final = {
 
 Missing: TypeAlias = "tuple[NDArray[np.object_], NDArray[np.object_]]"
 Placed: TypeAlias = "tuple[pa.Table, NDArray[np.int64]]"
+Source: TypeAlias = "Callable[[], Iterator[pa.Table]]"
 
 
 @dataclass
 class Join:
-    """Finds the row of each result; the first answer to a row counts.
+    """Finds the row of each result; of several answers to a row the best one counts.
 
     Parameters
     ----------
@@ -68,31 +71,56 @@ class Join:
         self._positions = self.rows[manifest.POSITION].to_numpy(np.int64)
         self._order = np.argsort(self._positions, kind="stable")
         self._seen = np.zeros(len(self.rows), bool)
+        self._best: NDArray[np.int8] | None = None
 
-    def placed(self, tables: Iterator[pa.Table], *, older: bool = False) -> Iterator[Placed]:
-        """Yield the results of one part that count, with the row of each.
+    def best(self, own: Source, newer: Sequence[Source]) -> Iterator[Placed]:
+        """Yield the best answer to each row: of equally good ones the newest.
+
+        Parameters
+        ----------
+        own
+            Reads the results of the campaign.
+        newer
+            Read those of campaigns that sent rows of it again, the newest first. They are read
+            twice, since all of them together may be larger than memory.
+        """
+        if newer:
+            self._best = np.zeros(len(self.rows), np.int8)
+            for tables in newer:
+                for table in tables():
+                    places = self._places(table["custom_id"])
+                    known = places >= 0
+                    np.maximum.at(self._best, places[known], _worth(table)[known])
+        yield from self.placed(own())
+        for tables in newer:
+            yield from self.placed(tables(), newer=True)
+
+    def placed(self, tables: Iterator[pa.Table], *, newer: bool = False) -> Iterator[Placed]:
+        """Yield the results of one campaign that count, with the row of each.
 
         Parameters
         ----------
         tables
             Rows as `read_block` makes them.
-        older
-            Whether other answers than these count where there are some: these come from an
-            earlier campaign, whose failed rows were sent again.
+        newer
+            Whether it sent rows of another campaign again.
         """
-        newer = self._seen.copy() if older else np.zeros(len(self.rows), bool)
+        came = np.zeros(len(self.rows), bool)
         for found in tables:
             # of a line with several vectors a row can hold one
             table = found.filter(pc.equal(found["item"], 0)) if _has_items(found) else found
             places = self._places(table["custom_id"])
             known = places >= 0
             self.unknown += _ids(table, ~known)
-            counts = known.copy()
-            counts[known] = ~self._seen[places[known]]
-            counts &= _is_first(places)
-            again = known & ~counts
-            again[known] &= ~newer[places[known]]
-            self.repeated += _ids(table, again)
+            at = places[known]
+            counts = known & _is_first(places)
+            counts[known] &= ~came[at]
+            self.repeated += _ids(table, known & ~counts)
+            came[at] = True
+            if self._best is not None:
+                # an older answer has to be better than every newer one
+                counts[known] = ~self._seen[at] & (_worth(table)[known] > self._best[at] - newer)
+                counts &= _is_first(np.where(counts, places, -1))
             self._seen[places[counts]] = True
             kept = table.select(_COLUMNS[self.kind])
             yield (kept if counts.all() else kept.filter(pa.array(counts))), places[counts]
@@ -218,6 +246,12 @@ def _fixed(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if len(lengths) != 1:
         return pa.chunked_array([lists])
     return pa.chunked_array([lists.cast(pa.list_(pa.float32(), lengths[0].as_py()))])
+
+
+def _worth(table: pa.Table) -> NDArray[np.int8]:
+    """Tell how much each answer is worth: its place in `_WORTH`, from 1."""
+    found = pc.index_in(table["status"], value_set=_WORTH).to_numpy()
+    return np.asarray(found + 1, np.int8)
 
 
 def _has_items(table: pa.Table) -> bool:

@@ -100,12 +100,35 @@ def _made(
 
 
 def _under_way(manifest: Manifest, folder: Path) -> Manifest | None:
-    """Return the last campaign of this kind if it has not ended."""
-    for name in manifest.retries[-1:]:
-        last = batch_manifest.read(batch_manifest.path_of(folder, name))
-        if last is not None and any(part.status not in ENDED for part in last.parts):
-            return last
+    """Return the newest campaign of this kind that has not ended."""
+    for one in campaigns(manifest, folder):
+        if any(part.status not in ENDED for part in one.parts):
+            return one
     return None
+
+
+def campaigns(manifest: Manifest, folder: Path) -> list[Manifest]:
+    """Return the campaigns that sent failed rows again, and what failed of those; newest first.
+
+    Parameters
+    ----------
+    manifest, folder
+        Of the campaign that the rows failed in.
+
+    Raises
+    ------
+    UsageError
+        One cannot be read.
+    """
+    found: dict[str, Manifest] = {}
+    names = list(manifest.retries)
+    while names:
+        name = names.pop()
+        one = batch_manifest.read(batch_manifest.path_of(folder, name))
+        if one is not None and name not in found:
+            found[name] = one
+            names += one.retries
+    return sorted(found.values(), key=lambda one: one.created, reverse=True)
 
 
 def _is_private(manifest: Manifest, folder: Path) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from alcf_jupyter.connection import site_file
+from alcf_jupyter.connection import deadline, site_file
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames.batch.submission import UNSEEN, WAITING
 from alcf_jupyter.service import support
@@ -15,6 +16,7 @@ from alcf_jupyter.service.batches import ENDED
 
 if TYPE_CHECKING:
     from alcf_jupyter.frames.batch.manifest import Manifest
+    from alcf_jupyter.frames.batch.progress import Progress
 
 
 def status(manifest: Manifest) -> str:
@@ -34,6 +36,31 @@ def words(manifest: Manifest) -> str:
     if len(manifest.parts) == 1:
         return next(iter(told))
     return ", ".join(f"{count} {status}" for status, count in told.items())
+
+
+def line(manifest: Manifest, done: Progress, trouble: str) -> str:
+    """Return how a campaign is that is waited for, in one line.
+
+    Parameters
+    ----------
+    manifest
+        Of the campaign.
+    done
+        How far it is.
+    trouble
+        What went wrong at the last look, in words.
+    """
+    is_sandbox = manifest.service == "sandbox"
+    is_over = all(part.status in ENDED for part in manifest.parts)
+    told = [manifest.name, words(manifest), *(["local sandbox"] if is_sandbox else [])]
+    if done.lines and not is_over:
+        told.append(str(done))
+    waiting = next((one.reason for one in manifest.parts if one.status == WAITING), "")
+    told += [one for one in (waiting, trouble) if one]
+    begun = [one.created for one in manifest.parts if one.created]
+    if begun and not is_over and not is_sandbox:
+        told.append(deadline.words(max(0.0, time.time() - min(begun))))
+    return " · ".join(told)
 
 
 def table(manifest: Manifest) -> pd.DataFrame:

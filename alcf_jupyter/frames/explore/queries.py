@@ -171,12 +171,11 @@ def _embedded(
             why="The table lost that on its way, as in a merge or from a file.",
             do="Name it:  alcf.neighbors(emb, 'a text', model='…')",
         )
-    here, there = client().profile.name, known.get("service")
-    if there and here != there:
-        raise another_service.refusal(
+    if known.get("service"):
+        another_service.check(
             "These embeddings come from",
-            there,
-            here,
+            known["service"],
+            client().profile.name,
             "The query has to be embedded by the same model as the texts.",
         )
     cluster = known.get("cluster") or None
