@@ -690,6 +690,29 @@ def test_an_input_file_of_ones_own(folder):
         alcf.submit_batch(input_file=copy, model="sandbox/code")
 
 
+def test_lines_of_an_input_file_of_ones_own_are_retried_once(box, folder):
+    def line(n):
+        messages = [{"role": "user", "content": "long " * 40_000 if n == 2 else "hi"}]
+        return {**LINE, "custom_id": f"q{n}", "body": {"model": MODEL, "messages": messages}}
+
+    path = folder / "own.jsonl"
+    path.write_text("\n".join(json.dumps(line(n)) for n in range(4)))
+    batch = alcf.submit_batch(input_file=path).wait()
+    assert batch.failures().index.tolist() == ["q2"]
+    limited = {"cluster": "sophia", "add": {"id": "sandbox/wide", "context": 1_000_000}}
+    box.control("POST", "/state", limited)
+    connect(box)
+    batch = alcf.batch(batch.id)
+    batch.retry_failed(model="sandbox/wide").wait()
+    found = batch.results()
+    assert sorted(found.index) == [f"q{n}" for n in range(4)]
+    assert found["status"].eq("ok").all()
+    stored = pd.read_parquet(batch.results(out=folder / "x.parquet"))
+    assert sorted(stored["custom_id"]) == sorted(found.index)
+    with pytest.raises(UsageError, match="No row of"):
+        batch.retry_failed()
+
+
 LINE = {
     "custom_id": "q",
     "method": "POST",

@@ -14,7 +14,7 @@ from alcf_jupyter.connection.record.origin import versions
 from alcf_jupyter.errors import AlcfError, UsageError
 from alcf_jupyter.frames import tables
 from alcf_jupyter.frames.answer_form import in_place_of_replies
-from alcf_jupyter.frames.batch import files, metrics, submission
+from alcf_jupyter.frames.batch import by_custom_id, files, metrics, submission
 from alcf_jupyter.frames.batch import join as batch_join
 from alcf_jupyter.frames.batch import manifest as batch_manifest
 from alcf_jupyter.frames.batch.blocks import ROWS
@@ -67,7 +67,7 @@ class Answers:
         rows = self.rows(data)
         readers: dict[Path, Reader] = {}
         made = (
-            self._by_custom_id(readers, out)
+            self._by_custom_id(newer, readers, out)
             if rows is None
             else self._joined(rows, newer, readers, out)
         )
@@ -101,9 +101,12 @@ class Answers:
         }
         return made
 
-    def _by_custom_id(self, readers: dict[Path, Reader], out: Path | None) -> pd.DataFrame | Path:
-        found = self.tables(readers)
-        return batch_join.by_custom_id(found) if out is None else write_tables(found, ROWS, out)
+    def _by_custom_id(
+        self, newer: Sequence[Answers], readers: dict[Path, Reader], out: Path | None
+    ) -> pd.DataFrame | Path:
+        own, *others = (one.tables(readers) for one in (self, *newer))
+        found = by_custom_id.best(own, others)
+        return by_custom_id.to_frame(found) if out is None else write_tables(found, ROWS, out)
 
     def rows(self, data: Any) -> pd.DataFrame | None:
         """Return the rows of the table, None where nothing is known of it."""

@@ -90,7 +90,7 @@ class Join:
                 for table in tables():
                     places = self._places(table["custom_id"])
                     known = places >= 0
-                    np.maximum.at(self._best, places[known], _worth(table)[known])
+                    np.maximum.at(self._best, places[known], worth(table)[known])
         yield from self.placed(own())
         for tables in newer:
             yield from self.placed(tables(), newer=True)
@@ -119,7 +119,7 @@ class Join:
             came[at] = True
             if self._best is not None:
                 # an older answer has to be better than every newer one
-                counts[known] = ~self._seen[at] & (_worth(table)[known] > self._best[at] - newer)
+                counts[known] = ~self._seen[at] & (worth(table)[known] > self._best[at] - newer)
                 counts &= _is_first(np.where(counts, places, -1))
             self._seen[places[counts]] = True
             kept = table.select(_COLUMNS[self.kind])
@@ -204,10 +204,10 @@ def _later(make: Callable[[], Placed]) -> Iterator[Placed]:
     yield make()
 
 
-def by_custom_id(tables: Iterator[pa.Table]) -> pd.DataFrame:
-    """Return results as they come, by their custom ids."""
-    found = frame_of(pa.concat_tables([ROWS.empty_table(), *tables]))
-    return found.drop(columns=["line"]).set_index("custom_id")
+def worth(table: pa.Table) -> NDArray[np.int8]:
+    """Tell how much each answer is worth: its place in `_WORTH`, from 1 for what failed."""
+    found = pc.index_in(table["status"], value_set=_WORTH).to_numpy()
+    return np.asarray(found + 1, np.int8)
 
 
 def plain_rows(index: pd.Index[Any]) -> pd.DataFrame:
@@ -246,12 +246,6 @@ def _fixed(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if len(lengths) != 1:
         return pa.chunked_array([lists])
     return pa.chunked_array([lists.cast(pa.list_(pa.float32(), lengths[0].as_py()))])
-
-
-def _worth(table: pa.Table) -> NDArray[np.int8]:
-    """Tell how much each answer is worth: its place in `_WORTH`, from 1."""
-    found = pc.index_in(table["status"], value_set=_WORTH).to_numpy()
-    return np.asarray(found + 1, np.int8)
 
 
 def _has_items(table: pa.Table) -> bool:
