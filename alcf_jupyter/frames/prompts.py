@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,7 +28,7 @@ class Prompted:
     marks
         Their hashes.
     columns
-        The columns that the template names.
+        The columns that are sent, by their names.
     """
 
     prompts: list[str | Unfit]
@@ -38,7 +39,7 @@ class Prompted:
 
 def prompts_of(table: pd.DataFrame, template: str, images: Any = None) -> Prompted:
     """Return what each row asks."""
-    made = parse(template, list(table.columns))
+    made = parse(template, list(table.columns), rows_differ=images is not None)
     cells = {name: tables.texts(tables.column(table, name), formats=True) for name in made.columns}
     prompts: list[str | Unfit] = []
     for at in range(len(table)):
@@ -51,12 +52,21 @@ def prompts_of(table: pd.DataFrame, template: str, images: Any = None) -> Prompt
         prompt = made.fill({name: one for name, one in row.items() if isinstance(one, str)})
         weight = tables.size(prompt)
         prompts.append(weight if isinstance(weight, Unfit) else prompt)
-    rows = Prompted(prompts, columns=tuple(made.columns))
+    rows = Prompted(prompts, columns=made.columns)
     return rows if images is None else _with_images(table, rows, images)
 
 
 def _with_images(table: pd.DataFrame, rows: Prompted, images: Any) -> Prompted:
-    shown = tables.column(table, images) if isinstance(images, str) else pd.Series(list(images))
+    if isinstance(images, str):
+        shown = tables.column(table, images)
+        rows = replace(rows, columns=tuple(dict.fromkeys((*rows.columns, images))))
+    elif isinstance(images, Iterable):
+        shown = pd.Series(list(images), dtype=object)
+    else:
+        raise UsageError(
+            f"images= is a column, and not {type(images).__name__}; nothing was sent.",
+            do="Name a column of the table:  images='figure'",
+        )
     if len(shown) != len(table):
         raise UsageError(
             f"The images are {len(shown):,}, for {counted(len(table), 'row')}; nothing was sent.",

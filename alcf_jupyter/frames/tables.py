@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from alcf_jupyter.errors import UsageError
+from alcf_jupyter.names import nearest
+from alcf_jupyter.plain import brief
 from alcf_jupyter.service import limits
 
 if TYPE_CHECKING:
@@ -77,13 +79,24 @@ def column(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
     Raises
     ------
     UsageError
-        Two columns print as that.
+        None prints as that, or two do.
     """
     at = [place for place, label in enumerate(frame.columns) if str(label) == name]
-    if len(at) != 1:
+    if not at:
+        known = [str(label) for label in frame.columns]
+        near = nearest(name, known)
+        raise UsageError(
+            f"There is no column {brief(name, 60)!r}; nothing was sent.",
+            why=f"The columns are: {brief(', '.join(known), 200)}." if known else "",
+            do=f"Did you mean:  {'  or  '.join(near)}" if near else "Name one of them.",
+        )
+    if len(at) > 1:
+        labels = {frame.columns[place] for place in at}
         raise UsageError(
             f"{len(at)} columns are called {name!r}, and one is meant; nothing was sent.",
-            do="Rename them, or take a part of the table:  df[['a', 'b']]",
+            do="Keep the first of each name:  df.loc[:, ~df.columns.duplicated()]"
+            if len(labels) == 1  # the number 1 and the text "1" print as the same, and differ
+            else f"Rename one:  df.rename(columns={{{frame.columns[at[0]]!r}: 'another name'}})",
         )
     return frame.iloc[:, at[0]]
 

@@ -46,7 +46,7 @@ class ColumnTemplate:
         return "".join(filled)
 
 
-def parse(template: Any, columns: Sequence[object]) -> ColumnTemplate:
+def parse(template: Any, columns: Sequence[object], *, rows_differ: bool = False) -> ColumnTemplate:
     r"""Return a prompt with ``{{column}}`` read as names of `columns`; ``\{{`` is ``{{`` itself.
 
     Parameters
@@ -55,11 +55,14 @@ def parse(template: Any, columns: Sequence[object]) -> ColumnTemplate:
         The prompt.
     columns
         The labels of a frame's columns; one that is no text is meant by what it prints as.
+    rows_differ
+        Whether each row has something else to show, as an image: no column has to be named then.
 
     Raises
     ------
     TemplateError
-        There is no such column, a ``{{`` has no end, or no column is named at all.
+        There is no such column, a ``{{`` has no end, no column is named at all, or the prompt is
+        empty.
     """
     if not isinstance(template, str):
         raise TemplateError(
@@ -82,7 +85,11 @@ def parse(template: Any, columns: Sequence[object]) -> ColumnTemplate:
         parts += [text + template[at:start], _named(template[start + 2 : end], known)]
         text, at = "", end + 2
     parts.append(text + template[at:])
-    if len(parts) == 1:
+    if not template.strip():
+        raise TemplateError(
+            "The prompt is empty; nothing was sent.", do=f"Write:  'Classify: {_example(columns)}'"
+        )
+    if len(parts) == 1 and not rows_differ:
         raise TemplateError(
             "The prompt names no column, so that every row would ask the same; nothing was sent.",
             do=f"Name one in double braces:  {_example(columns)}",

@@ -192,7 +192,17 @@ REFUSED = [
     ({"top_k": 3}, "top_p"),
     ({"system": 3}, "Leave system out"),
     ({"timeout": "soon"}, "30m"),
-    ({"images": "figure"}, "called 'figure'"),
+    (
+        {"images": "figure"},
+        "There is no column 'figure'; nothing was sent.\nThe columns are: text.",
+    ),
+    ({"images": "txt"}, "Did you mean:  text"),
+    ({"images": 5}, "not int"),
+    ({"template": " ", "images": "text"}, "The prompt is empty"),
+    (
+        {"data": pd.DataFrame([[1, 2]], columns=[1, "1"]), "template": "{{1}}"},
+        "df.rename(columns={1: ",
+    ),
     ({"images": [1, 2]}, "The images are 2, for 1 row;"),
 ]
 
@@ -331,6 +341,31 @@ def test_a_column_of_images(model, tmp_path):
     table.loc[0, "figure"] = picture(9)
     run(table, images="figure", checkpoint=tmp_path / "run")
     assert len(model.bodies) == 3, "only the row whose image changed is asked again"
+
+
+def test_a_prompt_that_is_the_same_for_every_image(model):
+    images = pd.Series([picture(2), None, picture(3)], dtype=object)
+    model.answers = {"image": chat("seen")}
+    tables = ({"data": images.to_frame("figure"), "images": "figure"}, {"images": images})
+    for n, given in enumerate(tables):
+        options = {"data": ["a", "b", "c"], **given, "seed": n}
+        out = run(**options, template="What is this?")
+        assert out["status"].tolist() == ["ok", "skipped", "ok"]
+        assert out["reason"][1] == "no image"
+    assert {prompt[0]["text"] for prompt in model.prompts} == {"What is this?"}
+    assert len({prompt[1]["image_url"]["url"] for prompt in model.prompts}) == 2
+    assert len(model.prompts) == 4
+    assert set(alcf.runs().frame["columns"]) == {"", "figure"}
+
+
+def test_columns_of_one_name_are_mended_by_what_is_said(model):
+    twice = pd.DataFrame([["a", "b"]], columns=["text", "text"])
+    with pytest.raises(UsageError) as told:
+        run(twice)
+    mended = str(told.value).splitlines()[-1].partition(":  ")[2]
+    out = run(eval(mended, {"df": twice}))
+    assert out["reply"].tolist() == ["echo: a"]
+    assert model.prompts == ["a"]
 
 
 def test_a_run_goes_on_where_it_was(model, tmp_path):

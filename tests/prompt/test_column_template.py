@@ -23,12 +23,19 @@ def test_escaped_braces_and_latex_stay() -> None:
     assert made.fill({"x": "1"}) == r"{{x}} $\frac{a}{b}$ 1"
 
 
+def test_no_column_is_named_where_rows_differ_in_something_else() -> None:
+    assert parse("What is this?", ["x"], rows_differ=True).fill({}) == "What is this?"
+    with pytest.raises(TemplateError, match="empty"):
+        parse("", ["x"], rows_differ=True)
+
+
 @pytest.mark.parametrize(
     ("template", "columns", "words"),
     [
         ("{{titel}}", ["title", "year"], "Did you mean:  {{title}}"),
         ("{{title", ["title"], "has no end"),
         ("Classify this", ["title"], "{{title}}"),
+        (" ", ["title"], "The prompt is empty"),
         ("{{__import__('os').getcwd()}}", ["title"], "There is no column"),
         (3, ["title"], "not int"),
         ("{{x}}", [], "There is no column 'x'"),
