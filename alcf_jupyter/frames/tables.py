@@ -114,8 +114,23 @@ def texts(values: pd.Series[Any], *, formats: bool) -> list[str | Unfit]:
     missing = values.isna().tolist()
     return [
         Unfit("skipped", "missing value") if lacks else _text(value, formats=formats)
-        for value, lacks in zip(values.tolist(), missing, strict=True)
+        for value, lacks in zip(_cells(values), missing, strict=True)
     ]
+
+
+def _cells(values: pd.Series[Any]) -> list[Any]:
+    """Return cells as Python's values; but numbers of less than double precision as they are.
+
+    As Python's own they would be written with digits that nobody gave: 0.10000000149011612.
+    """
+    # of pandas' nullable kinds and of Arrow's, too
+    kind = getattr(values.dtype, "numpy_dtype", values.dtype)
+    if kind in (np.float16, np.float32):
+        return list(values.to_numpy(kind, na_value=np.nan))
+    return values.tolist()
+
+
+_MEND = ".astype(str) makes texts of a column"
 
 
 def _text(value: Any, *, formats: bool) -> str | Unfit:
@@ -124,8 +139,11 @@ def _text(value: Any, *, formats: bool) -> str | Unfit:
         return str.__str__(value) if value.strip() else Unfit("skipped", "blank text")
     if formats and pd.api.types.is_scalar(value):
         return str(value)
-    kind = "a single value" if formats else "a text"
-    return Unfit("failed", f"not {kind} but {type(value).__name__}")
+    kind = type(value).__name__
+    if formats:
+        return Unfit("failed", f"not a single value but {kind}")
+    mends = pd.api.types.is_scalar(value) and not isinstance(value, bytes)
+    return Unfit("failed", f"not a text but {kind}" + (f"; {_MEND}" if mends else ""))
 
 
 def size(text: str) -> int | Unfit:

@@ -129,6 +129,21 @@ def test_single_values_are_written_out_once(model, cell, written):
     assert model.prompts == [f"<{written}>"]
 
 
+SINGLE = [
+    pd.Series([0.1, None, 3], dtype="float32"),
+    pd.Series([0.1, None, 3], dtype="Float32"),
+    pd.Series([0.1, None, 3], dtype="float16"),
+    pd.Series([0.1, None, 3], dtype=pd.ArrowDtype(pa.float32())),
+]
+
+
+@pytest.mark.parametrize("cells", SINGLE, ids=lambda cells: str(cells.dtype))
+def test_numbers_of_single_precision_are_written_as_they_are_shown(model, cells):
+    out = run(cells.to_frame("text"))
+    assert out["status"].tolist() == ["ok", "skipped", "ok"]
+    assert sorted(model.prompts) == ["0.1", "3.0"]
+
+
 UNFIT = [
     (None, "skipped", "missing value in 'text'"),
     (np.nan, "skipped", "missing value"),

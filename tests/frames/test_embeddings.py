@@ -119,8 +119,8 @@ BAD = [
     (decimal.Decimal("NaN"), "skipped", "missing"),
     ("", "skipped", "blank"),
     (" \t\n\u3000", "skipped", "blank"),
-    (5, "failed", "int"),
-    (0.5, "failed", "float"),
+    (5, "failed", "not a text but int; .astype(str) makes texts of a column"),
+    (0.5, "failed", "not a text but float; .astype(str)"),
     (math.inf, "failed", "float"),
     (True, "failed", "bool"),
     (b"bytes", "failed", "bytes"),
@@ -135,6 +135,15 @@ BAD = [
     ("x" * 2_000_001, "failed", "2,000,001 bytes"),
     ("é" * 1_000_001, "failed", "2,000,002 bytes"),
 ]
+
+
+def test_a_column_of_numbers_is_mended_as_its_reason_says(model):
+    years = pd.Series([2020, 2021])
+    reasons = alcf.embed(years)["reason"]
+    assert reasons.str.contains(".astype(str)", regex=False).all()
+    assert alcf.embed(years.astype(str))["status"].tolist() == ["ok", "ok"]
+    assert model.sent == ["2020", "2021"]
+    assert not alcf.embed([b"bytes", ["a"]])["reason"].str.contains("astype").any()
 
 
 @pytest.mark.parametrize(
