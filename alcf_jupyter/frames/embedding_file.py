@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alcf_jupyter.errors import UsageError
+from alcf_jupyter.frames.file_name import checked
 from alcf_jupyter.frames.matrix import column as vector_column
 from alcf_jupyter.frames.record.whole_file import replacing
 from alcf_jupyter.names import nearest
@@ -43,7 +44,8 @@ def save_embeddings(emb: pd.DataFrame, path: str | Path) -> Path:
         What `embed` returned, or a part of it; with your own columns, too. The index, rows without
         an embedding and ``attrs["alcf"]`` are kept.
     path
-        The file: readable by you alone if it is new. A Parquet file of this name is replaced.
+        The file, whose name ends in ``.parquet``: readable by you alone if it is new. A Parquet
+        file of this name is replaced.
 
     Returns
     -------
@@ -53,11 +55,11 @@ def save_embeddings(emb: pd.DataFrame, path: str | Path) -> Path:
     Raises
     ------
     UsageError
-        There is no column of embeddings; a column or the index cannot be written; the folder is
-        not there; the file is one of another kind, or cannot be written.
+        There is no column of embeddings; a column or the index cannot be written; the name ends
+        otherwise; the folder is not there; the file is one of another kind, or cannot be written.
     """
     table = _table(emb)
-    path = Path(path).expanduser()
+    path = checked(path, ".parquet")
     target = path.resolve()
     mode = _mode(target)
     width = table.schema.field(_COLUMN).type.list_size

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from alcf_jupyter.errors import UsageError
+from alcf_jupyter.frames.file_name import checked
 from alcf_jupyter.frames.record.whole_file import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import pandas as pd
 
@@ -34,13 +35,8 @@ class ResultFile:
     """
 
     def __init__(self, path: str | Path, write: Callable[[pd.DataFrame, Path], object]) -> None:
-        self.path = Path(path).expanduser().absolute()
+        self.path = checked(path, ".parquet", "nothing was sent").absolute()
         self._write = write
-        if self.path.suffix != ".parquet":
-            raise UsageError(
-                f"out= names a Parquet file, and {self.path.name} is none; nothing was sent.",
-                do=f"Write:  out='{self.path.stem or 'result'}.parquet'",
-            )
         if not os.access(self.path.parent, os.W_OK | os.X_OK) or self.path.is_dir():
             raise UsageError(
                 f"{self.path} cannot be written; nothing was sent.",

@@ -180,4 +180,6 @@ def test_a_parquet_file_that_cannot_be_written(tmp_path):
     (tmp_path / "x.results.jsonl").write_text(line(), "utf-8")
     with pytest.raises(UsageError, match="cannot be written"):
         alcf.read_batch_results(tmp_path, out=tmp_path / "none" / "x.parquet")
+    with pytest.raises(UsageError, match=r"x\.csv does not end in \.parquet"):
+        alcf.read_batch_results(tmp_path, out=tmp_path / "x.csv")
     assert [one.name for one in tmp_path.iterdir()] == ["x.results.jsonl"]

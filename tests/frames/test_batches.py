@@ -340,6 +340,8 @@ def test_failures_are_listed_and_retried(box, folder):
     assert whole.attrs["alcf"]["repeated"] == []
     with pytest.raises(UsageError, match="No row of"):
         batch.retry_failed()
+    with pytest.raises(UsageError, match=r"x\.csv does not end in \.parquet"):
+        batch.results(out=folder / "x.csv")
     out = batch.results(out=folder / "x.parquet")
     stored = pd.read_parquet(out).loc[data.index]
     assert stored["reply"].tolist() == whole["reply"].tolist()

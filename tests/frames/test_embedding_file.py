@@ -235,7 +235,12 @@ def test_places_where_no_file_can_be_written(tmp_path):
     other.write_text("my notes")
     for path, words in (
         (tmp_path / "missing" / "emb.parquet", "is not there.\nMake it:  !mkdir -p"),
-        (tmp_path, "is a folder"),
+        (tmp_path, f"is a folder; nothing was written.\nWrite:  '{tmp_path}/result.parquet'"),
+        (
+            tmp_path / "emb.csv",
+            f"does not end in .parquet; nothing was written.\nWrite:  '{tmp_path}",
+        ),
+        (5, "not by int"),
         (other, "is no Parquet file; it is not replaced"),
     ):
         with pytest.raises(UsageError) as caught:

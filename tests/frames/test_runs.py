@@ -276,6 +276,10 @@ def test_as_a_frame_and_as_json_lines(tmp_path):
     assert path.stat().st_mode & 0o777 == 0o600
     with pytest.raises(UsageError, match="File exists"):
         run.export(path)
+    for name in ("out.csv", "out.parquet", "out"):
+        with pytest.raises(UsageError, match=r"JSON Lines.*\nWrite:  '.*/out\.jsonl'"):
+            run.export(tmp_path / name)
+        assert not (tmp_path / name).exists()
 
 
 def test_delete_takes_its_own_files_only(tmp_path):

@@ -16,6 +16,7 @@ from alcf_jupyter.frames.batch import places, retry, shared, submission
 from alcf_jupyter.frames.batch import state as batch_state
 from alcf_jupyter.frames.batch.answers import Answers
 from alcf_jupyter.frames.batch.following import PASSING, Following
+from alcf_jupyter.frames.file_name import checked
 
 if TYPE_CHECKING:
     import os
@@ -283,8 +284,8 @@ class Batch:
         data
             The table, for a batch whose manifest is gone: its rows are found by the custom ids.
         out
-            A Parquet file to write in place of a frame, for results larger than memory; an answer
-            in the form of a schema stays one text there.
+            A ``.parquet`` file to write in place of a frame, for results larger than memory; an
+            answer in the form of a schema stays one text there.
 
         Returns
         -------
@@ -300,9 +301,9 @@ class Batch:
         UsageError
             The files are not on this machine; the message has the line that gets them.
         """
+        path = None if out is None else checked(out, ".parquet")
         self.refresh()
         newer = [one._answers for one in self._retries()]  # noqa: SLF001 - its own kind
-        path = None if out is None else Path(out).expanduser()
         return self._answers.read(data, newer, path)
 
     def _retries(self) -> list[Batch]:

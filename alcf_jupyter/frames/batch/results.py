@@ -14,6 +14,7 @@ import pyarrow.parquet
 
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames.batch.blocks import ROWS, read_block
+from alcf_jupyter.frames.file_name import checked
 from alcf_jupyter.frames.record.whole_file import replacing
 from alcf_jupyter.user_warning import warn
 
@@ -44,8 +45,8 @@ def read_batch_results(
     path
         A ``.results.jsonl`` file, or the folder of a batch that holds one.
     out
-        A Parquet file to write in place of a frame, for results larger than memory. It is there
-        once it is whole.
+        A ``.parquet`` file to write in place of a frame, for results larger than memory. It is
+        there once it is whole.
 
     Returns
     -------
@@ -63,9 +64,10 @@ def read_batch_results(
     UsageError
         There is no such file, or it cannot be read, or `out` cannot be written.
     """
+    target = None if out is None else checked(out, ".parquet")
     reader = Reader(results_file(path))
-    if out is not None:
-        written = write_tables(reader.tables(), ROWS, Path(out).expanduser())
+    if target is not None:
+        written = write_tables(reader.tables(), ROWS, target)
         reader.warn()
         return written
     frame = frame_of(pa.concat_tables([ROWS.empty_table(), *reader.tables()]))

@@ -84,12 +84,12 @@ class RecordedRun:
         Parameters
         ----------
         path
-            A file that is not there yet.
+            A ``.jsonl`` file that is not there yet.
 
         Raises
         ------
         UsageError
-            The file is there, or cannot be written.
+            The name ends otherwise, the file is there, or it cannot be written.
         """
         from alcf_jupyter.frames.record import run_tables
 

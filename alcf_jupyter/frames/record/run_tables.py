@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -13,10 +12,13 @@ import pandas as pd
 
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames import tables
+from alcf_jupyter.frames.file_name import checked
 from alcf_jupyter.frames.matrix import column as vector_column
 from alcf_jupyter.frames.record.journal_content import read
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from alcf_jupyter.frames.record.journal_lines import Row
     from alcf_jupyter.frames.record.recorded import RecordedRun
 
@@ -62,14 +64,14 @@ def export(run: RecordedRun, path: str | Path) -> Path:
     run
         The run.
     path
-        A file that is not there yet.
+        A ``.jsonl`` file that is not there yet.
 
     Raises
     ------
     UsageError
-        The file is there, or cannot be written.
+        The name ends otherwise, the file is there, or it cannot be written.
     """
-    path = Path(path).expanduser()
+    path = checked(path, ".jsonl")
     content = read(run.folder)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
