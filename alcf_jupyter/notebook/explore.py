@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from alcf_jupyter.frames.explore.projection import project
 from alcf_jupyter.frames.extras import MAP
 from alcf_jupyter.names import nearest
 from alcf_jupyter.notebook.widgets import map_shadow
+from alcf_jupyter.plain import brief
 from alcf_jupyter.typed import here
 
 if TYPE_CHECKING:
@@ -139,6 +141,11 @@ class MapPicture:
 
 def _check(frame: pd.DataFrame, names: list[str]) -> None:
     for name in names:
+        if not isinstance(name, Hashable):
+            raise UsageError(
+                f"One column is named here, and {brief(repr(name), 60)} is none.",
+                do=f"Write its name, one of:  {brief(list(frame), 200)}",
+            )
         if name not in frame:
             near = nearest(str(name), [str(column) for column in frame])
             raise UsageError(

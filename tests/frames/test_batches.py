@@ -168,6 +168,10 @@ def test_embeddings(folder):
     assert np.array_equal(matrix[0], matrix[2])
     direct = alcf.matrix(alcf.embed(["another text"], model="sandbox/embed", dimensions=16))
     assert np.allclose(matrix[1], direct[0])
+    near = alcf.neighbors(found.assign(text=data), "another text", 1)
+    assert list(near.columns) == ["score", "text"]
+    assert near["text"].tolist() == ["another text"]
+    assert list(alcf.neighbors(found, "another text", 1).columns) == ["score"]
 
 
 def test_the_same_call_is_the_same_batch(box, folder):

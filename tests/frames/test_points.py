@@ -112,7 +112,7 @@ MIXED = pd.DataFrame({"embedding": [[1.0, 2.0]] * 3 + [[1.0, 2.0, 3.0]]})
     [
         (MIXED, "The embeddings differ in length: 2 (3 rows), 3 (1 rows)."),
         (frame(X, missing=range(50)), "No row has an embedding that can be used."),
-        (frame(X[:0]), "There are no rows."),
+        (frame(X[:0]), "There are no rows in this table of embeddings."),
         (pd.DataFrame({"embedding": ["a", "b"]}), "What stands in the column 'embedding'"),
         (pd.DataFrame({"embedding": [1.0, 2.0]}), "What stands in the column 'embedding'"),
         (pd.DataFrame({"embedding": [[1.0], "b"]}), "What stands in the column 'embedding'"),
@@ -125,6 +125,12 @@ def test_what_cannot_be_compared_is_refused(emb, first):
     with pytest.raises(UsageError) as error:
         read(emb)
     assert lines(error)[0].startswith(first)
+
+
+def test_an_empty_table_does_not_say_to_look_at_its_reasons():
+    with pytest.raises(UsageError) as error:
+        read(frame(X[:0]))
+    assert lines(error)[-1] == "Embed some texts:  emb = alcf.embed(df['text'])"
 
 
 def test_frames_of_two_lengths_cannot_be_put_together_unnoticed():

@@ -147,6 +147,8 @@ def test_without_jupyter_scatter_it_is_a_picture(emb, monkeypatch, capsys):
         ({"color": "sid"}, "There is no column 'sid'."),
         ({"hover": ["side", "yaer"]}, "There is no column 'yaer'."),
         ({"text": "title"}, "There is no column 'title'."),
+        ({"color": ["side"]}, "One column is named here, and ['side'] is none."),
+        ({"hover": [["side"]]}, "One column is named here, and ['side'] is none."),
         ({"method": "tsne"}, "There is no projection 'tsne'."),
     ],
 )

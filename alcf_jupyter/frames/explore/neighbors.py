@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 TIMEOUT = "30m"
 METRICS = ("cosine", "dot", "euclidean")
-BOOKKEEPING = ("embedding", "status", "reason", "tokens")
-"""Columns of an embedding frame that say nothing about a text."""
+BOOKKEEPING = (
+    *("embedding", "status", "reason", "tokens"),
+    *("prompt_tokens", "completion_tokens", "total_tokens"),
+)
+"""Columns of an embedding frame, or of a batch's results, that say nothing about a text."""
 
 
 def neighbors(
@@ -44,7 +47,7 @@ def neighbors(
     Parameters
     ----------
     emb
-        What `embed` returned, with any columns added.
+        What `embed` returned, or the results of a batch of embeddings, with any columns added.
     query
         A text or several, which are embedded by the frame's own model; a vector of d numbers or an
         (m, d) matrix; or another embedding frame.

@@ -112,6 +112,11 @@ def points(emb: pd.DataFrame, observer: RunObserver) -> Points:
             "This is no table of embeddings: it has no column 'embedding'.",
             do="Give it what alcf.embed returned.",
         )
+    if not len(emb):
+        raise UsageError(
+            "There are no rows in this table of embeddings.",
+            do="Embed some texts:  emb = alcf.embed(df['text'])",
+        )
     parts, missing = _read(emb["embedding"])
     lengths = np.concatenate([_lengths(part) for part in parts])
     lengths[missing] = np.nan
@@ -120,9 +125,11 @@ def points(emb: pd.DataFrame, observer: RunObserver) -> Points:
     found = Points(parts, lengths, usable, _words(missing, finite, usable))
     if not usable.any():
         raise UsageError(
-            "No row has an embedding that can be used." if len(emb) else "There are no rows.",
+            "No row has an embedding that can be used.",
             why=found.left_out,
-            do="See why:  emb['reason'].value_counts()" if "reason" in emb else "Embed some texts.",
+            do="See why:  emb['reason'].value_counts()"
+            if "reason" in emb
+            else "Embed some texts:  emb = alcf.embed(df['text'])",
         )
     if found.left_out:
         observer.note(found.left_out)

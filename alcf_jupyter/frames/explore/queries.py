@@ -131,13 +131,14 @@ def _check(vectors: NDArray[np.float32], width: int) -> None:
         )
     rows = np.atleast_2d(vectors)
     with np.errstate(over="ignore"):
-        bad = ~np.isfinite(np.linalg.norm(rows, axis=1)) | ~rows.any(axis=1)
-    if bad.any():
-        which = "The query" if len(rows) == 1 else f"Query {int(bad.argmax())}"
-        raise UsageError(
-            f"{which} has values that are not finite, or is zero: it has no direction.",
-            do="Look at it:  numpy.isfinite(query).all()",
-        )
+        infinite, zero = ~np.isfinite(np.linalg.norm(rows, axis=1)), ~rows.any(axis=1)
+    for bad, what in (
+        (infinite, "has values that are not finite, or too large"),
+        (zero, "is zero, so that it has no direction"),
+    ):
+        if bad.any():
+            which = "The query" if len(rows) == 1 else f"Query {int(bad.argmax())}"
+            raise UsageError(f"{which} {what}.", do=_EXAMPLE)
 
 
 def _frame(query: pd.DataFrame, emb: pd.DataFrame, width: int) -> Queries:
