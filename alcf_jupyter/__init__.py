@@ -149,8 +149,13 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
+    from types import FunctionType
+
+    from alcf_jupyter.names import spelled
 
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if isinstance(value, FunctionType):
+        value = spelled(value)
     globals()[name] = value
     _accessor.register()
     return value

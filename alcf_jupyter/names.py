@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from alcf_jupyter.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 _TELLING = 3
 """A part of a name says which one was meant from so many letters on."""
@@ -37,6 +43,41 @@ def nearest(name: str, names: Iterable[str], most: int = 3, *, likeness: float =
     if len(_tail(name)) >= _TELLING:
         found += [one for one in known if name.casefold() in one.casefold()]
     return list(dict.fromkeys(found))[:most]
+
+
+def spelled(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Return a function that says of a misspelled option which one was meant.
+
+    Its signature is the same. One that hands its options on is returned as it is: who takes them
+    says so.
+
+    Parameters
+    ----------
+    function
+        A public one.
+    """
+    import inspect
+
+    known = inspect.signature(function).parameters
+    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in known.values()):
+        return function
+
+    @wraps(function)
+    def checked(*args: _P.args, **options: _P.kwargs) -> _R:
+        strange = next((name for name in options if name not in known), None)
+        if strange is None:
+            return function(*args, **options)
+        own = f"alcf.{function.__name__}"
+        near = nearest(strange, known)
+        raise UsageError(
+            f"{own} has no option {strange[:60]!r}.",
+            why="" if near or not known else f"It takes: {', '.join(known)}.",
+            do=f"Did you mean:  {'  or  '.join(f'{one}=' for one in near)}"
+            if near
+            else f"See:  help({own})",
+        )
+
+    return checked
 
 
 def _tail(name: str) -> str:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from alcf_jupyter.names import spelled
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -72,7 +74,7 @@ class SeriesAccessor(FrameAccessor):
         """
         from alcf_jupyter.frames.embeddings import embed
 
-        embedded: pd.DataFrame | Run = embed(self._data, **options)
+        embedded: pd.DataFrame | Run = spelled(embed)(self._data, **options)
         return embedded
 
 

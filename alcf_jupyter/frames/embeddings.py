@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import pandas as pd
@@ -16,9 +17,9 @@ from alcf_jupyter.frames.launch import TIMEOUT
 from alcf_jupyter.frames.record.row_keys import identity
 from alcf_jupyter.frames.result_file import ResultFile
 from alcf_jupyter.frames.text_column import Embedding, TextColumn
+from alcf_jupyter.plain import brief
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from alcf_jupyter.frames.run import Run
@@ -57,7 +58,8 @@ def embed(  # type: ignore[misc]  # noqa: PLR0913 - all that can be said, each b
     Parameters
     ----------
     texts
-        A Series, whose index is kept, or any iterable or column of strings.
+        A Series, whose index is kept, a dict, whose keys are the index then, or any iterable or
+        column of strings.
     model, cluster
         Which model; the default set with `use` where not given. It is waited for if it is not Live.
     dimensions
@@ -152,10 +154,17 @@ def values_of(texts: Iterable[Any]) -> tuple[list[Any], pd.Index[Any] | None]:
             "embed takes one column, and this is a whole table.",
             do=f"Type:  alcf.embed(df[{column!r}])",
         )
+    if isinstance(texts, Mapping):
+        texts = pd.Series(dict(texts), dtype=object)
     if isinstance(texts, pd.Series):
         return texts.tolist(), texts.index
     for name in ("to_pylist", "to_list", "tolist"):  # of Arrow, of Polars, of NumPy
         if hasattr(texts, name):
             found = getattr(texts, name)()
             return found if isinstance(found, list) else [found], None
+    if not isinstance(texts, Iterable):
+        raise UsageError(
+            f"embed takes several texts, and this is {brief(repr(texts), 40)}.",
+            do="Type:  alcf.embed(['…'])",
+        )
     return list(texts), None

@@ -137,6 +137,28 @@ BAD = [
 ]
 
 
+def test_the_values_of_a_dict_are_embedded_under_its_keys(model):
+    frame = alcf.embed({"p1": "red apple", "p2": None, "p3": "green pear"})
+    assert frame["text"].tolist() == ["red apple", None, "green pear"]
+    assert frame.index.tolist() == ["p1", "p2", "p3"]
+    assert frame["status"].tolist() == ["ok", "skipped", "ok"]
+    assert model.sent == ["red apple", "green pear"]
+    assert len(alcf.embed({})) == 0
+
+
+@pytest.mark.parametrize("nothing", [None, 5, 0.5])
+def test_what_is_no_column_is_said(model, nothing):
+    with pytest.raises(UsageError, match=rf"this is {nothing}\.\nType:  alcf\.embed"):
+        alcf.embed(nothing)
+    assert model.sent == []
+
+
+def test_a_misspelled_option_on_a_column(model):
+    with pytest.raises(UsageError, match="Did you mean:  model="):
+        pd.Series(["a"]).alcf.embed(modle="x")
+    assert model.sent == []
+
+
 def test_a_column_of_numbers_is_mended_as_its_reason_says(model):
     years = pd.Series([2020, 2021])
     reasons = alcf.embed(years)["reason"]
@@ -203,7 +225,8 @@ COLUMNS = {
     "generator": lambda t: (text for text in t),
     "tuple": tuple,
     "object array": lambda t: np.array(t, dtype=object),
-    "dictionary's keys": dict.fromkeys,
+    "dictionary's keys": lambda t: dict.fromkeys(t).keys(),
+    "dictionary": lambda t: dict(enumerate(t)),
     "Series": pd.Series,
     "Series of objects": lambda t: pd.Series(t, dtype=object),
     "Series of str": lambda t: pd.Series(t, dtype="str"),
