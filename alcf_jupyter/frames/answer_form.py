@@ -32,8 +32,18 @@ def _dtypes(schema: Schema) -> dict[str, str]:
     return {name: _DTYPES.get(str(kind), "object") for name, kind in kinds.items()}
 
 
+def check_prefix(prefix: object) -> None:
+    """Raise unless what is put before the names of columns is a text."""
+    if not isinstance(prefix, str):
+        raise UsageError(
+            f"prefix= is a text, and not {type(prefix).__name__}; nothing was sent.",
+            do="Write:  prefix='answer_'",
+        )
+
+
 def check_names(schema: Schema, prefix: str, taken: Collection[str]) -> None:
     """Raise where a field would be called as a column that every result has."""
+    check_prefix(prefix)
     clash = next((name for name in _dtypes(schema) if prefix + name in taken), None)
     if clash is not None:
         raise UsageError(

@@ -10,8 +10,8 @@ from alcf_jupyter.connection.session import choose, client
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames import tables
 from alcf_jupyter.frames.batch.submit import submit_batch
-from alcf_jupyter.frames.foreground import carry_out
 from alcf_jupyter.frames.launch import TIMEOUT
+from alcf_jupyter.frames.plan import Plan
 from alcf_jupyter.frames.prompt_column import Asking, PromptColumn
 from alcf_jupyter.frames.prompts import prompts_of
 from alcf_jupyter.frames.record.row_keys import identity
@@ -125,22 +125,20 @@ def map(  # noqa: A001, PLR0913 - the public name; all that can be said, each by
     SignInError, NoConnectionError, ServiceError
         What ended the whole run; the error's `result` is the frame so far, recorded.
     """
-    table = tables.as_frame(data)
-    written = ResultFile(out, write_parquet) if out is not None else None
-    if via != "requests" or folder is not None:
-        _check_for_batches(
-            via,
-            {
-                "images=": images is not None,
-                "checkpoint=": checkpoint is not None,
-                "concurrency=": concurrency is not None,
-                "on_error=": on_error != "keep",
-                "wait=": not wait,
-                "out= in the background": background and out is not None,
-            },
-        )
+    if for_batches(
+        via,
+        folder,
+        images=images,
+        checkpoint=checkpoint,
+        concurrency=concurrency,
+        on_error=on_error,
+        wait=wait,
+        out=out,
+        background=background,
+    ):
+        written = ResultFile(out, write_parquet) if out is not None else None
         batch = submit_batch(
-            table,
+            tables.as_frame(data),
             template,
             model=model,
             cluster=cluster,
@@ -154,6 +152,49 @@ def map(  # noqa: A001, PLR0913 - the public name; all that can be said, each by
         if background:
             return batch.wait(background=True)
         return _results_of(batch.wait(timeout, observer=observer), written)
+    planned = plan(
+        data,
+        template,
+        model=model,
+        cluster=cluster,
+        system=system,
+        schema=schema,
+        images=images,
+        checkpoint=checkpoint,
+        concurrency=concurrency,
+        on_error=on_error,
+        fresh=fresh,
+        out=out,
+        prefix=prefix,
+        timeout=timeout,
+        wait=wait,
+        **params,
+    )
+    return planned.carry_out(background=background, observer=observer)
+
+
+def plan(  # noqa: PLR0913 - as map
+    data: Any,
+    template: str,
+    *,
+    model: str | None = None,
+    cluster: str | None = None,
+    system: str | None = None,
+    schema: Any = None,
+    images: Any = None,
+    checkpoint: str | Path | None = None,
+    concurrency: int | None = None,
+    on_error: str = "keep",
+    fresh: bool = False,
+    out: str | Path | None = None,
+    prefix: str = "",
+    timeout: str | float = TIMEOUT,
+    wait: bool = True,
+    **params: Any,
+) -> Plan:
+    """Return what `map` would do, checked as far as it can be; see there for the parameters."""
+    table = tables.as_frame(data)
+    written = ResultFile(out, write_parquet) if out is not None else None
     talk = client()
     asking = Asking(
         template=template,
@@ -177,22 +218,31 @@ def map(  # noqa: A001, PLR0913 - the public name; all that can be said, each by
         kind="map", service=talk.service, model=call.model, cluster=cluster, **asking.facts
     )
     job = PromptColumn(asking, rows, table.index, run_identity, talk.profile)
-    return carry_out(
-        job,
-        call,
-        run_identity,
-        background=background,
-        observer=observer,
-        checkpoint=checkpoint,
-        fresh=fresh,
-        concurrency=concurrency,
-        on_error=on_error,
-        written=written,
-    )
+    return Plan(job, call, run_identity, checkpoint, fresh, concurrency, on_error, written)
 
 
-def _check_for_batches(via: str, is_given: dict[str, bool]) -> None:
-    """Raise where a way to send is none, or an option is given that is not for batches."""
+def for_batches(
+    via: str = "requests",
+    folder: str | Path | None = None,
+    *,
+    images: Any = None,
+    checkpoint: str | Path | None = None,
+    concurrency: int | None = None,
+    on_error: str = "keep",
+    wait: bool = True,
+    out: str | Path | None = None,
+    background: bool = False,
+    **_others: Any,
+) -> bool:
+    """Tell whether a table goes through batches; see `map` for the parameters.
+
+    Raises
+    ------
+    UsageError
+        The way to send is none, or an option is given that is not for batches.
+    """
+    if via == "requests" and folder is None:
+        return False
     if via != "batch":
         raise UsageError(
             f"via={via!r} is no way to send a table; nothing was sent."
@@ -200,12 +250,21 @@ def _check_for_batches(via: str, is_given: dict[str, bool]) -> None:
             else "folder= is for batches; nothing was sent.",
             do='Leave it out, or:  via="batch"',
         )
+    is_given = {
+        "images=": images is not None,
+        "checkpoint=": checkpoint is not None,
+        "concurrency=": concurrency is not None,
+        "on_error=": on_error != "keep",
+        "wait=": not wait,
+        "out= in the background": background and out is not None,
+    }
     strange = next((option for option, is_used in is_given.items() if is_used), None)
     if strange is not None:
         raise UsageError(
             f"{strange} is not for batches; nothing was submitted.",
             do=f"Leave {strange.partition('=')[0]} out.",
         )
+    return True
 
 
 def _results_of(batch: Batch, written: ResultFile | None) -> pd.DataFrame:

@@ -33,6 +33,8 @@ class Estimate:
     ----------
     rows
         How many are sent: no missing ones, and none that is recorded already.
+    recorded
+        How many are not sent, since their answers are recorded.
     skipped, failed
         How many are not sent: with nothing in them, and those that no request can hold.
     requests
@@ -59,6 +61,7 @@ class Estimate:
     """
 
     rows: int
+    recorded: int
     skipped: int
     failed: int
     requests: int
@@ -78,6 +81,7 @@ class Estimate:
         call: Call,
         *,
         unsent: Counter[str],
+        recorded: int,
         requests: int,
         most_tokens: int | None,
     ) -> Estimate:
@@ -91,6 +95,8 @@ class Estimate:
             The model, and the cluster.
         unsent
             How many rows are not sent, by status.
+        recorded
+            How many are not sent, since their answers are recorded.
         requests
             How many they make.
         most_tokens
@@ -105,10 +111,11 @@ class Estimate:
         if profile.is_gateway:
             by_tokens = 60.0 * (tokens + (out or 0)) / limits.TOKENS_PER_MINUTE_USER
         files = -(-len(sizes) // MOST_LINES) if profile.is_gateway and _may_batch(call) else 0
-        as_batch = files > 0 and (seconds or 0.0) > _BATCH_SECONDS
+        as_batch = files > 0 and max(seconds or 0.0, by_tokens or 0.0) > _BATCH_SECONDS
         way = _EMBED if call.route == "embeddings" else typed(via="batch")
         return cls(
             len(sizes),
+            recorded,
             unsent["skipped"],
             unsent["failed"],
             requests,
@@ -124,7 +131,8 @@ class Estimate:
 
     def __str__(self) -> str:
         unsent = not_sent({"skipped": self.skipped, "failed": self.failed})
-        parts = [f"{counted(self.rows, 'row')} to send", *unsent]
+        known = f", {self.recorded:,} from the record" if self.recorded else ""
+        parts = [f"{counted(self.rows, 'row')} to send{known}", *unsent]
         parts.append(f"about {self.prompt_tokens:,} tokens in")
         if self.completion_tokens:
             parts.append(f"up to {self.completion_tokens:,} out")

@@ -12,8 +12,8 @@ from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.session import choose, client
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames.embedding_file import save_embeddings
-from alcf_jupyter.frames.foreground import carry_out
 from alcf_jupyter.frames.launch import TIMEOUT
+from alcf_jupyter.frames.plan import Plan
 from alcf_jupyter.frames.record.row_keys import identity
 from alcf_jupyter.frames.result_file import ResultFile
 from alcf_jupyter.frames.text_column import Embedding, TextColumn
@@ -107,6 +107,41 @@ def embed(  # type: ignore[misc]  # noqa: PLR0913 - all that can be said, each b
     SignInError, NoConnectionError, ServiceError
         What ended the whole run; the error's `result` is the frame so far.
     """
+    planned = plan(
+        texts,
+        model=model,
+        cluster=cluster,
+        dimensions=dimensions,
+        normalize=normalize,
+        checkpoint=checkpoint,
+        concurrency=concurrency,
+        per_request=per_request,
+        on_error=on_error,
+        fresh=fresh,
+        out=out,
+        timeout=timeout,
+        wait=wait,
+    )
+    return planned.carry_out(background=background, observer=observer)
+
+
+def plan(  # noqa: PLR0913 - as embed
+    texts: Iterable[Any],
+    *,
+    model: str | None = None,
+    cluster: str | None = None,
+    dimensions: int | None = None,
+    normalize: bool = False,
+    checkpoint: str | Path | None = None,
+    concurrency: int | None = None,
+    per_request: int | None = None,
+    on_error: str = "keep",
+    fresh: bool = False,
+    out: str | Path | None = None,
+    timeout: str | float = TIMEOUT,
+    wait: bool = True,
+) -> Plan:
+    """Return what `embed` would do, checked as far as it can be; see there for the parameters."""
     talk = client()
     embedding = Embedding(dimensions, normalize, per_request)
     written = ResultFile(out, save_embeddings) if out is not None else None
@@ -122,18 +157,7 @@ def embed(  # type: ignore[misc]  # noqa: PLR0913 - all that can be said, each b
     )
     name = texts.name if isinstance(texts, pd.Series) else None
     job = TextColumn(embedding, *values_of(texts), run_identity, talk.profile, name)
-    return carry_out(
-        job,
-        call,
-        run_identity,
-        background=background,
-        observer=observer,
-        checkpoint=checkpoint,
-        fresh=fresh,
-        concurrency=concurrency,
-        on_error=on_error,
-        written=written,
-    )
+    return Plan(job, call, run_identity, checkpoint, fresh, concurrency, on_error, written)
 
 
 def values_of(texts: Iterable[Any]) -> tuple[list[Any], pd.Index[Any] | None]:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
-from alcf_jupyter.connection.call import Call
-from alcf_jupyter.connection.deadline import Deadline
-from alcf_jupyter.connection.session import choose, client
 from alcf_jupyter.errors import UsageError
-from alcf_jupyter.frames.embeddings import values_of
-from alcf_jupyter.frames.launch import TIMEOUT
-from alcf_jupyter.frames.prompt_column import Asking, PromptColumn
-from alcf_jupyter.frames.prompts import prompts_of
-from alcf_jupyter.frames.tables import as_frame
-from alcf_jupyter.frames.text_column import Embedding, TextColumn
+from alcf_jupyter.frames import column, embeddings
+from alcf_jupyter.names import nearest
+from alcf_jupyter.plain import brief
 
 if TYPE_CHECKING:
     from alcf_jupyter.frames.cost import Estimate
+
+_UNUSED = ("background", "observer", "via", "folder")
+"""Options of a call that an estimate looks at in no way, or only to refuse what is none."""
 
 
 def estimate(
@@ -25,17 +23,22 @@ def estimate(
     *,
     model: str | None = None,
     cluster: str | None = None,
-    system: str | None = None,
-    max_tokens: int | None = None,
+    **options: Any,
 ) -> Estimate:
     """Return what `map` over a table, or `embed` of a column, will take; nothing is sent.
+
+    It takes what these take, so that a call is estimated by putting ``estimate`` in place of their
+    name. Rows that are recorded already are not sent again, and do not count.
 
     Parameters
     ----------
     data, template
         As for `map`; without a template, texts as for `embed`.
-    model, cluster, system, max_tokens
-        As for `map`.
+    model, cluster
+        As for `map` and `embed`.
+    **options
+        Whatever else the one or the other takes, such as ``system``, ``max_tokens`` or
+        ``checkpoint``. What would be refused there is refused here.
 
     Returns
     -------
@@ -44,25 +47,27 @@ def estimate(
 
     Raises
     ------
-    UsageError, ModelNotChosenError
-        As `map` and `embed` do.
+    UsageError, TemplateError, ModelNotChosenError, JournalError
+        As `map` and `embed` do before anything is sent.
     """
-    if template is None and (system is not None or max_tokens is not None):
-        raise UsageError(
-            "Embeddings have no system prompt and no answer's length.",
-            do="For prompts over rows:  alcf.estimate(df, 'Classify: {{title}}')",
-        )
-    talk = client()
-    job: TextColumn | PromptColumn
+    kept = {name: value for name, value in options.items() if name not in _UNUSED}
     if template is None:
-        job = TextColumn(Embedding(), *values_of(data), "", talk.profile)
-    else:
-        table = as_frame(data)
-        settings = {} if max_tokens is None else {"max_tokens": max_tokens}
-        asking = Asking(template, system, settings)
-        rows = prompts_of(table, template)
-        job = PromptColumn(asking, rows, table.index, "", talk.profile)
-    chosen = choose(model, "embed" if template is None else "chat")
-    call = Call(job.route, chosen, cluster, {}, Deadline.after(TIMEOUT))
-    talk.models().find(call.model, cluster)
-    return job.estimate(range(len(job.keys)), call)
+        _check_for_embed(options)
+        return embeddings.plan(data, model=model, cluster=cluster, **kept).estimate()
+    if column.for_batches(**options):
+        kept["fresh"] = True  # what batches have done is not in the record of a run
+    return column.plan(data, template, model=model, cluster=cluster, **kept).estimate()
+
+
+def _check_for_embed(options: dict[str, Any]) -> None:
+    """Raise where an option is none of `embed`."""
+    known = inspect.signature(embeddings.embed).parameters
+    strange = next((name for name in options if name not in known), None)
+    if strange is not None:
+        near = nearest(strange, known)
+        raise UsageError(
+            f"Without a prompt this is for embeddings, which have no {brief(strange, 60)!r}.",
+            do=f"Did you mean:  {'  or  '.join(f'{one}=' for one in near)}"
+            if near
+            else "For prompts over rows:  alcf.estimate(df, 'Classify: {{title}}')",
+        )

@@ -11,7 +11,8 @@ from alcf_jupyter.connection.session import client
 from alcf_jupyter.errors import JournalHeldError, UsageError
 from alcf_jupyter.frames import live_runs
 from alcf_jupyter.frames.record.journal import Journal
-from alcf_jupyter.frames.record.recorded import place
+from alcf_jupyter.frames.record.journal_content import LINES, read
+from alcf_jupyter.frames.record.recorded import folder_of, place
 from alcf_jupyter.frames.run import Run
 from alcf_jupyter.frames.sending.engine import Engine, Limits
 from alcf_jupyter.frames.sending.lane import FIRST_WIDTH, MOST_WIDTH, Lane
@@ -21,7 +22,7 @@ from alcf_jupyter.plain import counted
 from alcf_jupyter.service import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from alcf_jupyter.connection.call import Call
@@ -84,15 +85,7 @@ def launch(
     JournalError
         The record cannot be used.
     """
-    if on_error not in ("keep", "raise"):
-        raise UsageError(
-            f"on_error={on_error!r} is neither 'keep' nor 'raise'.", do="Leave it out."
-        )
-    if on_error == "raise" and job.unsent["failed"]:
-        raise UsageError(
-            f"{counted(job.unsent['failed'], 'row')} cannot be sent as they are; nothing was sent.",
-            do="Leave on_error out, and look at the column 'reason' of the result.",
-        )
+    check(job, concurrency, on_error)
     talk = client()
     scale = _scale(talk.profile)
     keeps = Limits(
@@ -107,7 +100,7 @@ def launch(
     name = identity[:16]
     with contextlib.ExitStack() as unless_begun:
         journal = None
-        if replay.active() is None and (checkpoint is not None or not _is_one_request(job)):
+        if _is_recorded(job, checkpoint):
             journal = _journal(job, call, identity, checkpoint, fresh=fresh)
             unless_begun.enter_context(journal)
         run = Run(job, engine, journal, name=name, on_error=on_error, written=written)
@@ -116,6 +109,47 @@ def launch(
         run.start()
         unless_begun.pop_all()
     return run
+
+
+def check(job: Job, concurrency: int | None, on_error: str) -> None:
+    """Raise where `launch` would, for an option that is none."""
+    if on_error not in ("keep", "raise"):
+        raise UsageError(
+            f"on_error={on_error!r} is neither 'keep' nor 'raise'.", do="Leave it out."
+        )
+    if on_error == "raise" and job.unsent["failed"]:
+        raise UsageError(
+            f"{counted(job.unsent['failed'], 'row')} cannot be sent as they are; nothing was sent.",
+            do="Leave on_error out, and look at the column 'reason' of the result.",
+        )
+    _widths(concurrency)
+
+
+def pending(
+    job: Job, identity: str, checkpoint: str | Path | None = None, *, fresh: bool = False
+) -> Sequence[int]:
+    """Return the units that a run would send: those that are not recorded; nothing is written.
+
+    Parameters
+    ----------
+    job, identity, checkpoint, fresh
+        As for `launch`. A record that another process writes is read as it is now.
+
+    Raises
+    ------
+    JournalError
+        The record is of another run, or cannot be read.
+    """
+    units = range(len(job.keys))
+    folder = folder_of(identity, checkpoint)
+    if fresh or not _is_recorded(job, checkpoint) or not (folder / LINES).exists():
+        return units
+    known = read(folder, identity, vectors=False).rows
+    return [unit for unit in units if job.keys[unit] not in known]
+
+
+def _is_recorded(job: Job, checkpoint: str | Path | None) -> bool:
+    return replay.active() is None and (checkpoint is not None or not _is_one_request(job))
 
 
 def _journal(

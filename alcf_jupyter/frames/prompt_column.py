@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -47,7 +48,8 @@ class Asking:
     Raises
     ------
     UsageError
-        The system prompt is none, or a column would be called as one of every result.
+        The system prompt or the prefix is no text, or a column would be called as one of every
+        result.
     """
 
     template: str
@@ -58,6 +60,7 @@ class Asking:
 
     def __post_init__(self) -> None:
         check_system(self.system)
+        answer_form.check_prefix(self.prefix)
         if self.schema is not None:
             answer_form.check_names(self.schema, self.prefix, BOOKKEEPING)
 
@@ -131,7 +134,15 @@ class PromptColumn:
         sizes = [shared + tokens_in(self._prompts[unit]) for unit in units]
         settings = self._asking.settings
         most = settings.get("max_tokens") or settings.get("max_completion_tokens")
-        return Estimate.of(sizes, call, unsent=self.unsent, requests=len(sizes), most_tokens=most)
+        return Estimate.of(
+            sizes,
+            call,
+            unsent=self.unsent,
+            recorded=len(self.keys) - len(units),
+            requests=len(sizes),
+            # only the gateway's parameters are known, and checked
+            most_tokens=int(most) if isinstance(most, Integral) else None,
+        )
 
     def packs(self, units: Sequence[int]) -> Iterator[Pack]:
         """Yield each unit as a request."""

@@ -156,7 +156,14 @@ class TextColumn:
         """Return what units will take."""
         sizes = [-(-self._sizes[unit] // limits.BYTES_PER_TOKEN) for unit in units]
         packs = sum(1 for _ in self.packs(units))
-        return Estimate.of(sizes, call, unsent=self.unsent, requests=packs, most_tokens=0)
+        return Estimate.of(
+            sizes,
+            call,
+            unsent=self.unsent,
+            recorded=len(self.keys) - len(units),
+            requests=packs,
+            most_tokens=0,
+        )
 
     def packs(self, units: Sequence[int]) -> Iterator[Pack]:
         """Cut units into requests, none of them near a limit of the service."""

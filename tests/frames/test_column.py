@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 import alcf_jupyter as alcf
-from alcf_jupyter.connection import loop, session
+from alcf_jupyter.connection import loop, session, standin
 from alcf_jupyter.connection.client import Client
 from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.sign_in.credentials import Credential
@@ -214,6 +214,12 @@ REFUSED = [
     ({"images": "txt"}, "Did you mean:  text"),
     ({"images": 5}, "not int"),
     ({"template": " ", "images": "text"}, "The prompt is empty"),
+    ({"prefix": 5}, "prefix= is a text, and not int; nothing was sent."),
+    ({"prefix": 5, "schema": "age int"}, "Write:  prefix='answer_'"),
+    ({"prefix": 5, "schema": "age int", "via": "batch"}, "Write:  prefix='answer_'"),
+    ({"max_tokens": "300"}, "The service refuses max_tokens='300'"),
+    ({"via": "post"}, 'via="batch"'),
+    ({"via": "batch", "checkpoint": "x"}, "Leave checkpoint out"),
     (
         {"data": pd.DataFrame([[1, 2]], columns=[1, "1"]), "template": "{{1}}"},
         "df.rename(columns={1: ",
@@ -229,6 +235,92 @@ def test_what_is_refused_before_anything_is_sent(model, options, words):
     assert words in str(told.value)
     assert 2 <= len(str(told.value).splitlines()) <= 3
     assert model.server.to("/chat/completions") == []
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize(("options", "words"), REFUSED, ids=lambda one: str(one)[:40])
+def test_an_estimate_refuses_what_the_call_would(options, words):
+    with pytest.raises(UsageError) as told:
+        alcf.estimate(**{"data": ["a"], "template": "{{text}}", **options})
+    assert words in str(told.value)
+    assert 2 <= len(str(told.value).splitlines()) <= 3
+
+
+def test_an_estimate_takes_what_the_call_takes(model, tmp_path):
+    how = {
+        "model": "m",
+        "system": "Be brief.",
+        "schema": "age int",
+        "prefix": "p_",
+        "checkpoint": tmp_path / "run",
+        "concurrency": 2,
+        "on_error": "keep",
+        "out": tmp_path / "out.parquet",
+        "timeout": "3m",
+        "wait": False,
+        "background": True,
+        "observer": SilentObserver(),
+        "temperature": 0,
+        "max_tokens": 5,
+    }
+    told = alcf.estimate(["a", "b"], "{{text}}", **how)
+    assert (told.rows, told.completion_tokens) == (2, 10)
+    assert alcf.estimate(["a", "b"], "{{text}}", via="batch").rows == 2
+    how = {"dimensions": 2, "normalize": True, "per_request": 1, "model": "m", "fresh": True}
+    assert alcf.estimate(["a", "b"], **how).requests == 2
+    assert list(tmp_path.iterdir()) == []
+    assert model.bodies == []
+    assert len(alcf.runs()) == 0
+
+
+def test_an_estimate_for_a_server_whose_parameters_are_not_known():
+    client = alcf.connect("sandbox")
+    secret = standin.secret_of(standin.start())
+    alcf.connect(client.url.replace("/resource_server", "/v1"), token=secret)
+    told = alcf.estimate(["a"], "{{text}}", model="sandbox/echo", max_tokens="300")
+    assert (told.rows, told.completion_tokens) == (1, None)
+
+
+@pytest.mark.usefixtures("model")
+def test_an_estimate_leaves_out_what_is_recorded(tmp_path):
+    texts = [f"row {n}" for n in range(6)]
+    for place in ({}, {"checkpoint": tmp_path / "run"}):
+        before = alcf.estimate(texts, "{{text}}", **place)
+        assert (before.rows, before.recorded) == (6, 0)
+        run(texts[:4], **place)
+        after = alcf.estimate(texts, "{{text}}", **place)
+        assert (after.rows, after.recorded, after.requests) == (2, 4, 2)
+        assert str(after).startswith("2 rows to send, 4 from the record · about")
+        assert alcf.estimate(texts, "{{text}}", **place, fresh=True).rows == 6
+    assert alcf.estimate(texts, "{{text}}", temperature=1).rows == 6
+    with pytest.raises(JournalError, match="another run"):
+        alcf.estimate(texts, "{{text}}", temperature=1, checkpoint=tmp_path / "run")
+    assert alcf.estimate(texts, "{{text}}", via="batch").rows == 6, "batches have another record"
+    assert alcf.estimate(texts[:1], "{{text}}").rows == 1, "one request is not recorded"
+    assert alcf.estimate(texts[:1], "{{text}}", checkpoint=tmp_path / "run").rows == 0
+
+
+def test_an_estimate_looks_into_the_record_of_a_run_that_goes_on(model):
+    model.gate = threading.Event()
+    background = run(["first", "b", "c"], background=True)
+    until_the_first(background)
+    told = alcf.estimate(["first", "b", "c"], "{{text}}")
+    assert (told.rows, told.recorded) == (2, 1)
+    model.gate.set()
+    assert background.result(60)["status"].eq("ok").all()
+
+
+@pytest.mark.usefixtures("model")
+def test_the_line_before_a_run_says_what_is_recorded(capsys):
+    at_once = replace(alcf.client().profile, requests_per_second=None)
+    session.current().client = Client(at_once, Credential(TOKEN, "the test"))
+    texts = [f"row {n}" for n in range(130)]
+    run(texts[:20], concurrency=32)
+    told = str(alcf.estimate(texts, "{{text}}"))
+    alcf.map(texts, "{{text}}", concurrency=32)
+    said = capsys.readouterr().err
+    assert said.startswith("110 rows to send, 20 from the record · about")
+    assert said.splitlines()[0] == told
 
 
 def test_a_template_of_another_kind(model):
@@ -539,6 +631,14 @@ def test_an_estimate_sends_nothing(model):
     for wrong in ({"template": "{{no}}"}, {"template": None, "system": "x", "model": "m"}):
         with pytest.raises(UsageError):
             alcf.estimate(table, **wrong)
+
+
+@pytest.mark.usefixtures("model")
+def test_many_tokens_are_better_sent_as_a_batch_too():
+    long = alcf.estimate(["x" * 40_000] * 200, "{{text}}")
+    assert long.seconds < 1800 < long.token_seconds
+    assert long.as_batch
+    assert "better as a batch" in str(long)
 
 
 @pytest.mark.usefixtures("model")

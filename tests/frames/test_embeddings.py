@@ -153,6 +153,17 @@ def test_what_is_no_column_is_said(model, nothing):
     assert model.sent == []
 
 
+def test_an_estimate_leaves_out_what_is_recorded(model):
+    texts = [f"{n:05} " + "x" * 50_000 for n in range(4)]
+    alcf.embed(texts[1:3])
+    assert len(model.packs) == 2
+    told = alcf.estimate(texts, model="m")
+    assert (told.rows, told.recorded, told.requests) == (2, 2, 2)
+    assert alcf.estimate(texts, dimensions=2).recorded == 0
+    with pytest.raises(UsageError, match="Did you mean:  dimensions="):
+        alcf.estimate(texts, dimension=2)
+
+
 def test_a_misspelled_option_on_a_column(model):
     with pytest.raises(UsageError, match="Did you mean:  model="):
         pd.Series(["a"]).alcf.embed(modle="x")

@@ -71,6 +71,15 @@ def test_a_dry_run_sends_nothing(notebook):
     assert "up to 20 out" in told
 
 
+def test_a_dry_run_takes_the_whole_line_and_knows_the_record(notebook):
+    line = '%alcf map df "Know {{title}}" -m sandbox/json --schema "label" --prefix p_ -t 0'
+    notebook.run(f"_ = {line}")
+    shown = notebook.run(f"{line} --dry-run").only("execute_result")["data"]["text/plain"]
+    assert shown.startswith("0 rows to send, 2 from the record")
+    done = notebook.run(f"{line} --dry-run --concurrency 0")
+    assert "Leave it out" in done.error
+
+
 def test_in_the_background(notebook):
     done = notebook.run('%alcf map df "Say {{title}} now" -m sandbox/echo --bg -o behind')
     shown = done.only("display_data")["data"]

@@ -124,6 +124,13 @@ class RecordedRun:
         return f"<recorded run {self.name}: {in_words(self.size)} in {self.folder}>"
 
 
+def folder_of(identity: str, checkpoint: str | Path | None = None) -> Path:
+    """Return the folder that a run is recorded in, or would be: nothing is made; see `place`."""
+    if checkpoint is None:
+        return state.root() / _ROOM / identity[:_NAME]
+    return Path(checkpoint).expanduser().absolute()
+
+
 def place(identity: str, checkpoint: str | Path | None = None) -> Path:
     """Return the folder that a run is recorded in; a checkpoint is remembered for `known`.
 
@@ -141,7 +148,7 @@ def place(identity: str, checkpoint: str | Path | None = None) -> Path:
     """
     if checkpoint is None:
         return state.folder(_ROOM, identity[:_NAME])
-    folder = Path(checkpoint).expanduser().absolute()
+    folder = folder_of(identity, checkpoint)
     with contextlib.suppress(OSError, UsageError):  # without it, it is only missing in the list
         path = state.folder(_ELSEWHERE) / blake2b(os.fsencode(folder), digest_size=8).hexdigest()
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

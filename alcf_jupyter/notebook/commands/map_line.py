@@ -32,17 +32,28 @@ def map_(line: str) -> Any:
     template = _template(prompt, space)
     data = _value(expression, space)
     with on_a_line(MAP):
+        settings = _settings(chosen, space)
         if chosen.dry_run:
-            return _rehearse(data, template, chosen)
-        result = _map(data, template, chosen, space)
+            return _rehearse(data, template, settings)
+        result = _map(data, template, settings)
     if chosen.out:
         space[chosen.out] = result
     return result
 
 
-def _map(data: Any, template: str, chosen: Namespace, space: Mapping[str, Any]) -> Any:
+def _map(data: Any, template: str, settings: dict[str, Any]) -> Any:
     from alcf_jupyter.frames.column import map as over_rows
 
+    return over_rows(data, template, **settings)
+
+
+def _rehearse(data: Any, template: str, settings: dict[str, Any]) -> Any:
+    from alcf_jupyter.frames.estimate import estimate
+
+    return estimate(data, template, **settings)
+
+
+def _settings(chosen: Namespace, space: Mapping[str, Any]) -> dict[str, Any]:
     given = {
         "timeout": chosen.timeout,
         "checkpoint": chosen.checkpoint,
@@ -65,20 +76,7 @@ def _map(data: Any, template: str, chosen: Namespace, space: Mapping[str, Any]) 
         "background": chosen.bg,
         **{name: value for name, value in given.items() if value is not None},
     }
-    return over_rows(data, template, **options.with_parameters(settings, chosen, "map"))
-
-
-def _rehearse(data: Any, template: str, chosen: Namespace) -> Any:
-    from alcf_jupyter.frames.estimate import estimate
-
-    return estimate(
-        data,
-        template,
-        model=chosen.model,
-        cluster=chosen.cluster,
-        system=named.system(chosen),
-        max_tokens=chosen.max_tokens,
-    )
+    return options.with_parameters(settings, chosen, "map")
 
 
 def _split(rest: str) -> tuple[str, str]:
