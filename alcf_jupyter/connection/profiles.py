@@ -101,21 +101,8 @@ class Profile:
         return self.is_gateway and self.is_loopback and is_loopback(auth)
 
     def proxy_now(self) -> str | None:
-        """Return the proxy to use at this moment: the environment's, then the site's.
-
-        There is none for addresses of this machine, whatever is set.
-        """
-        if self.is_loopback:
-            return None
-        if self.proxy is not None:
-            return _with_scheme(self.proxy)
-        parts = urlsplit(self.url)
-        proxies = getproxies_environment()
-        port = parts.port or _PORTS[parts.scheme]
-        if _bypassed(parts.hostname or "", port, proxies.get("no", "")):
-            return None
-        named = proxies.get(parts.scheme) or proxies.get("all")
-        return _with_scheme(named or (site_file.read().proxy if parts.scheme == "https" else None))
+        """Return the proxy to use at this moment, as `proxy_to` finds it."""
+        return proxy_to(self.url, self.proxy)
 
     def __str__(self) -> str:
         names = {
@@ -151,6 +138,31 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def proxy_to(url: str, given: str | None = None) -> str | None:
+    """Return the proxy to use at this moment: the given one, the environment's, then the site's.
+
+    There is none for addresses of this machine, whatever is set.
+
+    Parameters
+    ----------
+    url
+        What is asked.
+    given
+        What ``connect(proxy=…)`` was told; ``""`` for none at all.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if is_loopback(host):
+        return None
+    if given is not None:
+        return _with_scheme(given)
+    proxies = getproxies_environment()
+    if _bypassed(host, parts.port or _PORTS[parts.scheme], proxies.get("no", "")):
+        return None
+    named = proxies.get(parts.scheme) or proxies.get("all")
+    return _with_scheme(named or (site_file.read().proxy if parts.scheme == "https" else None))
 
 
 def place(proxy: str) -> str:

@@ -161,7 +161,7 @@ def _client(
     if profile.name == "sandbox":
         profile, credential = _sandbox(_named(aliases or {}), poll_seconds)
     elif token is None and profile.is_alcf:
-        credential = SignIn(site_file.read().proxy if proxy is None else proxy)
+        credential = SignIn(proxy)
     else:
         given = None if token is None else token.strip()
         credential = Credential(given, "no token" if token is None else "connect(token=…)")

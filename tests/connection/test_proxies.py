@@ -5,10 +5,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from requests import Request
+from requests.utils import resolve_proxies
 
 import alcf_jupyter as alcf
 from alcf_jupyter import errors
-from alcf_jupyter.connection import site_file
+from alcf_jupyter.connection import session, site_file
+from alcf_jupyter.connection.sign_in import globus
+from alcf_jupyter.connection.sign_in.login import LoginFlow
+from tests import globus_auth
 from tests.controlled import sandbox
 from tests.proxying import HOST, Proxy, tls_front
 
@@ -125,6 +130,82 @@ def test_this_machine_is_always_asked_directly(service, proxies, clean_environ, 
     here = service.url.replace("127.0.0.1", host)
     assert ask(here, service, proxy=proxies[1].url) == "hello"
     assert not any(proxy.asked for proxy in proxies)
+
+
+@pytest.fixture
+def gates(clean_environ):
+    """Three proxies that let nothing through, so that nothing reaches Globus itself."""
+    for name in ("no_proxy", "NO_PROXY"):
+        clean_environ.pop(name, None)
+    made = [Proxy(0, b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n") for _ in range(3)]
+    yield made
+    for one in made:
+        one.close()
+
+
+def knocked_at(gates):
+    """Return which of the proxies were asked for the way to Globus, and forget it."""
+    asked = [gate for gate in gates if gate.asked]
+    assert all(set(gate.targets) == {"auth.globus.org:443"} for gate in asked)
+    for gate in gates:
+        gate.asked.clear()
+    return asked
+
+
+def test_a_token_is_refreshed_through_the_proxy_that_requests_take(gates, clean_environ, site):
+    server = globus_auth.AuthServer(0)
+    server.store(globus_auth.store_path(), expires_in=-10)
+
+    def refresh(**options):
+        client = alcf.connect("alcf", **options)
+        with pytest.raises(errors.UnreachableError, match="the proxy"):
+            client.whoami()
+        assert client.profile.proxy_now() == gate.url
+        return knocked_at(gates)
+
+    site(f'proxy = "{gates[2].url}"')
+    gate = gates[2]
+    assert refresh() == [gate]
+    clean_environ["https_proxy"] = gates[1].url.removeprefix("http://")
+    gate = gates[1]
+    assert refresh() == [gate]
+    gate = gates[0]
+    assert refresh(proxy=gate.url) == [gate]
+    session.current().client = None
+
+
+def test_a_sign_in_heeds_a_proxy_that_is_set_after_its_link_was_shown(gates, clean_environ, site):
+    site(f'proxy = "{gates[2].url}"')
+    flow = LoginFlow()
+    clean_environ["https_proxy"] = gates[1].url
+    with pytest.raises(errors.UnreachableError):
+        flow.finish("code")
+    assert knocked_at(gates) == [gates[1]]
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "given", "proxy"),
+    [
+        ("", None, "http://environment.example:2"),
+        ("other.org", None, "http://environment.example:2"),
+        ("globus.org", None, None),
+        ("auth.globus.org:443", None, None),
+        ("*", None, None),
+        ("", "", None),
+        ("globus.org", "given.example:3", "http://given.example:3"),
+    ],
+)
+def test_globus_is_asked_past_the_proxy_where_that_is_wanted(
+    clean_environ, site, no_proxy, given, proxy
+):
+    site('proxy = "http://site.example:1"')
+    clean_environ.update(https_proxy="http://environment.example:2", no_proxy=no_proxy)
+    clean_environ.pop("NO_PROXY", None)
+    talk = globus.native_client(globus_auth.CURRENT, given)
+    asked = Request("POST", f"{talk.base_url}v2/oauth2/token").prepare()
+    way = talk.transport.session
+    assert resolve_proxies(asked, way.proxies, way.trust_env).get("https") == proxy
+    talk.close()
 
 
 def test_a_proxy_that_refuses_or_is_not_there_is_named(address, service, front, clean_environ):

@@ -112,7 +112,7 @@ class SignIn(Credential):
     Parameters
     ----------
     proxy
-        A proxy to use where the environment names none.
+        What ``connect(proxy=…)`` was told, if anything.
     """
 
     only_alcf = True

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from alcf_jupyter.connection import site_file
-from alcf_jupyter.connection.profiles import ALCF_PROXY, is_loopback
+from alcf_jupyter.connection.profiles import ALCF_PROXY, is_loopback, proxy_to
 from alcf_jupyter.errors import IdentityCheckError, NotSignedInError, UnreachableError, UsageError
 from alcf_jupyter.plain import brief
 
@@ -106,11 +105,6 @@ def auth_url() -> str:
     return url if url.endswith("/") else f"{url}/"
 
 
-def is_local() -> bool:
-    """Tell whether a local server stands in for Globus, as in tests."""
-    return is_loopback(urlsplit(os.environ.get(ENV_AUTH_URL, "")).hostname or "")
-
-
 def native_client(client_id: str, proxy: str | None = None) -> NativeAppAuthClient:
     """Return a client for people; close it."""
     import globus_sdk
@@ -145,13 +139,22 @@ def _manners() -> dict[str, Any]:
 
 def _tune(client: AuthLoginClient, proxy: str | None) -> None:
     client.transport.http_timeout = TIMEOUT_SECONDS
-    session = client.transport.session
-    if proxy is None:
-        proxy = site_file.read().proxy
-    if is_local() or proxy == "":
-        session.trust_env = False  # no proxy: loopback needs none, or none was asked for
-    elif proxy:
-        session.proxies = {"https": proxy}  # where the environment names none
+    client.transport.session.trust_env = False  # one rule for proxies, that of all requests
+    lead(client, proxy)
+
+
+def lead(client: AuthLoginClient, proxy: str | None) -> None:
+    """Let a client's requests take the proxy of this moment.
+
+    Parameters
+    ----------
+    client
+        What `native_client` or `service_client` returned.
+    proxy
+        What ``connect(proxy=…)`` was told.
+    """
+    way = proxy_to(auth_url(), proxy)
+    client.transport.session.proxies = {"https": way} if way else {}
 
 
 def entry_of(response: OAuthTokenResponse, identity: str) -> dict[str, dict[str, Any]]:

@@ -43,7 +43,7 @@ class LoginFlow:
         Let Globus ask for the password again, although the browser may be signed in. It is what
         a policy that wants a fresh login needs.
     proxy
-        A proxy to use where the environment names none.
+        What ``connect(proxy=…)`` was told, if anything.
     """
 
     def __init__(self, *, force: bool = False, proxy: str | None = None) -> None:
@@ -102,6 +102,7 @@ class LoginFlow:
             if self.done:
                 raise UsageError("This sign-in is done.", do="See who you are:  %alcf whoami")
             client = self._client
+            globus.lead(client, self._proxy)  # it may be set since the link was shown
             try:
                 self._store(client, self._response(client, code))
                 self.done = True

@@ -82,7 +82,7 @@ def obtain(refused: Secret | None = None, proxy: str | None = None) -> Token:
     refused
         A token that the service does not take; another one is wanted.
     proxy
-        A proxy to use where the environment names none.
+        What ``connect(proxy=…)`` was told, if anything.
 
     Raises
     ------

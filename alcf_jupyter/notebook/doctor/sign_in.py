@@ -7,7 +7,7 @@ import stat
 import time
 from typing import TYPE_CHECKING
 
-from alcf_jupyter.connection import session, site_file
+from alcf_jupyter.connection import session
 from alcf_jupyter.connection.client import Client
 from alcf_jupyter.connection.deadline import words
 from alcf_jupyter.connection.record import replay
@@ -118,7 +118,7 @@ def _grant(application: Application, grant: Grant) -> Finding:
 
 
 def _who(profile: Profile) -> Finding:
-    client = session.current().client or Client(profile, SignIn(site_file.read().proxy))
+    client = session.current().client or Client(profile, SignIn(profile.proxy))
     try:
         account = of(client)
     except AlcfError as error:
