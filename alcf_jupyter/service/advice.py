@@ -62,8 +62,8 @@ NEXT: dict[type[BaseException], str] = {
         "with `%alcf login`."
     ),
     errors.IdentityChangedError: (
-        "Sign in as the identity whose tokens are stored, or sign out first: `%alcf logout`, then "
-        "`%alcf login`."
+        "Sign in as the identity whose tokens are stored, or sign out first, of all that ALCF's "
+        "tools keep there: `%alcf logout --all`, then `%alcf login --force`."
     ),
     errors.TokenStoreError: "Do what the message says about the file, then `%alcf login`.",
     errors.TokenRefusedError: (
@@ -154,8 +154,8 @@ GUIDE: dict[str, tuple[type[BaseException], str]] = {
     "IdentityMismatchError": (
         errors.IdentityChangedError,
         (
-            "You signed in with another Globus identity than before. `%alcf logout` deletes the "
-            "tokens file that the guide has you delete by hand; then `%alcf login`."
+            "You signed in with another Globus identity than before. In place of deleting the "
+            "tokens file by hand: `%alcf logout --all`, then `%alcf login --force`."
         ),
     ),
 }

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import warnings
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
@@ -26,6 +27,7 @@ from alcf_jupyter.errors import (
     UnknownModelError,
     UnreachableError,
 )
+from alcf_jupyter.service import advice
 from tests import globus_auth
 from tests.connection.stopwatch import stopwatch
 from tests.globus_auth import ALICE, BOB, CURRENT, GATEWAY, OLDER, POLICY, SCOPE, store_path
@@ -473,6 +475,26 @@ def test_logout_leaves_other_services_unless_everything_is_asked_for(auth):
     alcf_jupyter.logout(everything=True)
     assert stored() == {}
     assert "another" in auth.revoked
+
+
+def test_who_changes_identity_finds_the_way_in_the_error_and_in_the_pages(auth):
+    sign_in(auth)
+    document = json.loads(store_path().read_text())
+    entries = document["data"]["DEFAULT"]
+    entries["other"] = dict(entries[GATEWAY], access_token="other", refresh_token=None)
+    store_path().write_text(json.dumps(document))
+    auth.identity = BOB
+    alcf_jupyter.logout()  # other tools would fail at two people's tokens in one file
+    with pytest.raises(IdentityChangedError, match=r"%alcf logout --all .* %alcf login --force"):
+        sign_in(auth)
+    alcf_jupyter.logout(everything=True)
+    sign_in(auth)
+    assert alcf_jupyter.whoami().name == "Bob Example"
+    way = "`%alcf logout --all`, then `%alcf login --force`"
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    assert advice.NEXT[IdentityChangedError].endswith(f"{way}.")
+    assert way in advice.GUIDE["IdentityMismatchError"][1]
+    assert way in " ".join((docs / "sign-in.md").read_text(encoding="utf-8").split())
 
 
 def test_logout_signs_out_of_the_older_store_too(auth, client):
