@@ -146,10 +146,10 @@ class NotebookPage:
         return self.page.evaluate(script, index)
 
     def wait_for_output(self, index: int, words: str) -> None:
-        """Wait until these words are in a cell's last output as it would be saved."""
-        last = f"{_PANEL}.content.widgets[index].model.outputs.toJSON().at(-1)"
+        """Wait until these words are in a cell's outputs as they would be saved."""
+        outputs = f"{_PANEL}.content.widgets[index].model.outputs.toJSON()"
         self.page.wait_for_function(
-            f"([index, words]) => JSON.stringify({last} ?? '').includes(words)", arg=[index, words]
+            f"([index, words]) => JSON.stringify({outputs}).includes(words)", arg=[index, words]
         )
 
     def cell(self, index: int = 0) -> Locator:

@@ -137,8 +137,8 @@ class SignInPanel(Shadowed):
 def show(flow: LoginFlow, client: Client, *, again: bool = False) -> SignInPanel:
     """Show the panel, and retire the one shown before.
 
-    Where it was asked for, a line of text with the same link stands above it. Below a cell's error
-    that line, long as a link is, would bury the error.
+    A line of text holds the same link, so that nothing depends on rendering: above the panel where
+    it was asked for; at the end below a cell's error, which a line as long would bury.
 
     Parameters
     ----------
@@ -151,9 +151,10 @@ def show(flow: LoginFlow, client: Client, *, again: bool = False) -> SignInPanel
     if _shown is not None:
         _shown.retire()
     _shown = SignInPanel(flow, client, again=again)
-    # it must not depend on rendering
     print(_HELP if again else f"{link_line(flow)}{_HELP}")  # noqa: T201
     _shown.handle = display(_shown, display_id=True)  # type: ignore[no-untyped-call]
+    if again:
+        print(f"The same link as text:\n{flow.url}")  # noqa: T201
     return _shown
 
 
