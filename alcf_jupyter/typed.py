@@ -116,6 +116,8 @@ _IN_A_SHELL = (
 )
 _NAME = r"([^\s'\"`]*[^\s'\"`.,;])"
 _IN_PYTHON = (
+    # what goes on by itself hears of a sign-in in its own process
+    (r"(?<=signed in:  )%alcf login", "alcf.login()"),
     *_OUTSIDE,
     (rf"%alcf models --can {_NAME}", r"alcf.models(can='\1')"),
     (rf"%alcf use --embed {_NAME}", r"alcf.use(embed='\1')"),

@@ -107,6 +107,7 @@ def test_in_a_shell_it_is_what_a_shell_takes(text, typed):
         ),
         ("It said: wow !important. Type:  !ls /a", "It said: wow !important. Type:  ls /a"),
         ("Unset it:  %env A=  and run the cell again.", "Unset it:  unset A  and run it again."),
+        ("… when you have signed in:  %alcf login", "… when you have signed in:  alcf.login()"),
     ],
 )
 def test_in_a_program_it_is_what_python_takes(text, typed):

@@ -8,6 +8,8 @@ import weakref
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from alcf_jupyter.connection.sign_in.signed_in import on_signed_in
+
 if TYPE_CHECKING:
     from typing import TypeVar
 
@@ -95,6 +97,14 @@ def shown() -> dict[str, Run | Left]:
         held = {key: run for key, run in _runs.items() if key not in _hidden}
         going = {key: run for key, run in held.items() if run.running or key not in _left}
         return _latest_first({**_left, **going})
+
+
+def _signed_in() -> None:
+    for run in known().values():
+        run.signed_in()
+
+
+on_signed_in(_signed_in)
 
 
 def _latest_first(runs: dict[str, T]) -> dict[str, T]:

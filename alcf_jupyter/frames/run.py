@@ -171,6 +171,16 @@ class Run:
         loop.current().call_soon_threadsafe(self._engine.resume)
         self._tell(soon=True)
 
+    def signed_in(self) -> None:
+        """Go on where a sign-in was waited for; a pause of the user's own stays."""
+        if self._engine.paused_by is None:
+            return
+        if not self._paused:
+            self.resume()
+            return
+        self._engine.paused_by, self._words = None, ""
+        self._tell(soon=True)
+
     def stop(self) -> None:
         """End it: what is finished is recorded and stays, the rest is pending."""
         if self.running:

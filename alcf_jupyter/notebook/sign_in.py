@@ -109,15 +109,17 @@ def _client() -> Client:
 
 def _already(client: Client) -> tuple[Account | None, bool]:
     """Return who is signed in, or None and whether a new login is due."""
-    from alcf_jupyter.connection.sign_in import account
+    from alcf_jupyter.connection.sign_in import account, signed_in
 
     client.credential.forget()
     try:
-        return account.of(client), False
+        found = account.of(client)
     except SignInError as error:
         if not error.remedy:
             raise
         return None, error.remedy == "force"
+    signed_in.tell()  # perhaps in a terminal, while something here waited for it
+    return found, False
 
 
 def _check_variables() -> None:

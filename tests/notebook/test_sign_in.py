@@ -128,6 +128,16 @@ def test_a_policy_gets_a_forced_panel(notebook, auth, alcf):
     assert not notebook.run(CHAT).failed
 
 
+def test_a_run_in_the_background_goes_on_when_the_panel_has_signed_in(notebook, auth, alcf):
+    token = auth.store(store_path())
+    run = "run = alcf.map([f'row {n}' for n in range(24)], '{{text}}', model='sandbox/echo', "
+    notebook.run(f"{run}background=True)\nwhile not run.progress.ok: run.wait(0.02)")
+    alcf.take(token, "policy")
+    notebook.run("while run.progress.state != 'paused': run.wait(0.02)")
+    notebook.run(TYPED.format(code=auth.sign_in(link(notebook.run("%alcf login")))))
+    assert notebook.value("set(run.result(60)['status'])") == "{'ok'}"
+
+
 @pytest.mark.parametrize("role", ["nogroup"])
 def test_where_a_login_does_not_help_none_is_offered(notebook, auth, alcf, role):
     alcf.take(auth.store(store_path()), role)

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter.connection import worker
-from alcf_jupyter.connection.sign_in import globus
+from alcf_jupyter.connection.sign_in import globus, signed_in
 from alcf_jupyter.connection.sign_in.grant import SIGNED_IN_AT
 from alcf_jupyter.connection.sign_in.secret import Secret
 from alcf_jupyter.connection.sign_in.store import TokenFile
@@ -106,6 +106,7 @@ class LoginFlow:
             try:
                 self._store(client, self._response(client, code))
                 self.done = True
+                signed_in.tell()
             finally:
                 client.close()
 

@@ -30,6 +30,7 @@ from alcf_jupyter.errors import (
 from alcf_jupyter.frames.job import Landed
 from alcf_jupyter.frames.sending.packs import PackQueue
 from alcf_jupyter.frames.sending.verdict import Verdict, says_crowded, verdict
+from alcf_jupyter.typed import here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -440,11 +441,11 @@ class Engine:
             self._fatal = error
 
     def _pause_for(self, error: AlcfError) -> None:
-        """Pause until the user has signed in and says so."""
+        """Pause until the user has signed in."""
         if self.paused_by is None:
             self.paused_by = error
             self.pause()
-            self._say(str(error))
+            self._say(here(f"{error.what} The run goes on when you have signed in:  %alcf login"))
 
     async def _first_ready(self) -> Model:
         """Find the model, and wait until it is Live."""
