@@ -10,6 +10,7 @@ from alcf_jupyter.connection.session import choose, client
 from alcf_jupyter.progress import StderrObserver
 
 if TYPE_CHECKING:
+    from alcf_jupyter.connection.client import Client
     from alcf_jupyter.progress import Observer
     from alcf_jupyter.service.catalog import Model
 
@@ -46,8 +47,19 @@ def wait_until_live(
     UnknownModelError, SignInError, NoConnectionError, ServiceError
         See `errors`.
     """
-    call = waiting_call(model, cluster, timeout)
-    talk = client()
+    return wait_at(client(), model, cluster, timeout, observer=observer)
+
+
+def wait_at(
+    talk: Client,
+    model: str | None,
+    cluster: str | None,
+    timeout: str | float,
+    *,
+    observer: Observer | None = None,
+) -> Model:
+    """Do what `wait_until_live` does, at one service, whatever is connected to meanwhile."""
+    call = _call(talk, model, cluster, timeout)
     told = observer or StderrObserver()
     if call.route == "embeddings":
         talk.embed(call, told)
@@ -56,11 +68,11 @@ def wait_until_live(
     return call.served or talk.known.find(call.model, call.cluster)
 
 
-def waiting_call(model: str | None, cluster: str | None, timeout: str | float) -> Call:
+def _call(talk: Client, model: str | None, cluster: str | None, timeout: str | float) -> Call:
     """Return the call that waits for a model: the smallest one of the kind it answers."""
     deadline = Deadline.after(timeout)
     name = choose(model, "chat")
-    found = client().models(timeout=deadline.left()).find(name, cluster)
+    found = talk.models(timeout=deadline.left()).find(name, cluster)
     embeds = found.can_embed or (found.can_embed is not False and found.looks_like_embedding)
     route = "embeddings" if embeds and not found.can_chat else "chat/completions"
     return Call(route, found.id, found.cluster, smallest(route), deadline)

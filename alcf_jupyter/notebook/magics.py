@@ -11,7 +11,7 @@ from alcf_jupyter.errors import UsageError
 from alcf_jupyter.names import nearest
 from alcf_jupyter.notebook.line import named
 from alcf_jupyter.notebook.line.cell_body import body
-from alcf_jupyter.notebook.surface import Surface, surface
+from alcf_jupyter.notebook.surface import Surface, patience, surface
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from alcf_jupyter.prompt.compare import Comparison
     from alcf_jupyter.prompt.reply import Reply
 
-WATCHED_TIMEOUT = "30m"
-HEADLESS_TIMEOUT = "5m"
 _ELSEWHERE = {
     "chat": "%%alcf_chat, with the prompt below it; on one line:  %alcf_chat PROMPT",
     "embed": "%%alcf_embed, with a text on each line below it; a column:  %alcf_embed df['text']",
@@ -133,7 +131,7 @@ class AlcfMagics(Magics):
         prompt = self._filled(prompt, chosen, remarks)
         fill = partial(self._filled, chosen=chosen, remarks=remarks)
         asked = ChatCell(self.shell, chosen, fill, self._seen, remarks)
-        settings = asked.settings(self._timeout())
+        settings = asked.settings(patience(self.shell))
         display = self._display(
             quiet=chosen.quiet, live=not chosen.no_stream, fmt=chosen.format or "markdown"
         )
@@ -161,7 +159,7 @@ class AlcfMagics(Magics):
             text = self._filled(text, chosen, [], lines=True)
             texts = [one for one in text.splitlines() if one.strip()]
         # a column may be long: it has the time of a run
-        return embed(texts, chosen, None if cell is None else self._timeout(), self.shell)
+        return embed(texts, chosen, None if cell is None else patience(self.shell), self.shell)
 
     def _display(
         self, *, quiet: bool, live: bool = True, fmt: Format = "markdown"
@@ -174,10 +172,6 @@ class AlcfMagics(Magics):
         from alcf_jupyter.notebook.cells.display import AnswerDisplay
 
         return AnswerDisplay(live=live and where is Surface.NOTEBOOK, quiet=quiet, fmt=fmt)
-
-    def _timeout(self) -> str:
-        watched = surface(self.shell) is not Surface.HEADLESS
-        return WATCHED_TIMEOUT if watched else HEADLESS_TIMEOUT
 
     def _filled(
         self, text: str, chosen: Namespace, remarks: list[str], *, lines: bool = False

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 
+WATCHED_TIMEOUT = "30m"
+HEADLESS_TIMEOUT = "5m"
+
+
 class Surface(Enum):
     """Who sees the output while a cell runs."""
 
@@ -27,3 +31,8 @@ def surface(shell: InteractiveShell) -> Surface:
     if kernel is None:
         return Surface.TERMINAL
     return Surface.NOTEBOOK if getattr(kernel, "_allow_stdin", False) else Surface.HEADLESS
+
+
+def patience(shell: InteractiveShell) -> str:
+    """Return how long a cell in `shell` goes on at the most, the queue included, unless told."""
+    return HEADLESS_TIMEOUT if surface(shell) is Surface.HEADLESS else WATCHED_TIMEOUT

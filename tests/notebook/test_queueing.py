@@ -11,6 +11,7 @@ import pytest
 
 from alcf_jupyter.notebook.models import model_facts, model_table
 from alcf_jupyter.service.catalog import Cluster, Model, State
+from tests.controlled import sandbox
 from tests.notebook.test_magics import Notebook
 
 HOSTILE = "<img src=x onerror=alert(1)> $\\href{javascript:alert(1)}{x}$ \u202e\x1b[31m"
@@ -139,6 +140,12 @@ def test_the_picker_shows_the_state_that_was_asked_for(notebook, state, rows):
         assert (model in shown["text/html"]) == (model in rows)
 
 
+JOIN = """\
+import threading
+for thread in threading.enumerate():
+    if thread.name == 'alcf_jupyter wait': thread.join(50)"""
+
+
 def test_wait_behind_other_cells(notebook):
     let_go = held(notebook.sandbox(), "sandbox/cold")
     done = notebook.run("%alcf wait sandbox/cold --bg")
@@ -146,15 +153,39 @@ def test_wait_behind_other_cells(notebook):
     assert "is Live" not in done.last["text/plain"], "it is held, and the cell has ended"
     assert notebook.value("1 + 1") == "2"
     let_go()
-    done = notebook.run(
-        "import threading\n"
-        "for thread in threading.enumerate():\n"
-        "    if thread.name == 'alcf_jupyter wait': thread.join(50)\n"
-        "alcf.models(state='Live')"
-    )
+    done = notebook.run(f"{JOIN}\nalcf.models(state='Live')")
     assert "sandbox/cold" in done.only("execute_result")["data"]["text/plain"]
     # what the thread shows belongs to the cell that started it
     assert [kind for kind, _ in done.messages] == ["execute_result"]
+
+
+def test_a_wait_behind_other_cells_asks_the_service_of_its_cell(notebook):
+    one = notebook.sandbox()
+    one.fail("slow", match={"route": "/list-endpoints"})
+    one.sent()
+    try:
+        with sandbox("--no-rate-limit") as other:
+            notebook.run(
+                "here = alcf.connect('sandbox')\n"
+                "%alcf wait sandbox/echo --bg\n"
+                f"_ = alcf.connect({other.url!r}, token={other.secret!r})\n{JOIN}"
+            )
+            assert other.sent("/chat/") == []
+            assert len(one.sent("/chat/")) == 1
+    finally:
+        one.heal()
+        notebook.run("%alcf connect sandbox")
+
+
+@pytest.mark.parametrize("line", ["%alcf wait sandbox/queued", "%alcf wait sandbox/queued --bg"])
+def test_where_nobody_watches_a_wait_takes_five_minutes(notebook, line):
+    notebook.run("from alcf_jupyter.notebook import surface")
+    assert notebook.value("surface.HEADLESS_TIMEOUT") == "'5m'"
+    notebook.run("surface.HEADLESS_TIMEOUT = '2s'")
+    try:
+        assert "Queued" in notebook.run(line, watched=False).error
+    finally:
+        notebook.run("surface.HEADLESS_TIMEOUT = '5m'")
 
 
 STILL = """\

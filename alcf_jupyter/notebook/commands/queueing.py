@@ -11,12 +11,13 @@ from IPython.core.getipython import get_ipython
 
 from alcf_jupyter.errors import AlcfError, UsageError
 from alcf_jupyter.notebook.line import options
-from alcf_jupyter.notebook.surface import Surface, surface
+from alcf_jupyter.notebook.surface import Surface, patience, surface
 from alcf_jupyter.typed import WAIT, on_a_line
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from alcf_jupyter.connection.client import Client
     from alcf_jupyter.service.catalog import Model
 
 
@@ -58,30 +59,33 @@ def wait(line: str) -> str | None:
     settings = {
         "model": words[0],
         "cluster": chosen.cluster,
-        **({"timeout": chosen.timeout} if chosen.timeout else {}),
+        "timeout": chosen.timeout or patience(_shell()),
     }
     from alcf_jupyter.connection.session import client
-    from alcf_jupyter.connection.waiting import wait_until_live
+    from alcf_jupyter.connection.waiting import wait_at
 
-    service = client().profile.name  # another may be connected to when the model is Live
+    talk = client()
     if chosen.bg and _surface() is not Surface.HEADLESS:
-        _wait_behind(settings, service)
+        _wait_behind(talk, settings)
         return None
 
     display = _display()
     try:
         with on_a_line(WAIT):
-            model = wait_until_live(**settings, observer=display)
+            model = wait_at(talk, **settings, observer=display)
     except BaseException:
         display.fail("No longer waited for.")
         raise
-    display.finish("", _live(model, service))
+    display.finish("", _live(model, talk))
     return None
 
 
-def _wait_behind(settings: dict[str, Any], service: str) -> None:
-    """Wait in a thread of this cell's, so that what it shows goes on appearing below the cell."""
-    from alcf_jupyter.connection.waiting import wait_until_live
+def _wait_behind(talk: Client, settings: dict[str, Any]) -> None:
+    """Wait in a thread of this cell's, so that what it shows goes on appearing below the cell.
+
+    Another service may be connected to meanwhile: the cell's own is asked.
+    """
+    from alcf_jupyter.connection.waiting import wait_at
 
     display = _display()
     display.status(f"{settings['model']} · waiting while other cells run")
@@ -89,11 +93,11 @@ def _wait_behind(settings: dict[str, Any], service: str) -> None:
     def work() -> None:
         try:
             with on_a_line(WAIT):
-                model = wait_until_live(**settings, observer=display)
+                model = wait_at(talk, **settings, observer=display)
         except AlcfError as error:
             display.finish(str(error), "", fmt="text")
         else:
-            display.finish("", _live(model, service))
+            display.finish("", _live(model, talk))
 
     context = contextvars.copy_context()
     threading.Thread(
@@ -101,10 +105,10 @@ def _wait_behind(settings: dict[str, Any], service: str) -> None:
     ).start()
 
 
-def _live(model: Model, service: str) -> str:
+def _live(model: Model, talk: Client) -> str:
     from alcf_jupyter.connection.profiles import whom
 
-    return f"{whom(model.id, model.cluster, service)} is Live"
+    return f"{whom(model.id, model.cluster, talk.profile.name)} is Live"
 
 
 def _shell() -> InteractiveShell:

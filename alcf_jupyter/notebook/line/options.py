@@ -205,7 +205,11 @@ def wait_parser() -> Parser:
         mixed=True,
     )
     parser.option("-c", "--cluster", help="sophia, metis, minerva, ...")
-    parser.option("--timeout", metavar="DURATION", help="give up after this long (30m)")
+    parser.option(
+        "--timeout",
+        metavar="DURATION",
+        help="give up after this long (30m; 5m where nobody watches)",
+    )
     parser.option("--bg", action="store_true", help="wait while other cells run")
     return parser
 
