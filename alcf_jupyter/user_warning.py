@@ -16,6 +16,7 @@ def warn(words: str) -> None:
     """
     package = __name__.partition(".")[0]
     level, frame = 1, inspect.currentframe()
-    while frame is not None and frame.f_globals["__name__"].partition(".")[0] == package:
+    # the names of code that is executed by itself need not hold one
+    while frame and str(frame.f_globals.get("__name__")).partition(".")[0] == package:
         level, frame = level + 1, frame.f_back
     warnings.warn(words, stacklevel=level)

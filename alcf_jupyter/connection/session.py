@@ -135,7 +135,7 @@ def overruled() -> str:
     wanted = _session.overridden
     if wanted is None:
         return ""
-    if "://" in wanted:  # what stands before an @ or behind a ? may be a secret
+    if not endpoint_file.is_meant(wanted):  # what stands before an @ or behind a ? may be a secret
         wanted = re.split(r"[?#]", wanted, maxsplit=1)[0].rsplit("@", 1)[-1]
     return here(
         f"{profiles.ENV_SERVICE} asks for this in place of {brief(wanted, 80)!r}. For that type:  "

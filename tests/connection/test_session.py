@@ -1,13 +1,14 @@
 """What a kernel is connected to, and the models it uses unless told otherwise."""
 
-import os
 import socket
+import sys
 import threading
+import time
 
 import pytest
 
 import alcf_jupyter as alcf
-from alcf_jupyter.connection import session
+from alcf_jupyter.connection import session, standin
 from alcf_jupyter.errors import (
     ModelNotChosenError,
     UnknownModelError,
@@ -96,10 +97,17 @@ def test_the_environment_wins_and_says_so(clean_environ, fresh):
         assert told[0].filename == __file__
         assert str(told[0].message).endswith("%env ALCF_JUPYTER_SERVICE=  and run the cell again.")
         assert fresh.overridden == mine.url
-        for target in ("http://me:canary@host.example/v1", "http://host.example/v1?key=canary"):
+        for target in (
+            "http://me:canary@host.example/v1",
+            "http://host.example/v1?key=canary",
+            "me:canary@host.example/v1",
+            "host.example/v1?key=canary",
+        ):
             with pytest.warns(UserWarning, match=r"in place of '.*host.example/v1'") as told:
                 alcf.connect(target)
             assert "canary" not in str(told[0].message)
+        with pytest.warns(UserWarning, match=r"in place of '~/me@home/metis_\?.txt'"):
+            alcf.connect("~/me@home/metis_?.txt")
         assert alcf.connect().url == theirs.url
         assert fresh.overridden is None
         assert alcf.connect(theirs.url).url == theirs.url
@@ -110,6 +118,13 @@ def test_the_environment_wins_and_says_so(clean_environ, fresh):
         clean_environ["ALCF_JUPYTER_SERVICE"] = theirs.url
         fresh.client = None
         assert alcf.client().url == theirs.url
+
+
+def test_code_that_has_no_name_is_warned_too(clean_environ):
+    with serving() as theirs:
+        clean_environ["ALCF_JUPYTER_SERVICE"] = theirs.url
+        with pytest.warns(UserWarning, match="in place of 'alcf'"):
+            exec("alcf.connect('alcf')", {"alcf": alcf})
 
 
 def test_what_other_tools_read_is_said_not_to_be_used(clean_environ, recwarn):
@@ -275,19 +290,20 @@ def test_every_thread_sees_the_same_session():
         assert seen == [alcf.client()]
 
 
-def test_whoever_only_looks_undoes_no_connect(clean_environ, tmp_path):
+def test_whoever_only_looks_undoes_no_connect(clean_environ):
     """The panel asks for the client in a thread of its own, while the notebook connects."""
-    site = tmp_path / "alcf_jupyter.toml"
-    os.mkfifo(site)  # a file system that takes its time
-    clean_environ["JUPYTER_CONFIG_PATH"] = str(tmp_path)
+    clean_environ["_ALCF_JUPYTER_DEMO"] = "sandbox"
     seen = []
     thread = threading.Thread(target=lambda: seen.append(alcf.client()))
-    thread.start()
-    with site.open("w"):  # opens when the thread reads it
+    with standin._lock:  # a stand-in that takes its time to come up
+        thread.start()
+        while sys._current_frames()[thread.ident].f_code is not standin.start.__code__:
+            time.sleep(0.01)
         mine = alcf.connect("http://127.0.0.1:9/v1")
     thread.join(60)
-    assert seen == [mine]
-    assert alcf.client() is mine
+    with standin.start().process:  # which ends it
+        assert seen == [mine]
+        assert alcf.client() is mine
 
 
 def test_an_empty_token_is_said_to_be_the_one_that_was_given():
