@@ -1,14 +1,12 @@
 """What a kernel is connected to, and the models it uses unless told otherwise."""
 
 import socket
-import sys
 import threading
-import time
 
 import pytest
 
 import alcf_jupyter as alcf
-from alcf_jupyter.connection import session, standin
+from alcf_jupyter.connection import session
 from alcf_jupyter.errors import (
     ModelNotChosenError,
     UnknownModelError,
@@ -288,22 +286,6 @@ def test_every_thread_sees_the_same_session():
         thread.start()
         thread.join()
         assert seen == [alcf.client()]
-
-
-def test_whoever_only_looks_undoes_no_connect(clean_environ):
-    """The panel asks for the client in a thread of its own, while the notebook connects."""
-    clean_environ["_ALCF_JUPYTER_DEMO"] = "sandbox"
-    seen = []
-    thread = threading.Thread(target=lambda: seen.append(alcf.client()))
-    with standin._lock:  # a stand-in that takes its time to come up
-        thread.start()
-        while sys._current_frames()[thread.ident].f_code is not standin.start.__code__:
-            time.sleep(0.01)
-        mine = alcf.connect("http://127.0.0.1:9/v1")
-    thread.join(60)
-    with standin.start().process:  # which ends it
-        assert seen == [mine]
-        assert alcf.client() is mine
 
 
 def test_an_empty_token_is_said_to_be_the_one_that_was_given():

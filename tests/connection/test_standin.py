@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -42,6 +43,23 @@ def gone(number, seconds=60):
             return True
         time.sleep(0.02)
     return False
+
+
+@pytest.mark.usefixtures("used")
+def test_whoever_only_looks_undoes_no_connect(clean_environ):
+    """The panel asks for the client in a thread of its own, while the notebook connects."""
+    session.current().client = None
+    clean_environ["_ALCF_JUPYTER_DEMO"] = "sandbox"
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(alcf.client()))
+    with standin._lock:  # one that takes its time to come up
+        thread.start()
+        while sys._current_frames()[thread.ident].f_code is not standin.start.__code__:
+            time.sleep(0.01)
+        mine = alcf.connect("http://127.0.0.1:9/v1")
+    thread.join(60)
+    assert seen == [mine]
+    assert alcf.client() is mine
 
 
 @pytest.mark.usefixtures("used")
