@@ -277,6 +277,17 @@ def test_headless_has_one_output_without_times(notebook):
     assert shown["metadata"]["alcf"]["total_seconds"] > 0
 
 
+def test_headless_an_embed_cell_has_a_line_and_the_table_without_times(notebook):
+    done = notebook.run("%%alcf_embed -m sandbox/embed\na", watched=False)
+    assert [name for name, _ in done.messages] == ["display_data", "execute_result"]
+    line, table = (told["data"]["text/plain"] for _, told in done.messages)
+    assert (
+        line
+        == "sandbox/embed @ sophia · local sandbox · 1 of 1 texts · 256 numbers each · 1 tokens in"
+    )
+    assert "seconds" not in table
+
+
 def test_embed_lines_and_columns(notebook):
     done = notebook.run("%%alcf_embed -m sandbox/embed -o lines\nfirst\n\nsecond {{1 + 1}}")
     assert "<th>embedding</th>" in done.only("execute_result")["data"]["text/html"]
