@@ -86,6 +86,15 @@ def test_the_reference_has_every_public_name_and_no_other():
     assert set(told) - elsewhere == set(alcf.__all__) - {"__version__"}
 
 
+def test_methods_of_a_client_in_the_reference_take_what_a_user_has():
+    text = (ROOT / "docs" / "functions.md").read_text(encoding="utf-8")
+    listed = re.search(r"autoclass:: Client\n   :members: (.+)", text)[1].split(", ")
+    for name in listed:
+        method = getattr(alcf.Client, name)
+        if inspect.isfunction(method):
+            assert not re.search(r"\bCall\b", str(inspect.signature(method))), name
+
+
 def test_help_lists_every_function_and_tells_of_each():
     listed = [name for names in functions.FUNCTIONS.values() for name in names]
     told = table.help_("").partition("In Python")[2]
