@@ -253,11 +253,10 @@ def test_maintenance_of_the_whole_service_is_waited_out(place, monkeypatch):
         server.on_request = closes
         run = alcf.map(frame, TEMPLATE, model="m", checkpoint=place, background=True)
         wait_until(lambda: server.page)
-        began, asked_before = time.monotonic(), len(server.ledger.sent)
-        wait_until(lambda: len(server.ledger.sent) >= asked_before + 8)
-        polls = (time.monotonic() - began) / POLL
-        # what was under way when it began, and one in a while
-        assert len(server.ledger.sent) - asked_before <= 8 + polls
+        looks = f"GET {BASE}/list-endpoints"
+        before = server.ledger.asked[looks]
+        wait_until(lambda: server.ledger.asked[looks] >= before + 4)
+        assert len(server.ledger.sent) <= 5 + 8 + 1, "what was under way, and the first to tell"
         assert run.running
         server.page = ""
         all_right(run.result(60), frame)

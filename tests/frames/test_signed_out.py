@@ -80,3 +80,22 @@ def test_what_the_user_paused_stays_paused(begun, auth):
     assert (begun.progress.state, begun.progress.words) == ("paused", "")
     begun.resume()
     all_right(begun)
+
+
+def test_a_run_that_cannot_begin_without_a_sign_in_waits_for_it(auth, alcf, client):  # noqa: ARG001
+    alcf.take(auth.store(store_path()), "policy")
+    run = alcf_jupyter.map(ROWS, "{{text}}", model="sandbox/echo", background=True)
+    until(lambda: run.progress.state == "paused")
+    sign_in(auth)
+    all_right(run)
+
+
+def test_so_does_one_that_waits_for_its_model(auth, alcf, client):  # noqa: ARG001
+    token = auth.store(store_path())
+    alcf_jupyter.connect(alcf.url, poll_seconds=0.2)
+    run = alcf_jupyter.map(ROWS, "{{text}}", model="sandbox/cold", background=True)
+    until(lambda: "sandbox/cold" in run.progress.words)
+    alcf.take(token, "policy")
+    until(lambda: run.progress.state == "paused")
+    sign_in(auth)
+    all_right(run)

@@ -177,7 +177,7 @@ class Engine:
         self._queue, self._emit = PackQueue(packs), emit
         try:
             if not self.ended and not replay.playing():
-                self._model = await self._first_ready()
+                self._model = await self._ready()
             while self._left() and self._fatal is None and not self.ended:
                 await self._step()
         except DeadlineError:
@@ -417,10 +417,14 @@ class Engine:
             self.limits.lane.pause(time.monotonic(), pause)
         return pause
 
+    @property
+    def _patience(self) -> float:
+        return PATIENCE_SECONDS * self.limits.scale
+
     def _out_of_patience(self, now: float) -> bool:
         last = max(self._began, self._ready_at, self._succeeded_at or self._began)
         late = not self.limits.deadline.left()  # that ends it, too, and says so
-        return not late and now - last > PATIENCE_SECONDS * self.limits.scale
+        return not late and now - last > self._patience
 
     def _cold(self, pack: Pack, call: Call, error: AlcfError, left_at: float) -> None:
         new = self._succeeded_at is None and isinstance(error, MaintenanceError)
@@ -447,56 +451,57 @@ class Engine:
             self.pause()
             self._say(here(f"{error.what} The run goes on when you have signed in:  %alcf login"))
 
-    async def _first_ready(self) -> Model:
-        """Find the model, and wait until it is Live."""
-        attempts = 0
+    async def _ready(self, model: Model | None = None) -> Model:
+        """Find the model where it is not given, and wait until it is Live."""
+        tries, since, last = 0, 0.0, float("-inf")
         while True:
             try:
-                model = await self.caller.find(self.call)
-            except AlcfError as error:
-                unheard = isinstance(error, NoConnectionError)
-                away = verdict(error) is Verdict.AWAY and not unheard
-                if not away or self._out_of_patience(time.monotonic()):
-                    raise
-                self._say(f"{error.what} Trying again.")
-                attempts += 1
-                await self._sleep(self._pause_after(error, attempts), error.what)
-            else:
-                return await self._ready(model)
-
-    async def _ready(self, model: Model) -> Model:
-        """Wait until a model is Live, through maintenance, too."""
-        while True:
-            try:
+                model = model or await self.caller.find(self.call)
                 found = await self.caller.ready(self.call, model, self._tell)
-            except MaintenanceError as error:
-                if not self.limits.patient or self._succeeded_at is None:
-                    raise
-                self._say(f"{error.what} Waiting for it to end.")
-                await self._pause_for_maintenance()
-                model = await self._found_again(model)
+            except AlcfError as error:
+                now = time.monotonic()
+                if now - last > self._patience:  # it was there meanwhile: a wait can take hours
+                    tries, since = 0, now
+                tries, last = tries + 1, now
+                await self._outlast(error, tries, since)
+                model = None
             else:
                 self._ready_at = time.monotonic()
                 self._say("")
                 return found
 
-    async def _pause_for_maintenance(self) -> None:
+    async def _outlast(self, error: AlcfError, tries: int, since: float) -> None:
+        """Wait for the end of what keeps a look at the service from working, or raise it."""
+        heard, late = self._succeeded_at is not None, isinstance(error, DeadlineError)
+        left = not late and time.monotonic() - since <= self._patience
+        if verdict(error) is Verdict.SIGN_IN and self.limits.pausable:
+            self._pause_for(error)
+            await self._resumed()
+        elif isinstance(error, MaintenanceError) and self.limits.patient and heard:
+            await self._outlast_maintenance(error)
+        elif left and (_passes(error) if heard else _is_away(error)):
+            self._say(f"{error.what} Trying again.")
+            await self._sleep(self._pause_after(error, tries), error.what)
+        else:
+            raise error
+
+    async def _outlast_maintenance(self, error: MaintenanceError) -> None:
+        self._say(f"{error.what} Waiting for it to end.")
         seconds = self.caller.poll_seconds * random.uniform(1.0, 1.1)  # noqa: S311 - jitter
         await self._sleep(seconds, "the cluster was under maintenance")
+
+    async def _resumed(self) -> None:
+        """Wait until the run goes on; what is recorded meanwhile is no reason to."""
+        try:
+            async with asyncio.timeout(self.limits.deadline.left()):
+                await self._going.wait()
+        except TimeoutError:
+            raise self.limits.deadline.error("nobody had signed in") from None
 
     async def _sleep(self, seconds: float, why: str) -> None:
         await asyncio.sleep(min(seconds, self.limits.deadline.left() + 0.001))
         if not self.limits.deadline.left():
             raise self.limits.deadline.error(why)
-
-    async def _found_again(self, model: Model) -> Model:
-        """Return the model as it is now, or as it was where the list cannot be had."""
-        try:
-            return await self.caller.find(self.call)
-        except AlcfError as error:
-            if not _may_end(error):
-                raise
-            return model
 
     async def _until_live(self) -> None:
         """Wait for a model that went away; one request tries it before the others follow."""
@@ -511,7 +516,7 @@ class Engine:
         except AlcfError as error:
             if verdict(error) is Verdict.SIGN_IN and self.limits.pausable:
                 self._pause_for(error)
-            elif _may_end(error):
+            elif _passes(error):
                 # the state cannot be had now: one request finds out
                 self.limits.lane.pause(time.monotonic(), self.limits.lane.retry_pause(1))
             else:
@@ -521,12 +526,14 @@ class Engine:
             self.limits.lane.close()
         self._queue.again(trouble.pack, time.monotonic())
 
-    async def _looked_up(self, trouble: _Trouble, model: Model) -> Model:
-        """Return the model as it is now; raises ServiceTimeoutError where it runs after all."""
+    async def _looked_up(self, trouble: _Trouble, model: Model) -> Model | None:
+        """Return the model as it is now, None where that is to be found out.
+
+        Raises ServiceTimeoutError where it runs after all.
+        """
         if isinstance(trouble.error, MaintenanceError):
-            self._say(f"{trouble.error.what} Waiting for it to end.")
-            await self._pause_for_maintenance()
-            return await self._found_again(model)
+            await self._outlast_maintenance(trouble.error)
+            return None
         return await self.caller.after_refusal(trouble.call, model, trouble.error)
 
     def _too_slow(self, pack: Pack, error: ServiceTimeoutError) -> None:
@@ -554,6 +561,11 @@ class Engine:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _may_end(error: AlcfError) -> bool:
+def _passes(error: AlcfError) -> bool:
     """Tell whether a look at the service that failed so may work later."""
     return isinstance(error, MaintenanceError) or verdict(error) in (Verdict.AWAY, Verdict.AGAIN)
+
+
+def _is_away(error: AlcfError) -> bool:
+    """Tell whether the gateway answered, and said that what is behind it is away."""
+    return verdict(error) is Verdict.AWAY and not isinstance(error, NoConnectionError)
