@@ -111,6 +111,22 @@ def test_what_is_stored_reads_without_widgets(emb):
     assert again._repr_mimebundle_()["text/html"] == bundle["text/html"]
 
 
+def test_a_style_sheet_reaches_only_what_lies_within_the_drawing():
+    from alcf_jupyter.notebook.widgets.scatter import Drawing, within
+
+    sheet = ":root,\n:host { --a: b }\n@property --c { inherits: false }\nol { margin: 0 }"
+    assert within(sheet, ".map").splitlines() == [
+        "@property --c { inherits: false }",
+        ".map {",
+        "&,",
+        ":host { --a: b }",
+        "",
+        "ol { margin: 0 }",
+        "}",
+    ]
+    assert ":root" not in str(Drawing._css)
+
+
 def test_old_maps_are_closed_before_the_browser_gives_up(emb):
     from alcf_jupyter.notebook.widgets import embedding_map
 

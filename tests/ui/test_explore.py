@@ -29,31 +29,53 @@ emb["y"] = np.sin(np.arange(100))
 view = alcf.explore(emb, color="side", hover="side")
 view
 """
+PLAIN = """\
+import jscatter
+points = pd.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]})
+jscatter.Scatter(data=points, x="x", y="y", height=480).axes(axes=False).show()
+"""
 SELECTED = "print(sorted(set(view.selection['side'])), len(view.selection), *view.selection)"
 COLUMNS = "text embedding status reason tokens side number x y"
+# all that is computed of elements, one line each, but for names and what no button shows
+_STYLES = """found => found.flatMap((one, n) => [...getComputedStyle(one)]
+  .filter(name => !/^--|tab-size|text-size-adjust|tap-highlight/.test(name))
+  .map(name => `${n} ${one.localName} ${name}: ${getComputedStyle(one).getPropertyValue(name)}`))"""
+OUTSIDE = f"""() => {{
+  const made = document.createElement('div');
+  made.innerHTML = '<h1>a</h1><ol><li>b</li></ol><button>c</button><input><table></table><a>d</a>';
+  document.body.append(made);
+  const bars = document.querySelectorAll(
+    '#jp-MainMenu li, .jp-NotebookPanel-toolbar jp-button, .jp-NotebookPanel-toolbar select');
+  const told = ({_STYLES})([...made.querySelectorAll('*'), ...bars]);
+  made.remove();
+  return told;
+}}"""
+WIDE = {"width": 1500, "height": 1000}
+TOOLS = "[data-jss-theme], [data-jss-theme] *"
 
 
 @pytest.fixture(scope="module")
 def page(profile, lab):
-    """One notebook for all tests."""
+    """One notebook for all tests, and how all else looked before there was a map."""
     context, record = profile
     record.clear()
     opened = NotebookPage(context.pages[0] if context.pages else context.new_page(), lab)
-    opened.open([SET_UP, CLOUDS, SELECTED, "view.selection"])
-    opened.page.set_viewport_size({"width": 1500, "height": 1000})
-    for index in (0, 1):
-        opened.run(index)
+    opened.open([SET_UP, CLOUDS, SELECTED, "view.selection", PLAIN])
+    opened.page.set_viewport_size(WIDE)
+    opened.run(0)
+    before = opened.page.evaluate(OUTSIDE)
+    opened.run(1)
     opened.output(1).locator("canvas").first.wait_for()
     opened.output(1).get_by_text("Drag a lasso").wait_for()
     opened.settle(1)
-    yield opened, record
+    yield opened, record, before
     opened.close()
 
 
 @pytest.fixture
 def explored(page):
     """The map with nothing chosen; afterwards nothing has left the machine or popped up."""
-    notebook, record = page
+    notebook, record, _ = page
     notebook.click("Clear", 1)
     yield notebook
     notebook.theme("light")
@@ -141,6 +163,49 @@ def test_color_and_theme_change_the_picture(explored, pictures):
     explored.theme("dark")
     another(explored, canvas, by_number)
     explored.pictures(pictures, "explore-number")
+
+
+@pytest.mark.parametrize("width", [1100, 900, 700])
+def test_no_point_is_cut_off_where_it_is_narrow(explored, pictures, width):
+    """At the last width the drawing has some 300 pixels, and a list beside it would have none."""
+    explored.page.set_viewport_size({"width": width, "height": 1000})
+    try:
+        explored.settle()
+        explored.output(1).evaluate("output => output.scrollIntoView()")
+        lasso(explored, 0.0, 1.0)
+        explored.output(1).get_by_text("100 texts are chosen").wait_for()
+        explored.output(1).get_by_text("row 12", exact=True).wait_for()
+        explored.pictures(pictures, f"explore-{width}")
+        hidden = "output => output.scrollWidth - output.clientWidth"
+        assert explored.output(1).evaluate(hidden) == 0
+    finally:
+        explored.page.set_viewport_size(WIDE)
+
+
+def test_nothing_else_on_the_page_looks_other_than_before(page):
+    notebook, _, before = page
+    assert set(before) ^ set(notebook.page.evaluate(OUTSIDE)) == set()
+
+
+def test_its_tools_look_as_those_of_jupyter_scatter(explored):
+    found = explored.output(1).locator(TOOLS)
+    explored.output(1).get_by_title("Activate pan & zoom").click()  # as the other's are at first
+    explored.page.mouse.move(0, 0)
+    explored.settle()
+    ours = found.evaluate_all(_STYLES)
+    explored.run(4)
+    plain = explored.output(4).locator(TOOLS)
+    plain.first.wait_for()
+    explored.settle()
+    try:
+        theirs = plain.evaluate_all(_STYLES)
+        assert len(ours) > 1000
+        assert set(ours) ^ set(theirs) == set()
+    finally:
+        explored.output(1).get_by_title("Activate lasso selection").click()
+        # its sheet stays in the page, which others test in
+        style = "document.getElementById('jscatter.widget.JupyterScatter')"
+        explored.page.evaluate(f"{style}?.remove()")
 
 
 def test_the_saved_notebook_shows_a_picture(explored):

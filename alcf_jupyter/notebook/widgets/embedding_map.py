@@ -6,7 +6,6 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
-import jscatter
 import numpy as np
 import pandas as pd
 
@@ -14,6 +13,7 @@ from alcf_jupyter.errors import AlcfError
 from alcf_jupyter.frames.explore import palette
 from alcf_jupyter.frames.explore.picture import png
 from alcf_jupyter.notebook.widgets import map_shadow
+from alcf_jupyter.notebook.widgets.scatter import TOOLS, scatter
 from alcf_jupyter.notebook.widgets.theme import Theme
 from alcf_jupyter.notebook.widgets.told import Told
 from alcf_jupyter.progress import SilentObserver
@@ -72,7 +72,7 @@ class EmbeddingMap(widgets.VBox):  # type: ignore[misc]
         self._last_search: tuple[str, int] = ("", 0)
         self._taken = np.empty(0, np.intp)
         self._points = _points(exploration, hover)
-        self._scatter = _scatter(self._points, list(hover), height)
+        self._scatter = scatter(self._points, list(hover))
         self._theme = Theme()
         self._words = widgets.Text(
             description="Search",
@@ -92,20 +92,26 @@ class EmbeddingMap(widgets.VBox):  # type: ignore[misc]
             description="Clear", tooltip="Choose nothing", layout=widgets.Layout(width="6em")
         )
         self._told = Told()
+        # beside the map where it is wide enough, else below it, where an empty list takes no room
         self._list = widgets.HTML(
             layout=widgets.Layout(
-                width="32%", min_width="14em", height=f"{height}px", overflow="auto"
+                flex="1 1 16em", min_width="0", max_height=f"{height}px", overflow="auto"
             )
         )
         drawn = self._scatter.show()
-        drawn.layout = widgets.Layout(flex="1 1 auto", width="auto", min_width="0")
+        drawn.layout = widgets.Layout(
+            flex=f"2 1 calc({height}px + {TOOLS})",
+            width="auto",
+            min_width="0",
+            max_height=f"{height}px",
+        )
         super().__init__(
             [
                 widgets.HBox(
                     [self._words, self._count, self._color, clear],
                     layout=widgets.Layout(flex_flow="row wrap"),
                 ),
-                widgets.HBox([drawn, self._list]),
+                widgets.HBox([drawn, self._list], layout=widgets.Layout(flex_flow="row wrap")),
                 self._told,
                 self._theme,
             ]
@@ -229,33 +235,6 @@ def _points(exploration: Exploration, hover: Sequence[str]) -> pd.DataFrame:
     places = exploration.places
     columns = {"x": places[:, 0], "y": places[:, 1], "text": exploration.texts()}
     return pd.DataFrame(columns | {name: exploration.texts(column=name) for name in hover})
-
-
-def _scatter(points: pd.DataFrame, hover: list[str], height: int) -> Any:
-    scatter = jscatter.Scatter(data=points, x="x", y="y", height=height)
-    for axis, (low, high) in zip((scatter.x, scatter.y), _window(points), strict=True):
-        axis(scale=(low, high))
-    scatter.size(default=int(np.clip(120 / len(points) ** 0.4, 2, 9)))
-    scatter.color(default=palette.ONE, selected=palette.CHOSEN, hover=palette.CHOSEN)
-    scatter.axes(axes=False)  # the directions of a map mean nothing
-    scatter.mouse("lasso")
-    scatter.tooltip(
-        enable=True,
-        properties=hover,
-        preview="text",
-        preview_type="text",
-        histograms=False,
-        size="small",
-    )
-    scatter.widget.tooltip_preview_text_lines = 6
-    return scatter
-
-
-def _window(points: pd.DataFrame) -> list[tuple[float, float]]:
-    """Return the part of the plane to show: equal lengths look equal, and there is a margin."""
-    low, high = points[["x", "y"]].min(), points[["x", "y"]].max()
-    half = max(float((high - low).max()), 1e-6) * 0.54
-    return [(float(middle) - half, float(middle) + half) for middle in (low + high) / 2]
 
 
 def _keep_few(made: EmbeddingMap) -> None:

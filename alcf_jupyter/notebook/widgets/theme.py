@@ -30,7 +30,10 @@ export default {
 };
 """
 # jupyter-scatter makes a text above a point as narrow as its longest word
-_STYLE = ".alcf-map div[style*='-webkit-line-clamp'] { min-width: 22em; }"
+_STYLE = """
+.alcf-map div[style*='-webkit-line-clamp'] { min-width: 22em; }
+.alcf-map ul { margin: 0; padding-left: 1.5em; line-height: 1.6; }
+"""
 
 
 class Theme(anywidget.AnyWidget):
