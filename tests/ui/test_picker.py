@@ -9,6 +9,8 @@ from tests.ui.side import CONNECT
 
 pytestmark = pytest.mark.browser
 
+BUTTONS = ("Use for chat", "Use for embeddings", "Warm it up", "Refresh")
+
 
 @pytest.fixture(scope="module")
 def opened(profile, lab):
@@ -135,6 +137,46 @@ def test_the_keyboard_is_enough(picker):
         picker.page.keyboard.press("Tab")
     picker.page.keyboard.press("Enter")
     picker.output(1).get_by_text("%alcf use sandbox/summary").wait_for()
+
+
+@pytest.mark.parametrize("width", [1280, 800])
+def test_all_of_it_is_seen_where_it_is_narrow(picker, pictures, width):
+    view = picker.page.viewport_size
+    picker.page.set_viewport_size({"width": width, "height": 1200})
+    try:
+        picker.settle()
+        picker.output(1).evaluate("output => output.scrollIntoView()")
+        picker.pictures(pictures, f"picker-{width}")
+        right = picker.output(1).evaluate("output => output.getBoundingClientRect().right")
+        parts = ["select", "table", *(f"button:has-text('{name}')" for name in BUTTONS)]
+        for part in parts:
+            box = picker.output(1).locator(part).last.bounding_box()
+            assert box["x"] + box["width"] <= right, part
+            assert box["width"] > 60, part
+        for name in BUTTONS:
+            button = picker.output(1).get_by_role("button", name=name, exact=True)
+            assert button.evaluate("button => button.scrollWidth <= button.clientWidth"), name
+    finally:
+        picker.page.set_viewport_size(view)
+
+
+def test_what_is_chosen_is_told_in_forced_colors_too(picker, pictures):
+    ground = "found => found.map(one => getComputedStyle(one).backgroundColor)"
+    picker.page.emulate_media(forced_colors="active")
+    try:
+        picker.settle()
+        picker.picture(pictures, "picker-forced", picker.output(1))
+        states = picker.output(1).locator(".widget-toggle-buttons button")
+        pressed = states.filter(has_text="All").evaluate_all(ground)
+        assert pressed != states.filter(has_text="Live").evaluate_all(ground)
+        # by its letters: a browser gives its color to the one under the pointer, too
+        weight = "one => [one.selected, getComputedStyle(one).fontWeight]"
+        models = picker.output(1).locator("select")
+        told = models.evaluate(f"list => [...list.options].map({weight})")
+        assert {weight for selected, weight in told if selected} == {"700"}
+        assert {weight for selected, weight in told if not selected} == {"400"}
+    finally:
+        picker.page.emulate_media(forced_colors="none")
 
 
 def test_the_saved_notebook_shows_a_table(picker):

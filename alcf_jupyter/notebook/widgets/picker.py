@@ -43,6 +43,19 @@ LINKS = (
     ' · <a href="https://metis.alcf.anl.gov/status" target="_blank" rel="noopener">Metis status</a>'
     "</p>"
 )
+# where the system forces its own colors, JupyterLab shows of a button no more than its words, and
+# a browser shows the model under the pointer in the color of the selected one
+_STYLE = """<style>
+@media (forced-colors: active) {
+  .alcf-picker button { border: 1px solid; }
+  .alcf-picker button.mod-active {
+    forced-color-adjust: none;
+    background: Highlight;
+    color: HighlightText;
+  }
+  .alcf-picker option:checked { font-weight: bold; text-decoration: underline; }
+}
+</style>"""
 SANDBOX = "<p>These models are the local sandbox's, whatever they are called.</p>"
 
 
@@ -94,9 +107,10 @@ class ModelPicker(Shadowed):
             description="Search", placeholder="part of a name", continuous_update=True
         )
         self._list = widgets.Select(
-            options=[], rows=12, description="Models", layout=widgets.Layout(width="44em")
+            options=[], rows=12, description="Models", layout=_half("26em", "44em")
         )
-        self._details = widgets.HTML(layout=widgets.Layout(width="40em", margin="0 0 0 1em"))
+        # beside the list where it is wide enough, else below it
+        self._details = widgets.HTML(layout=_half("22em", "40em"))
         self._told = Told()
         self._chat = _button(
             "Use for chat", "Make this the model of chat cells", self._use_for_chat
@@ -110,11 +124,13 @@ class ModelPicker(Shadowed):
             [
                 widgets.HBox([self._filter]),
                 widgets.HBox([self._search]),
-                widgets.HBox([self._list, self._details]),
-                widgets.HBox([self._chat, self._embed, self._warm, refresh]),
+                _row(self._list, self._details),
+                _row(self._chat, self._embed, self._warm, refresh),
                 self._told,
+                widgets.HTML(_STYLE, layout=widgets.Layout(display="none")),
             ]
         )
+        self.add_class("alcf-picker")
         self._filter.observe(self._on_use, "value")
         self._search.observe(self._on_use, "value")
         self._list.observe(self._on_pick, "value")
@@ -293,9 +309,21 @@ def picker(client: Client, **shown: Any) -> ModelPicker:
     return at_once().run(ModelPicker, client, **shown)
 
 
+def _row(*parts: Any) -> Any:
+    return widgets.HBox(parts, layout=widgets.Layout(flex_flow="row wrap"))
+
+
+def _half(least: str, most: str) -> Any:
+    return widgets.Layout(
+        flex=f"1 1 {least}", width="auto", min_width="0", max_width=most, margin="2px 1em 2px 2px"
+    )
+
+
 def _button(label: str, hint: str, act: Callable[[object], None]) -> Any:
     button = widgets.Button(
-        description=label, tooltip=hint, layout=widgets.Layout(width="auto", min_width="9em")
+        description=label,
+        tooltip=hint,
+        layout=widgets.Layout(width="auto", min_width="9em", flex="0 0 auto"),
     )
     button.on_click(act)
     return button
