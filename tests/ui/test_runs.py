@@ -119,3 +119,20 @@ def test_a_call_that_is_waited_for_has_one_output(notebook, record, pictures):
     assert "ok" in result["data"]["text/plain"]
     notebook.picture(pictures, "run-done", notebook.output(1))
     assert record.quiet
+
+
+def test_a_bar_is_told_in_forced_colors_too(notebook, pictures):
+    shown = "from IPython.display import HTML\nfrom alcf_jupyter.notebook.runs import run_view"
+    notebook.open([f"{shown}\nHTML(run_view.bar_of(50, 10, 100, 'rows'))"])
+    notebook.run(0)
+    bar = notebook.output(0).get_by_role("progressbar")
+    notebook.page.emulate_media(forced_colors="active")
+    try:
+        notebook.settle()
+        notebook.picture(pictures, "run-forced", bar)
+        grounds = bar.evaluate(
+            "bar => [bar, ...bar.children].map(one => getComputedStyle(one).backgroundColor)"
+        )
+        assert len(set(grounds)) == 3
+    finally:
+        notebook.page.emulate_media(forced_colors="none")

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from alcf_jupyter.frames.run import Run
     from alcf_jupyter.progress import RunProgress
 
-_DONE: Final = "background-color:var(--jp-brand-color1,#1976d2)"
+# of a bar only the colors tell anything: where the system forces its own, it keeps these
+_DONE: Final = "forced-color-adjust:none;background-color:var(--jp-brand-color1,#1976d2)"
 # hatched, so that it is told apart without its colour
 _FAILED: Final = (
-    "background-color:var(--jp-error-color1,#c62828);background-image:repeating-linear-gradient("
+    "forced-color-adjust:none;background-color:var(--jp-error-color1,#c62828);background-image:repeating-linear-gradient("
     "45deg,transparent 0 3px,rgba(255,255,255,.6) 3px 6px)"
 )
 _TRACK: Final = (
