@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import alcf_jupyter as alcf
@@ -17,6 +18,7 @@ from tests.frames.test_embeddings import model  # noqa: F401 - a fixture
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword:DeprecationWarning")
 
 X = np.random.default_rng(7).standard_normal((40, 12))
+SELECTED = ["text", "side", "x", "y", "status", "reason", "tokens", "embedding"]
 HOSTILE = "<img src=x onerror=alert(1)> $\\href{x}{y}$"
 
 
@@ -48,7 +50,7 @@ def test_what_the_browser_chooses_is_a_frame_in_the_order_of_the_rows(emb):
     view = alcf.explore(emb)
     view._scatter.widget.selection = np.array([7, 2], np.uint32)  # as the front end sets it
     assert view.selection.index.tolist() == ["row 2", "row 7"]
-    assert list(view.selection) == [*emb, "x", "y"]
+    assert list(view.selection) == SELECTED
     assert "2 texts are chosen" in view._told.value
     assert repr(view) == "<map of 40 texts by pca, 2 chosen>"
     view.choose([])
@@ -149,7 +151,7 @@ def test_without_jupyter_scatter_it_is_a_picture(emb, monkeypatch, capsys):
     )
     assert repr(view) == "<map of 40 texts by pca, a picture>"
     assert view._repr_mimebundle_()["image/png"] == view.picture()
-    assert list(view.selection) == [*emb, "x", "y"]
+    assert list(view.selection) == SELECTED
     view = alcf.explore(alcf.embed(["one", "two", "three"], model="m"))
     before = view.picture()
     assert view.search("two", 1)["text"].tolist() == ["two"]
@@ -161,6 +163,8 @@ def test_without_jupyter_scatter_it_is_a_picture(emb, monkeypatch, capsys):
     ("options", "first"),
     [
         ({"color": "sid"}, "There is no column 'sid'."),
+        ({"color": ["side"]}, "There is no column ['side']."),
+        ({"color": pd.Series([1, 2])}, "There is no column 0 1 1 2 dtype: int64."),
         ({"hover": ["side", "yaer"]}, "There is no column 'yaer'."),
         ({"text": "title"}, "There is no column 'title'."),
         ({"color": ["side"]}, "One column is named here, and ['side'] is none."),

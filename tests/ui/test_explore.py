@@ -35,7 +35,7 @@ points = pd.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]})
 jscatter.Scatter(data=points, x="x", y="y", height=480).axes(axes=False).show()
 """
 SELECTED = "print(sorted(set(view.selection['side'])), len(view.selection), *view.selection)"
-COLUMNS = "text embedding status reason tokens side number x y"
+COLUMNS = "text side number x y status reason tokens embedding"
 # all that is computed of elements, one line each, but for names and what no button shows
 _STYLES = """found => found.flatMap((one, n) => [...getComputedStyle(one)]
   .filter(name => !/^--|tab-size|text-size-adjust|tap-highlight/.test(name))

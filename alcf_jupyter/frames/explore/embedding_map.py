@@ -108,8 +108,12 @@ class Exploration:
 
     @property
     def selection(self) -> pd.DataFrame:
-        """The rows that are chosen, with everything the frame has on them."""
-        return self.frame.iloc[self.chosen]
+        """The rows that are chosen, with everything the frame has on them, long numbers last."""
+        names = list(self.frame)
+        order = sorted(
+            range(len(names)), key=lambda at: (names[at] in BOOKKEEPING, names[at] == "embedding")
+        )
+        return self.frame.iloc[self.chosen, order]
 
     def search(self, query: str, k: int, observer: RunObserver) -> NDArray[np.intp]:
         """Return the numbers of the points nearest to a text, the nearest first.
