@@ -72,7 +72,8 @@ def explore(
     frame = emb
     if not isinstance(emb, pd.DataFrame) or not {"x", "y"} <= set(emb):
         frame = project(emb, method, seed=seed)
-    _check(frame, [*shown, *([text] if text != "text" else []), *([color] if color else [])])
+    asked = [text] if text != "text" else []
+    _check(frame, [*shown, *asked, *([] if color is None else [color])])
     if color is None and "group" in frame:
         color = "group"
     exploration = Exploration(frame, text)

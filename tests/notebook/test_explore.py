@@ -163,8 +163,10 @@ def test_without_jupyter_scatter_it_is_a_picture(emb, monkeypatch, capsys):
     ("options", "first"),
     [
         ({"color": "sid"}, "There is no column 'sid'."),
-        ({"color": ["side"]}, "There is no column ['side']."),
-        ({"color": pd.Series([1, 2])}, "There is no column 0 1 1 2 dtype: int64."),
+        (
+            {"color": pd.Series([1, 2])},
+            "One column is named here, and 0 1 1 2 dtype: int64 is none.",
+        ),
         ({"hover": ["side", "yaer"]}, "There is no column 'yaer'."),
         ({"text": "title"}, "There is no column 'title'."),
         ({"color": ["side"]}, "One column is named here, and ['side'] is none."),
