@@ -422,7 +422,9 @@ class Client:
         """
         from alcf_jupyter.connection.sdk import clients
 
-        return clients.bound(self._transport, self._directory, cluster, asynchronous=asynchronous)
+        return clients.bound(
+            self._transport, self._directory, self.meter, cluster, asynchronous=asynchronous
+        )
 
     @property
     def service(self) -> str:

@@ -111,7 +111,11 @@ class ManyChats:
             return [error] * len(calls)
         if not isinstance(value, list) or len(value) != len(calls):
             return [_mixed_up(len(calls), value)] * len(calls)
-        return [_read(one) for one in value]
+        answers = [_read(one) for one in value]
+        for answer in answers:
+            if not isinstance(answer, AlcfError):
+                self._caller.meter.add(model, answer.usage)
+        return answers
 
     async def _single(self, call: Call, turns: asyncio.Semaphore, emit: Emit) -> Answer | AlcfError:
         async with turns:

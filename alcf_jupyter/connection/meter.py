@@ -25,6 +25,7 @@ class Count:
 
 
 _meters: list[Meter] = []
+_counted_batches: set[str] = set()
 
 
 def meters() -> list[Meter]:
@@ -59,6 +60,24 @@ class Meter:
         count.completion_tokens += usage.completion_tokens or 0
         tokens = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
         self._lately.append((time.monotonic(), model.id, tokens))
+
+    def add_batch(self, name: str, model: Model, batch: Count) -> None:
+        """Count the answers of a batch, the first time that this kernel reads them.
+
+        Parameters
+        ----------
+        name
+            What tells the batch from others.
+        model, batch
+            Who answered, and what.
+        """
+        if name in _counted_batches:
+            return
+        _counted_batches.add(name)
+        count = self._by_model.setdefault((model.cluster, model.id), Count())
+        count.answers += batch.answers
+        count.prompt_tokens += batch.prompt_tokens
+        count.completion_tokens += batch.completion_tokens
 
     def lately(self, model: str | None = None) -> tuple[int, int]:
         """Return the answers and the tokens of the last minute, of `model` or of all."""

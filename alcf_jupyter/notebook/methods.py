@@ -38,7 +38,8 @@ def usage() -> pd.DataFrame:
     -------
     pandas.DataFrame
         By service, cluster and model: ``answers``, ``prompt_tokens``, ``completion_tokens`` and
-        ``total_tokens``. Answers that were played from a record are not counted.
+        ``total_tokens``. Answers played from a record count as they did when they were recorded,
+        those of a batch once they are read with its ``results``.
     """
     import pandas as pd
 

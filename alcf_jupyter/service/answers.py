@@ -75,9 +75,13 @@ def read_usage(value: Any) -> Usage:
     """Read a ``usage`` object; anything but whole numbers counts as not told."""
     told = value if isinstance(value, dict) else {}
 
-    def count(name: str) -> int | None:
-        number = told.get(name)
+    def count(name: str, of_responses: str = "") -> int | None:
+        number = told.get(name, told.get(of_responses))
         plain = isinstance(number, int) and not isinstance(number, bool) and number >= 0
         return number if plain else None
 
-    return Usage(count("prompt_tokens"), count("completion_tokens"), count("total_tokens"))
+    return Usage(
+        count("prompt_tokens", "input_tokens"),
+        count("completion_tokens", "output_tokens"),
+        count("total_tokens"),
+    )

@@ -95,8 +95,14 @@ class StreamGuard:
         self._open: dict[Any, bool] = {}
         self.done = False
         """Whether ``[DONE]`` has come: nothing that follows it counts."""
+        self._usage = dialect.Usage()
         speaks_chat = route in ("chat/completions", "completions")
         self._reading = dialect.AnswerStream(self._kept) if speaks_chat else None
+
+    @property
+    def usage(self) -> dialect.Usage:
+        """The tokens that the stream has told of."""
+        return self._reading.answer.usage if self._reading is not None else self._usage
 
     def _kept(self, data: bytes) -> Any:
         self._event = self._loads(data)
@@ -186,9 +192,12 @@ class StreamGuard:
         if not isinstance(event, dict):
             raise AnswerError("A piece of the stream could not be read.", do="Ask again.")
         kind = event.get("type")
+        inner = event.get("response")
+        inner = inner if isinstance(inner, dict) else {}
         if kind in _FAILED_EVENTS or event.get("object") == "error" or event.get("error"):
-            inner = event.get("response")
-            raise stream_failure({**event, **inner} if isinstance(inner, dict) else event)
+            raise stream_failure({**event, **inner})
+        if usage := inner.get("usage") or event.get("usage"):
+            self._usage = dialect.read_usage(usage)
         self._open["last"] = self._open.get("last", True) and kind not in _LAST_EVENTS
 
     def _check_whole(self) -> None:

@@ -248,6 +248,7 @@ def test_each_chat_of_an_array_fails_for_itself(file):
     del chosen[1].body["messages"]
     one, bad, two = client.chat_many(chosen)
     assert (one.text, two.text) == ("good one", "good two")
+    assert [count.answers for count in client.meter.counts().values()] == [2]
     assert isinstance(bad, alcf.AlcfError)
 
 

@@ -317,14 +317,25 @@ def test_the_environment_wins(path, monkeypatch):
         assert len(served.asked) == 2
 
 
-def test_played_answers_are_not_counted_as_used(path):
-    with model("one"):
-        alcf.replay("record", path)
-        alcf.chat("known", model="m")
-        before = int(alcf.usage()["answers"].sum())
-        alcf.replay("only", path)
-        alcf.chat("known", model="m")
-    assert int(alcf.usage()["answers"].sum()) == before
+def test_played_answers_count_as_they_did_when_they_were_recorded(path):
+    program = (
+        "import sys, alcf_jupyter as alcf\n"
+        "from tests.connection.test_replay import everything\n"
+        "alcf.replay(*sys.argv[1:])\n"
+        "everything()\n"
+        "alcf.map(['a', 'b'], 'Say {{text}}', model='sandbox/echo', temperature=0)\n"
+        "print(alcf.usage().to_csv(), alcf.cite(), alcf.client().meter.lately()[0] > 0)\n"
+    )
+    told = {}
+    for mode in ("record", "only"):
+        command = [sys.executable, "-c", program, mode, str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        told[mode] = done.stdout.rstrip().rpartition(" ")
+    assert "sandbox/echo" in told["record"][0]
+    assert told["only"][0] == told["record"][0]
+    assert (told["record"][2], told["only"][2]) == ("True", "False"), (
+        "nothing of the limits is used"
+    )
 
 
 def test_what_the_panel_and_the_picker_see_is_no_part_of_a_record(path):

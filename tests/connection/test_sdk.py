@@ -124,6 +124,31 @@ def test_embeddings_are_the_same_in_base64_and_in_numbers(client, service):
     assert len(client.embeddings.create(model="sandbox/embed", input="one text").data) == 1
 
 
+def test_every_answer_is_counted_with_its_tokens(client):
+    def counted():
+        found = {name: count for (_, name), count in alcf.client().meter.counts().items()}
+        return {
+            name: (n.answers, n.prompt_tokens, n.completion_tokens) for name, n in found.items()
+        }
+
+    used = client.chat.completions.create(model="sandbox/echo", messages=ASK).usage
+    asked, said = used.prompt_tokens, used.completion_tokens
+    assert counted() == {"sandbox/echo": (1, asked, said)}
+    told = {"model": "sandbox/echo", "messages": ASK, "stream": True}
+    for _ in client.chat.completions.create(**told, stream_options={"include_usage": True}):
+        pass
+    for _ in client.chat.completions.create(**told):  # without its tokens, which were not asked for
+        pass
+    assert counted() == {"sandbox/echo": (3, 2 * asked, 2 * said)}
+    used = client.responses.create(model="sandbox/echo", input="one two").usage
+    tokens = (4, 2 * asked + used.input_tokens, 2 * said + used.output_tokens)
+    assert counted() == {"sandbox/echo": tokens}
+    texts = client.embeddings.create(model="sandbox/embed", input=["a", "b"]).usage
+    with pytest.raises(openai.APIError):
+        client.chat.completions.create(model="sandbox/queued", messages=ASK)
+    assert counted() == {"sandbox/echo": tokens, "sandbox/embed": (1, texts.prompt_tokens, 0)}
+
+
 def test_a_completion_and_a_response(client):
     assert client.completions.create(model="sandbox/echo", prompt="go on").choices[0].text
     assert client.responses.create(model="sandbox/echo", input="hello").output_text == "hello"

@@ -76,6 +76,27 @@ def submit(where, data=None, template="Say: {{text}}", **options):
     return alcf.submit_batch(data, template, **{"model": MODEL, "folder": where, **options})
 
 
+def used():
+    found = alcf.usage().groupby("model").sum()
+    return found.loc[MODEL].to_dict() if MODEL in found.index else dict.fromkeys(found.columns, 0)
+
+
+def test_a_batch_is_counted_when_its_answers_are_read_and_once(box, folder):
+    data = table(5)
+    data.loc[2, "text"] = None
+    before = used()
+    batch = submit(folder, data).wait()
+    assert used() == before
+    for _ in range(2):
+        found = batch.results()
+        took = {name: used()[name] - before[name] for name in before}
+        tokens = {n: found[n].sum() for n in found.columns if n.endswith("_tokens")}
+        assert took == {"answers": 4, **tokens}
+    connect(box)
+    alcf.batch(batch.id).results(out=folder / "answers.parquet")
+    assert {name: used()[name] - before[name] for name in before} == took
+
+
 def test_a_table_and_its_answers(box, folder):
     index = pd.MultiIndex.from_tuples([("a", 1), ("a", 1), ("b", 2), ("c", 3)], names=["x", None])
     data = table(4).set_index(index)

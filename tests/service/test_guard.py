@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alcf_jupyter.errors import AnswerError, IncompleteError, StreamFailedError
+from alcf_jupyter.service.dialect import Usage
 from alcf_jupyter.service.guard import StreamGuard, check_answer
 
 
@@ -21,6 +22,10 @@ STALLS = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
 DONE = b"data: [DONE]\n\n"
 USAGE = b'data: {"id":"c","choices":[],"usage":{"prompt_tokens":1}}\n\n'
+RESPONSE = (
+    b'data: {"type":"response.completed","response":{"usage":'
+    b'{"input_tokens":3,"output_tokens":4,"total_tokens":7}}}\n\n'
+)
 GOOD = event("") + event("Zeit \u2192") + event("b", "stop") + USAGE + DONE
 ERROR = b'data: {"object":"error","message":"boom","type":"X","code":400}\n\n'
 FALSE = (
@@ -101,6 +106,20 @@ def test_two_answers_at_once_pass_when_both_have_ended():
     stream = event("a", None, 0) + event("b", None, 1) + event("", "stop", 1)
     stream += event("", "length", 0) + DONE
     assert passed([stream]) == (stream, None)
+
+
+@pytest.mark.parametrize(
+    ("route", "stream", "usage"),
+    [
+        ("chat/completions", event("a", "stop") + USAGE + DONE, Usage(1)),
+        ("chat/completions", event("a", "stop") + DONE, Usage()),
+        ("responses", RESPONSE, Usage(3, 4, 7)),
+    ],
+)
+def test_it_knows_the_tokens_that_a_stream_tells_of(route, stream, usage):
+    guard = StreamGuard(route)
+    assert b"".join(guard.feed(stream)) + guard.end() == stream
+    assert guard.usage == usage
 
 
 def test_an_end_without_done_is_an_end():

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter import errors
+from alcf_jupyter.connection.meter import Meter
 from alcf_jupyter.connection.record.cell import Cell, running
 from alcf_jupyter.connection.record.saver import Saver
 from alcf_jupyter.errors import AlcfError, ReplayError
@@ -39,6 +40,7 @@ class Tape:
     record: Record
     _asked: Counter[str] = field(default_factory=Counter)
     _looks: Counter[str] = field(default_factory=Counter)
+    _meters: dict[str, Meter] = field(default_factory=dict)
     _cells: dict[str, list[Cell]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _saver: Saver = field(init=False)
@@ -140,7 +142,18 @@ class Tape:
                 raise self._missing(asked)
             told = entry.answers[min(self._asked[key], len(entry.answers) - 1)]
             self._asked[key] += 1
-        return self._restored(service, call, told)
+            value, error = self._restored(service, call, told)
+            if error is None and call.served is not None:
+                self._meter(service).add(call.served, value.usage)
+        return value, error
+
+    def _meter(self, service: str) -> Meter:
+        """Return what counts the answers played; what a service lets one ask is another matter."""
+        # whoever cites the answers need not know a server's address
+        name = service.partition(" ")[0]
+        if name not in self._meters:
+            self._meters[name] = Meter(name)
+        return self._meters[name]
 
     def _restored(
         self, service: str, call: Call, told: Answered

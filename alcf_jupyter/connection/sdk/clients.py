@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from alcf_jupyter.connection.directory import Directory
     from alcf_jupyter.connection.http.transport import Transport
+    from alcf_jupyter.connection.meter import Meter
     from alcf_jupyter.service.catalog import Catalog
 
 SECONDS = 600.0
@@ -65,7 +66,12 @@ def openai(cluster: str | None = None, *, asynchronous: bool = False) -> OpenAI 
 
 
 def bound(
-    transport: Transport, directory: Directory, cluster: str | None, *, asynchronous: bool
+    transport: Transport,
+    directory: Directory,
+    meter: Meter,
+    cluster: str | None,
+    *,
+    asynchronous: bool,
 ) -> OpenAI | AsyncOpenAI:
     """Return an OpenAI client on `transport`; see `openai`."""
     import httpx
@@ -74,7 +80,7 @@ def bound(
     from alcf_jupyter.connection.sdk import transport as sdk_transport
 
     base, name = _base(transport, directory, cluster)
-    way = sdk_transport.Way(transport, directory, base, name)
+    way = sdk_transport.Way(transport, directory, meter, base, name)
     address = f"{transport.profile.origin}{base}"
     if asynchronous:
         return AsyncOpenAI(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import unquote
 
@@ -16,6 +17,7 @@ from alcf_jupyter.connection.sdk import errors
 from alcf_jupyter.connection.vectors import matrix
 from alcf_jupyter.errors import AlcfError, AnswerError, UnknownModelError, UsageError
 from alcf_jupyter.service import dialect, guard
+from alcf_jupyter.service.catalog import Model
 from alcf_jupyter.service.failures import failure
 
 if TYPE_CHECKING:
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.directory import Directory
     from alcf_jupyter.connection.http.incoming import Incoming
     from alcf_jupyter.connection.http.transport import Transport
-    from alcf_jupyter.service.catalog import Model
+    from alcf_jupyter.connection.meter import Meter
+    from alcf_jupyter.service.dialect import Usage
 
 _A_DAY = 86_400.0
 _JSON = "application/json"
@@ -54,15 +57,20 @@ class Way:
     ----------
     transport, directory
         The way to the service, and what it has.
+    meter
+        Counts the answers.
     base
         Path that the client's addresses start with.
     cluster
         Name of the cluster, ``""`` on a server that is no gateway.
     """
 
-    def __init__(self, transport: Transport, directory: Directory, base: str, cluster: str) -> None:
+    def __init__(
+        self, transport: Transport, directory: Directory, meter: Meter, base: str, cluster: str
+    ) -> None:
         self._transport = transport
         self._directory = directory
+        self._meter = meter
         self._base = base
         self._cluster = cluster
 
@@ -97,7 +105,8 @@ class Way:
             if incoming.status != 200:
                 raise await self._refusal(incoming, len(body or b""), asked)
             if isinstance(asked, dict) and asked.get("stream"):
-                await _streamed(incoming, route, asked, emit)
+                count = partial(self._count, asked)
+                await _streamed(incoming, route, asked, emit, count)
                 return
             answer = await incoming.read(limit)
             value = dialect.decode(answer.body, answer.content_type, read_json)
@@ -105,8 +114,21 @@ class Way:
                 guard.check_answer(route, value, asked)
             if route == "embeddings":
                 _check_numbers(value)
+            if isinstance(value, dict):
+                self._count(asked, dialect.read_usage(value.get("usage")))
             emit(_Head(_JSON))
             emit(bytes(answer.body))
+
+    def _count(self, asked: Any, usage: Usage) -> None:
+        """Count the answer to a request that names a model."""
+        name = asked.get("model") if isinstance(asked, dict) else None
+        if not isinstance(name, str):
+            return
+        try:
+            model = self._directory.known.find(name, self._cluster or None)
+        except AlcfError:  # not every server lists its models
+            model = Model(id=name, cluster=self._cluster)
+        self._meter.add(model, usage)
 
     async def _refusal(self, incoming: Incoming, sent: int, asked: Any) -> AlcfError:
         answer = await incoming.read()
@@ -146,7 +168,9 @@ def _check_numbers(value: Any) -> None:
     matrix([row.get("embedding") for row in value["data"]])
 
 
-async def _streamed(incoming: Incoming, route: str, asked: Any, emit: Emit) -> None:
+async def _streamed(
+    incoming: Incoming, route: str, asked: Any, emit: Emit, count: Callable[[Usage], None]
+) -> None:
     if "event-stream" not in incoming.content_type:
         answer = await incoming.read()
         value = dialect.decode(answer.body, answer.content_type, read_json)
@@ -159,11 +183,17 @@ async def _streamed(incoming: Incoming, route: str, asked: Any, emit: Emit) -> N
     emit(_Head(incoming.content_type))
     async for chunk in incoming.chunks:
         for good in watched.feed(chunk):
+            if watched.done:  # given the last event, the client hangs up
+                count(watched.usage)
             emit(good)
         if watched.done:  # some servers leave the connection open behind it
             await incoming.drain()
             break
-    if rest := watched.end():
+    counted = watched.done
+    rest = watched.end()
+    if not counted:
+        count(watched.usage)
+    if rest:
         emit(rest)
 
 

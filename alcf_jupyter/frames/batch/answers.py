@@ -9,7 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from alcf_jupyter.connection.meter import Count
 from alcf_jupyter.connection.record.origin import versions
 from alcf_jupyter.errors import AlcfError, UsageError
 from alcf_jupyter.frames import tables
@@ -18,18 +21,19 @@ from alcf_jupyter.frames.batch import by_custom_id, files, metrics, submission
 from alcf_jupyter.frames.batch import join as batch_join
 from alcf_jupyter.frames.batch import manifest as batch_manifest
 from alcf_jupyter.frames.batch.blocks import ROWS
+from alcf_jupyter.frames.batch.lines import OK, TRUNCATED
 from alcf_jupyter.frames.batch.progress import Progress, read_batch_progress
 from alcf_jupyter.frames.batch.requests import KINDS
 from alcf_jupyter.frames.batch.results import Reader, write_tables
 from alcf_jupyter.prompt.schema import of as schema_of
 from alcf_jupyter.service.batches import ENDED
+from alcf_jupyter.service.catalog import Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import pandas as pd
-    import pyarrow as pa
 
     from alcf_jupyter.connection.client import Client
     from alcf_jupyter.frames.batch.manifest import Manifest, Part
@@ -120,7 +124,20 @@ class Answers:
         """Yield the rows of every results file, piece by piece, and note who reads them."""
         for reader in self.readers():
             readers[reader.path] = reader
-            yield from reader.tables()
+            yield from self._counted(reader)
+
+    def _counted(self, reader: Reader) -> Iterator[pa.Table]:
+        """Yield the rows of a results file, and have what they took counted once all are read."""
+        count = Count()
+        for rows in reader.tables():
+            answered = pc.is_in(rows["status"], pa.array([OK, TRUNCATED], rows["status"].type))
+            # a line with several vectors is one answer
+            count.answers += pc.sum(pc.and_(answered, pc.equal(rows["item"], 0))).as_py() or 0
+            count.prompt_tokens += pc.sum(rows["prompt_tokens"]).as_py() or 0
+            count.completion_tokens += pc.sum(rows["completion_tokens"]).as_py() or 0
+            yield rows
+        model = Model(id=self._manifest.model, cluster=self._manifest.cluster)
+        self._talk.meter.add_batch(str(reader.path), model, count)
 
     def readers(self) -> list[Reader]:
         """Return a reader of each results file: what there is of a failed part, none before an end.
