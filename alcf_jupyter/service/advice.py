@@ -26,7 +26,8 @@ NEXT: dict[type[BaseException], str] = {
     ),
     errors.ReplayError: (
         'Record the answers again: `alcf.replay("record", PATH)`, run the notebook, then '
-        '`alcf.replay("only", PATH)`. To ask the service itself: `alcf.replay("off")`.'
+        '`alcf.replay("only", PATH)`. To ask the service itself: `alcf.replay("off")`, where '
+        "`ALCF_JUPYTER_REPLAY` is set behind `%env ALCF_JUPYTER_REPLAY=`."
     ),
     errors.JournalError: (
         "Do what the message says. Nothing is lost: a record is never overwritten, and "

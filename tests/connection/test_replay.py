@@ -317,6 +317,53 @@ def test_the_environment_wins(path, monkeypatch):
         assert len(served.asked) == 2
 
 
+@pytest.mark.parametrize("value", ["only", "record"])
+def test_off_says_that_the_variable_wins_and_changes_nothing(path, monkeypatch, value):
+    with model("one"):
+        alcf.replay("record", path)
+        alcf.chat("known", model="m")
+        monkeypatch.setenv("ALCF_JUPYTER_REPLAY", value)
+        alcf.replay("record", path)
+        with pytest.warns(UserWarning, match="wins over this line") as told:
+            alcf.replay("off")
+        assert replay.active().mode == value
+        assert f"ALCF_JUPYTER_REPLAY={value} wins" in str(told[0].message)
+        assert "%env ALCF_JUPYTER_REPLAY=  and run the cell again" in str(told[0].message)
+        assert told[0].filename == __file__
+        monkeypatch.setenv("ALCF_JUPYTER_REPLAY", "")
+        alcf.replay("off")
+        assert replay.active() is None
+
+
+def test_off_before_any_answer_leaves_the_file_to_be_named_later(clean_environ):
+    clean_environ["ALCF_JUPYTER_REPLAY"] = "only"
+    with pytest.warns(UserWarning, match="wins over this line"):
+        alcf.replay("off")
+    assert replay.plays()
+
+
+def test_what_to_type_counts_also_where_the_variable_is_set(path, clean_environ):
+    with model("one"):
+        alcf.replay("record", path)
+        alcf.chat("known", model="m")
+        told = []
+        for value in ("", "only"):
+            clean_environ["ALCF_JUPYTER_REPLAY"] = value
+            alcf.replay("only", path)
+            for ask in (
+                lambda: alcf.chat("unknown", model="m"),
+                lambda: alcf.client().whoami(),
+                lambda: alcf.replay("only", path.with_name("other.json")),
+            ):
+                with pytest.raises(ReplayError) as raised:
+                    ask()
+                told.append(raised.value.do)
+    first = "%env ALCF_JUPYTER_REPLAY=   and then   "
+    assert all("alcf.replay('" in do and "%env" not in do for do in told[:3])
+    assert [do.replace(first, "") for do in told[3:]] == told[:3]
+    assert all(first in do for do in told[3:])
+
+
 def test_played_answers_count_as_they_did_when_they_were_recorded(path):
     program = (
         "import sys, alcf_jupyter as alcf\n"

@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from alcf_jupyter.connection.record import variable
 from alcf_jupyter.errors import ReplayError
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service.catalog import Catalog
@@ -142,7 +143,7 @@ class Record:
         except FileNotFoundError:
             raise ReplayError(
                 f"There is no file of recorded answers {path}.",
-                do=f"Record it first:  alcf.replay('record', {str(path)!r})",
+                do="Record it first:  " + variable.then(f"alcf.replay('record', {str(path)!r})"),
             ) from None
         except OSError as error:
             raise _unusable(path, str(error.strerror)) from None
@@ -255,5 +256,6 @@ def _check(entry: Entry) -> str:
 def _unusable(path: Path, why: str) -> ReplayError:
     return ReplayError(
         f"The recorded answers in {path} cannot be used: {why}.",
-        do="Record them again in a file of another name:  alcf.replay('record', PATH)",
+        do="Record them again in a file of another name:  "
+        + variable.then("alcf.replay('record', PATH)"),
     )

@@ -6,9 +6,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from alcf_jupyter.connection.record import variable
 from alcf_jupyter.connection.record.tape import Tape
+from alcf_jupyter.connection.record.variable import ENV_REPLAY
 from alcf_jupyter.errors import AlcfError, ReplayError, UsageError
 from alcf_jupyter.service.dialect import Answer, Piece
+from alcf_jupyter.user_warning import warn
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Sequence
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     E = TypeVar("E")
 
-ENV_REPLAY = "ALCF_JUPYTER_REPLAY"
 DEFAULT_PATH = "alcf_replay.json"
 MODES = ("record", "only", "off")
 
@@ -38,7 +40,7 @@ def replay(
         ``"record"``: ask the service as always, and keep each answer. ``"only"``: answer from the
         file; nothing is sent, so that neither network nor account nor sandbox is needed.
         ``"off"``: neither. The environment variable ``ALCF_JUPYTER_REPLAY`` wins over it, so that
-        a notebook that records is tested as it is.
+        a notebook that records is tested as it is; a warning says so where it wins over ``"off"``.
     path
         The file, ``alcf_replay.json`` unless given. It holds prompts and answers, but no token,
         and only its owner can read it.
@@ -51,13 +53,16 @@ def replay(
         There is no such mode.
     """
     global _tape, _looked
-    outside, outer_path = _environment()
+    outside, outer_path = variable.asked()
     chosen = outside or mode
     if chosen not in MODES:
         raise UsageError(
             f"There is no replay mode {chosen!r}; there are {', '.join(MODES)}.",
-            do="Type:  alcf.replay('record', 'answers.json')",
+            do="Type:  " + variable.then("alcf.replay('record', 'answers.json')"),
         )
+    if mode == "off" != chosen:
+        warn(variable.overruling())
+        return
     file, failed = _path(path or outer_path or DEFAULT_PATH), None
     if _tape is not None:
         try:
@@ -73,7 +78,7 @@ def active() -> Tape | None:
     """Return the tape that records or plays, None where there is none."""
     global _looked  # noqa: PLW0603 - as above
     if not _looked:
-        mode, path = _environment()
+        mode, path = variable.asked()
         if mode == "only" and not (file := _path(path or DEFAULT_PATH)).exists():
             raise ReplayError(
                 f"{ENV_REPLAY}={mode} asks for recorded answers, but there is no {file}.",
@@ -88,7 +93,7 @@ def active() -> Tape | None:
 
 def plays() -> bool:
     """Tell whether nothing is to be sent; the file itself need not have been named yet."""
-    return _tape is not None and _tape.mode == "only" if _looked else _environment()[0] == "only"
+    return _tape is not None and _tape.mode == "only" if _looked else variable.asked()[0] == "only"
 
 
 def playing() -> Tape | None:
@@ -191,14 +196,8 @@ def check_nothing_is_played() -> None:
     if plays():
         raise ReplayError(
             "Nothing is sent while recorded answers are played.",
-            do="To ask the service again:  alcf.replay('off')",
+            do="To ask the service again:  " + variable.then("alcf.replay('off')"),
         )
-
-
-def _environment() -> tuple[str, str]:
-    """Return the mode and the path that the environment asks for, ``""`` for what it does not."""
-    mode, _, path = os.environ.get(ENV_REPLAY, "").strip().partition(":")
-    return mode, path
 
 
 def _path(given: str | os.PathLike[str]) -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from alcf_jupyter import errors
 from alcf_jupyter.connection.meter import Meter
+from alcf_jupyter.connection.record import variable
 from alcf_jupyter.connection.record.cell import Cell, running
 from alcf_jupyter.connection.record.saver import Saver
 from alcf_jupyter.errors import AlcfError, ReplayError
@@ -111,7 +112,7 @@ class Tape:
         if found is None:
             raise ReplayError(
                 f"The models of {service} are not recorded in {self.record.path}.",
-                do=f"Record them:  alcf.replay('record', {str(self.record.path)!r})",
+                do=f"Record them:  {variable.then(self._recording)}",
             )
         return found
 
@@ -179,6 +180,10 @@ class Tape:
                 call.reading = _heard(told)
         return value, _failure(told) if told.failure else None
 
+    @property
+    def _recording(self) -> str:
+        return f"alcf.replay('record', {str(self.record.path)!r})"
+
     def _request(self, service: str, call: Call) -> dict[str, Any]:
         from alcf_jupyter.connection.record.record import request
 
@@ -191,7 +196,7 @@ class Tape:
         return ReplayError(
             f"{where} what is not recorded in {path.name}; nothing was sent.",
             why=self.record.nearest(asked),
-            do=f"Record it:  alcf.replay('record', {str(path)!r})",
+            do=f"Record it:  {variable.then(self._recording)}",
         )
 
 
