@@ -422,6 +422,7 @@ class Client:
         """
         from alcf_jupyter.connection.sdk import clients
 
+        replay.pass_over("What alcf.openai() asks", "what alcf.chat and alcf.embed ask")
         return clients.bound(
             self._transport, self._directory, self.meter, cluster, asynchronous=asynchronous
         )

@@ -364,6 +364,48 @@ def test_what_to_type_counts_also_where_the_variable_is_set(path, clean_environ)
     assert all(first in do for do in told[3:])
 
 
+ROW = pd.DataFrame({"text": ["one"]})
+
+
+@pytest.mark.parametrize(
+    ("ask", "what"),
+    [
+        (lambda _: alcf.openai("sophia"), "alcf.openai"),
+        (lambda _: alcf.openai("sophia", asynchronous=True), "alcf.openai"),
+        (
+            lambda folder: alcf.submit_batch(
+                ROW, "{{text}}", model="sandbox/echo", folder=str(folder)
+            ),
+            "batch",
+        ),
+        (
+            lambda folder: alcf.map(
+                ROW, "{{text}}", model="sandbox/echo", via="batch", folder=str(folder)
+            ),
+            "batch",
+        ),
+    ],
+)
+def test_what_is_not_recorded_is_said_once_and_not_played(path, tmp_path, monkeypatch, ask, what):
+    monkeypatch.chdir(tmp_path)
+    alcf.connect("sandbox")
+    alcf.replay("record", path)
+    with pytest.warns(UserWarning, match="not recorded") as told:
+        ask(tmp_path)
+        ask(tmp_path)
+    (words,) = [str(one.message) for one in told if "not recorded" in str(one.message)]
+    assert what in words
+    assert told[0].filename == __file__
+    alcf.chat("hello", model="sandbox/echo")
+    alcf.replay("only", path)
+    with pytest.raises(ReplayError, match="not recorded") as raised:
+        ask(tmp_path)
+    assert what in raised.value.what
+    assert "alcf.replay('off')" in raised.value.do
+    alcf.replay("off")
+    ask(tmp_path)
+
+
 def test_played_answers_count_as_they_did_when_they_were_recorded(path):
     program = (
         "import sys, alcf_jupyter as alcf\n"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PATH = "alcf_replay.json"
 MODES = ("record", "only", "off")
+_TO_ASK = "To ask the service again:  "
 
 _tape: Tape | None = None
 _looked = False
@@ -185,6 +186,33 @@ def many(
     return found
 
 
+def pass_over(what: str, instead: str) -> None:
+    """Warn, once a recording, that something is not recorded; raise where answers are played.
+
+    Parameters
+    ----------
+    what, instead
+        What is asked in a way that is not recorded, and the way that is.
+
+    Raises
+    ------
+    ReplayError
+        Answers come from a file.
+    """
+    tape = active()
+    if tape is None:
+        return
+    if tape.mode == "only":
+        raise ReplayError(
+            f"{what} is not recorded, so that nothing can be played; nothing was sent.",
+            why=f"Recorded is {instead}.",
+            do=_TO_ASK + variable.then("alcf.replay('off')"),
+        )
+    if what not in tape.passed_over:
+        tape.passed_over.add(what)
+        warn(f"{what} is not recorded, and cannot be played. Recorded is {instead}.")
+
+
 def check_nothing_is_played() -> None:
     """Raise where answers are played: whatever is not recorded is not asked for instead.
 
@@ -196,7 +224,7 @@ def check_nothing_is_played() -> None:
     if plays():
         raise ReplayError(
             "Nothing is sent while recorded answers are played.",
-            do="To ask the service again:  " + variable.then("alcf.replay('off')"),
+            do=_TO_ASK + variable.then("alcf.replay('off')"),
         )
 
 

@@ -35,10 +35,13 @@ class Tape:
         ``"record"`` or ``"only"``.
     record
         The file.
+    passed_over
+        What was asked meanwhile in ways that are not recorded.
     """
 
     mode: str
     record: Record
+    passed_over: set[str] = field(default_factory=set)
     _asked: Counter[str] = field(default_factory=Counter)
     _looks: Counter[str] = field(default_factory=Counter)
     _meters: dict[str, Meter] = field(default_factory=dict)

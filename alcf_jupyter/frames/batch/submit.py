@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from alcf_jupyter import progress
+from alcf_jupyter.connection.record import replay
 from alcf_jupyter.connection.session import choose, client
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames import tables
@@ -104,6 +105,7 @@ def submit_batch(  # noqa: PLR0913 - all that can be said, each by its name
             f"{brief(name, 60)!r} cannot begin a file's name: letters, digits, -, _ and . only.",
             do="Write:  name='abstracts'",
         )
+    replay.pass_over("A batch", "what alcf.map sends row by row")
     if input_file is not None:
         made = _of_file(input_file, model, cluster, output_folder, fresh=fresh)
     else:

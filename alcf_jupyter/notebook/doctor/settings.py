@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from alcf_jupyter.connection import profiles, session, state
 from alcf_jupyter.connection.other_tools import unused
 from alcf_jupyter.connection.record import replay
+from alcf_jupyter.connection.record.variable import ENV_REPLAY
 from alcf_jupyter.connection.sign_in import globus, sources
 from alcf_jupyter.errors import AlcfError
 from alcf_jupyter.names import nearest
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 OURS = (
     *(profiles.ENV_SERVICE, session.ENV_CHAT, session.ENV_EMBED),
-    *(replay.ENV_REPLAY, state.ENV_STATE, globus.ENV_CLIENT),
+    *(ENV_REPLAY, state.ENV_STATE, globus.ENV_CLIENT),
 )
 SECRETS = (sources.ENV_TOKEN, sources.ENV_ACCOUNT, sources.ENV_SECRET)
 PREFIX = "ALCF_JUPYTER_"
@@ -57,7 +58,7 @@ def _record() -> Iterator[Finding]:
         return
     if tape is None:
         return
-    off = variable(replay.ENV_REPLAY, "off")
+    off = variable(ENV_REPLAY, "off")
     if tape.mode == "only":
         yield note(
             "Replay", f"answers come from {short(tape.record.path)} alone; nothing is sent", off
