@@ -173,7 +173,7 @@ def _gave_up(status: int, message: str, code: str) -> AlcfError:
     return ServiceTimeoutError(
         "The service gave up waiting for the model after 300 s.",
         why=f"The model was not ready, or its answer takes longer: {message}",
-        do=f"Ask for less with {named('max_tokens')}, or wait for the model:  %alcf status",
+        do=f"Ask for less with {named('max_tokens')}, or wait for the model:  %alcf wait MODEL",
         status=status,
         code=code,
     )

@@ -11,6 +11,7 @@ import pydantic
 import pytest
 
 import alcf_jupyter as alcf
+from alcf_jupyter import typed
 from alcf_jupyter.connection.sdk import clients
 from alcf_jupyter.errors import UnknownClusterError
 from tests.connection.faultserver import (
@@ -230,18 +231,18 @@ def test_a_stream_left_early_ends_at_the_service(client, service):
     assert ended(service) == "left"
 
 
-def streamed(client, **options):
+def streamed(client, model="sandbox/echo", **options):
     text = ""
     for chunk in client.chat.completions.create(
-        model="sandbox/echo", messages=WORDS, stream=True, **options
+        model=model, messages=WORDS, stream=True, **options
     ):
         for choice in chunk.choices:
             text += choice.delta.content or ""
     return text
 
 
-def whole(client):
-    return client.chat.completions.create(model="sandbox/echo", messages=WORDS)
+def whole(client, model="sandbox/echo"):
+    return client.chat.completions.create(model=model, messages=WORDS)
 
 
 @pytest.mark.parametrize(
@@ -283,6 +284,28 @@ def test_failures_raise_once_with_our_lines_and_without_a_second_try(
     assert 2 <= len(str(caught.value).splitlines()) <= 3
     assert isinstance(caught.value.__cause__, alcf.AlcfError)
     assert len(service.sent("chat")) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "ask", "model"),
+    [
+        (None, whole, "sandbox/queued"),
+        (None, streamed, "sandbox/queued"),
+        ("endpoint-offline", whole, "sandbox/echo"),
+        ("stream-timeout", streamed, "sandbox/echo"),
+    ],
+)
+def test_a_model_that_is_not_live_is_told_with_the_line_that_waits_for_it(
+    client, service, monkeypatch, fault, ask, model
+):
+    if fault:
+        service.fail(fault)
+    with pytest.raises(openai.APIError) as caught:
+        ask(client, model)
+    assert str(caught.value).endswith(f":  %alcf wait {model}")
+    assert "wait=" not in str(caught.value), "which the SDK does not have"
+    monkeypatch.setattr(typed, "in_notebook", lambda: False)
+    assert str(caught.value.__cause__).endswith(f":  alcf.wait_until_live({model!r})")
 
 
 def test_embeddings_that_do_not_fit_the_texts_raise(client, service):

@@ -15,7 +15,16 @@ from alcf_jupyter.connection.deadline import Deadline
 from alcf_jupyter.connection.http.incoming import MAX_ANSWER_BYTES
 from alcf_jupyter.connection.sdk import errors
 from alcf_jupyter.connection.vectors import matrix
-from alcf_jupyter.errors import AlcfError, AnswerError, UnknownModelError, UsageError
+from alcf_jupyter.errors import (
+    AlcfError,
+    AnswerError,
+    NotLiveError,
+    ServiceTimeoutError,
+    StreamFailedError,
+    UnknownModelError,
+    UsageError,
+)
+from alcf_jupyter.plain import brief
 from alcf_jupyter.service import dialect, guard
 from alcf_jupyter.service.catalog import Model
 from alcf_jupyter.service.failures import failure
@@ -94,8 +103,17 @@ class Way:
             emit(_Head(_JSON))
             emit(listed)
             return
+        asked = _asked(request)
+        try:
+            await self._sent(request, route, asked, deadline, emit)
+        except AlcfError as error:
+            _say_how_to_wait(error, asked)
+            raise
+
+    async def _sent(
+        self, request: httpx.Request, route: str, asked: Any, deadline: Deadline, emit: Emit
+    ) -> None:
         body = request.content or None
-        asked = _asked(request, body)
         limit = MAX_ANSWER_BYTES
         if route == "embeddings":
             limit += BYTES_PER_VECTOR * guard.texts(asked)
@@ -154,14 +172,24 @@ def _listed(model: Model) -> dict[str, Any]:
     return {"id": model.id, "object": "model", "created": 0, "owned_by": model.cluster}
 
 
-def _asked(request: httpx.Request, body: bytes | None) -> Any:
-    if body is None:
+def _asked(request: httpx.Request) -> Any:
+    if not request.content:
         return None
     if not request.headers.get("content-type", "").startswith(_JSON):
         raise UsageError(
             "The service takes JSON alone, no files.", do="Use chat, completions or embeddings."
         )
-    return read_json(body)
+    return read_json(request.content)
+
+
+def _say_how_to_wait(error: AlcfError, asked: Any) -> None:
+    """Name the line that waits for a model that is not Live: this client waits for none."""
+    cause = error.failure if isinstance(error, StreamFailedError) else error
+    name = asked.get("model") if isinstance(asked, dict) else None
+    if name and isinstance(cause, (NotLiveError, ServiceTimeoutError)):
+        less = "Ask for less with max_tokens=, or wait"
+        begin = less if isinstance(cause, ServiceTimeoutError) else "Wait"
+        error.do = f"{begin} for the model:  %alcf wait {brief(name, 80)}"
 
 
 def _check_numbers(value: Any) -> None:
