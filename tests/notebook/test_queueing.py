@@ -67,7 +67,10 @@ def test_where_nothing_can_be_clicked_the_picker_is_the_table_of_what_it_shows(n
     head, *rows, count = shown["text/plain"].splitlines()
     assert head.split() == ["Model", "Cluster", "State"]
     assert [row.split() for row in rows] == [["sandbox-stopped", "metis", "Stopped"]]
-    assert re.fullmatch(r"1 of \d+ models in the local sandbox, 0 Live", count)
+    assert re.fullmatch(r"1 of (\d+) models in the local sandbox; 17 of the \1 are Live", count)
+    repr_ = "repr(alcf_jupyter.notebook.widgets.picker.picker(alcf_jupyter.client(), state='Live'))"
+    notebook.run("import alcf_jupyter, alcf_jupyter.notebook.widgets.picker")
+    assert "17 of 22 models in the local sandbox; 17 of the 22 are Live" in notebook.value(repr_)
 
 
 def test_in_a_terminal_no_name_of_a_model_is_cut():

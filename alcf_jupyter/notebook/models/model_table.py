@@ -68,11 +68,11 @@ def _line(row: tuple[str, str, str, str], widths: list[int], room: int) -> str:
 
 
 def count(client: Client, models: Sequence[Model]) -> str:
-    """Say how many models are shown, of how many, how many of them are Live, and whose they are."""
-    known = len(client.known.models)
-    live = sum(model.state is State.LIVE for model in models)
-    told = counted(known, "model")
-    if len(models) < known:
-        told = f"{len(models)} of {told}"
+    """Say how many models are shown, of how many, how many of all are Live, and whose they are."""
+    known = client.known.models
+    live = sum(model.state is State.LIVE for model in known)
     where = " in the local sandbox" if client.profile.name == "sandbox" else ""
-    return f"{told}{where}, {live} Live"
+    told = f"{counted(len(known), 'model')}{where}"
+    if len(models) < len(known):
+        return f"{len(models)} of {told}; {live} of the {len(known)} are Live"
+    return f"{told}, {live} Live"
