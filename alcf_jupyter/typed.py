@@ -22,13 +22,20 @@ CELL = {
     "thread": "--thread",
     "new_thread": "--new-thread",
     "tools": "--tool",
+    "system": "-s",
+    "temperature": "-t",
+    "top_p": "--top-p",
+    "seed": "--seed",
+    "stop": "--stop",
+    "reasoning_effort": "--reasoning-effort",
     "wait": "--no-wait",
     "stream": "--no-stream",
+    "dimensions": "--dimensions",
 }
 """The options of a chat cell and an embed cell, by the name of the argument in Python."""
 
-_SHARED = ("model", "cluster", "timeout", "max_tokens", "images", "schema", "wait")
-MAP = {name: CELL[name] for name in _SHARED} | {
+_OF_CELLS_ALONE = {"thread", "new_thread", "tools", "stream", "dimensions"}
+MAP = {name: flag for name, flag in CELL.items() if name not in _OF_CELLS_ALONE} | {
     "checkpoint": "--checkpoint",
     "fresh": "--fresh",
     "concurrency": "--concurrency",
@@ -36,12 +43,20 @@ MAP = {name: CELL[name] for name in _SHARED} | {
     "background": "--bg",
     "via": "--via",
     "folder": "--folder",
+    "out": "--file",
+    "on_error": "--on-error",
 }
 """The options of ``%alcf map``."""
 
 WAIT = {"model": "", "cluster": "-c", "timeout": "--timeout"}
 USE = {"model": ""}
 """Those of ``%alcf wait`` and ``%alcf use``; a bare word has no flag."""
+
+LINES = {
+    "batches": {"status": "--status"},
+    "connect": {"proxy": "--proxy", "poll_seconds": "--poll-seconds"},
+}
+"""Those of other commands, by the word behind ``%alcf``."""
 
 _line: ContextVar[Mapping[str, str] | None] = ContextVar("alcf_jupyter_line", default=None)
 
@@ -79,10 +94,11 @@ def typed(**settings: Any) -> str:
     Parameters
     ----------
     **settings
-        By the names of the arguments in Python; what the magic has no option for is left out.
+        By the names of the arguments in Python. What the magic has no option for is left out; where
+        it has one for none of them, they are for Python.
     """
     flags = _line.get()
-    if flags is None:
+    if flags is None or not settings.keys() & flags.keys():
         return ", ".join(f"{name}={value!r}" for name, value in settings.items())
     known = {flags[name]: value for name, value in settings.items() if name in flags}
     return " ".join(_option(flag, value) for flag, value in known.items())

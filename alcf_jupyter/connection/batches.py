@@ -176,7 +176,7 @@ class BatchRoutes:
         if not self._profile.is_gateway:
             raise UsageError(
                 f"{self._profile} takes no batches: they are the ALCF gateway's.",
-                do="Connect to it:  alcf.connect('alcf')",
+                do="Connect to it:  %alcf connect alcf",
             )
 
 
@@ -184,5 +184,5 @@ def _without_batches(model: Model) -> UsageError:
     return UsageError(
         f"{model.id} on {model.cluster} takes no batches.",
         why="Models that do are marked B in the user guide; the service does not list them.",
-        do="Take another one:  alcf.models(can='batch')",
+        do="Take another one:  %alcf models --can batch",
     )

@@ -16,6 +16,7 @@ from alcf_jupyter.errors import UsageError
 from alcf_jupyter.names import nearest
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service import limits
+from alcf_jupyter.typed import named
 
 ALCF_URL = "https://inference-api.alcf.anl.gov/resource_server"
 """Public base address of the gateway (ALCF user guide, 2026-08-19)."""
@@ -240,11 +241,14 @@ def resolve(
         return profile
     if not profile.is_loopback:
         raise UsageError(
-            "poll_seconds is for services on this machine; ALCF's tells nothing new within 60 s.",
-            do="Leave poll_seconds out.",
+            f"{named('poll_seconds')} is for services on this machine.",
+            why="ALCF's tells nothing new within 60 s.",
+            do="Leave it out.",
         )
     if not isinstance(poll_seconds, (int, float)) or not 0 < poll_seconds < math.inf:
-        raise UsageError("poll_seconds is a number of seconds.", do="Leave poll_seconds out.")
+        raise UsageError(
+            f"{named('poll_seconds')} is followed by a number of seconds.", do="Leave it out."
+        )
     return replace(profile, poll_seconds=float(poll_seconds))
 
 

@@ -10,6 +10,7 @@ from alcf_jupyter.errors import InvalidAnswerError, UsageError
 from alcf_jupyter.frames import tables
 from alcf_jupyter.frames.sending.verdict import reason
 from alcf_jupyter.prompt.schema import invalid
+from alcf_jupyter.typed import typed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -49,7 +50,7 @@ def check_names(schema: Schema, prefix: str, taken: Collection[str]) -> None:
         raise UsageError(
             f"A field of the schema is called {clash!r}, as a column of every result.",
             why="Nothing was sent.",
-            do="Put something before the fields' names:  prefix='answer_'",
+            do=f"Put something before the fields' names:  {typed(prefix='answer_')}",
         )
 
 

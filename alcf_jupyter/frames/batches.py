@@ -19,6 +19,7 @@ from alcf_jupyter.frames.batch.submit import submit_batch
 from alcf_jupyter.names import nearest
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service.batches import STATUSES, Listed, check_id, is_id
+from alcf_jupyter.typed import typed
 from alcf_jupyter.user_warning import warn
 
 if TYPE_CHECKING:
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from alcf_jupyter.connection.client import Client
+
+_IN_OTHER_WORDS = {
+    **dict.fromkeys(("done", "finished", "ended", "ok", "success", "succeeded"), "completed"),
+    **dict.fromkeys(("error", "errors", "cancelled"), "failed"),
+    **dict.fromkeys(("active", "started", "in_progress"), "running"),
+    "queued": "pending",
+}
+"""What other services call a batch's status."""
 
 __all__ = ["Batch", "batch", "batches", "submit_batch"]
 
@@ -157,11 +166,13 @@ def batches(status: str | None = None, *, metrics: bool = True) -> pd.DataFrame:
     """
     statuses = (WAITING, *STATUSES)
     if status is not None and status not in statuses:
-        near = nearest(str(status), statuses, 1) or ["pending"]
+        meant = _IN_OTHER_WORDS.get(str(status).casefold()) or next(
+            iter(nearest(str(status), statuses, 1)), ""
+        )
         raise UsageError(
             f"There is no status {brief(status, 40)!r}.",
             why=f"There are: {', '.join(statuses)}.",
-            do=f"Did you mean:  alcf.batches({near[0]!r})",
+            do=f"Did you mean:  {typed(status=meant)}" if meant else "See them all:  %alcf batches",
         )
     talk = client()
     found = _waiting(talk) if status in (None, WAITING) else []

@@ -18,6 +18,7 @@ from alcf_jupyter.frames.record.row_keys import identity
 from alcf_jupyter.frames.result_file import ResultFile, write_parquet
 from alcf_jupyter.prompt.parameters import CHAT_PARAMETERS, given
 from alcf_jupyter.prompt.schema import of as schema_of
+from alcf_jupyter.typed import named, typed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -247,22 +248,22 @@ def for_batches(
         raise UsageError(
             f"via={via!r} is no way to send a table; nothing was sent."
             if via != "requests"
-            else "folder= is for batches; nothing was sent.",
-            do='Leave it out, or:  via="batch"',
+            else f"{named('folder')} is for batches; nothing was sent.",
+            do=f"Leave it out, or:  {typed(via='batch')}",
         )
     is_given = {
-        "images=": images is not None,
-        "checkpoint=": checkpoint is not None,
-        "concurrency=": concurrency is not None,
-        "on_error=": on_error != "keep",
-        "wait=": not wait,
-        "out= in the background": background and out is not None,
+        named("images"): images is not None,
+        named("checkpoint"): checkpoint is not None,
+        named("concurrency"): concurrency is not None,
+        named("on_error"): on_error != "keep",
+        named("wait"): not wait,
+        f"{named('out')} in the background": background and out is not None,
     }
     strange = next((option for option, is_used in is_given.items() if is_used), None)
     if strange is not None:
         raise UsageError(
             f"{strange} is not for batches; nothing was submitted.",
-            do=f"Leave {strange.partition('=')[0]} out.",
+            do=f"Leave {strange.partition(' ')[0].rstrip('=')} out.",
         )
     return True
 

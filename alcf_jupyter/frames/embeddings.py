@@ -18,6 +18,7 @@ from alcf_jupyter.frames.record.row_keys import identity
 from alcf_jupyter.frames.result_file import ResultFile
 from alcf_jupyter.frames.text_column import Embedding, TextColumn
 from alcf_jupyter.plain import brief
+from alcf_jupyter.typed import by_magic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,13 +171,13 @@ def values_of(texts: Iterable[Any]) -> tuple[list[Any], pd.Index[Any] | None]:
     """
     if isinstance(texts, (str, bytes)):
         raise UsageError(
-            "embed takes several texts, and this is one string.", do="Type:  alcf.embed(['…'])"
+            "embed takes several texts, and this is one string.", do="Type:  " + _line("['…']")
         )
     if isinstance(texts, pd.DataFrame):
         column = texts.columns[0] if len(texts.columns) else "text"
         raise UsageError(
             "embed takes one column, and this is a whole table.",
-            do=f"Type:  alcf.embed(df[{column!r}])",
+            do=f"Type:  {_line(f'df[{column!r}]')}",
         )
     if isinstance(texts, Mapping):
         texts = pd.Series(dict(texts), dtype=object)
@@ -189,6 +190,10 @@ def values_of(texts: Iterable[Any]) -> tuple[list[Any], pd.Index[Any] | None]:
     if not isinstance(texts, Iterable):
         raise UsageError(
             f"embed takes several texts, and this is {brief(repr(texts), 40)}.",
-            do="Type:  alcf.embed(['…'])",
+            do="Type:  " + _line("['…']"),
         )
     return list(texts), None
+
+
+def _line(texts: str) -> str:
+    return f"%alcf_embed {texts}" if by_magic() else f"alcf.embed({texts})"

@@ -20,6 +20,7 @@ from alcf_jupyter.frames.sending.send_rate import SendRate
 from alcf_jupyter.frames.sending.token_window import TokenWindow
 from alcf_jupyter.plain import counted
 from alcf_jupyter.service import limits
+from alcf_jupyter.typed import typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -182,7 +183,7 @@ def _widths(concurrency: int | None) -> tuple[int, int]:
     whole = isinstance(concurrency, int) and not isinstance(concurrency, bool)
     if not whole or not 1 <= concurrency <= _MOST_AT_ONCE:
         raise UsageError(
-            f"concurrency={concurrency!r} is not from 1 to {_MOST_AT_ONCE}.",
+            f"{typed(concurrency=concurrency)} is not from 1 to {_MOST_AT_ONCE}.",
             do="Leave it out: it is found by itself.",
         )
     return concurrency, concurrency

@@ -13,6 +13,7 @@ from alcf_jupyter.frames import tables
 from alcf_jupyter.frames.tables import Unfit
 from alcf_jupyter.plain import counted
 from alcf_jupyter.prompt.column_template import parse
+from alcf_jupyter.typed import typed
 
 
 @dataclass(slots=True)
@@ -70,7 +71,7 @@ def _with_images(table: pd.DataFrame, rows: Prompted, images: Any) -> Prompted:
     if len(shown) != len(table):
         raise UsageError(
             f"The images are {len(shown):,}, for {counted(len(table), 'row')}; nothing was sent.",
-            do="Name a column of the table:  images='figure'",
+            do=f"Name a column of the table:  {typed(images='figure')}",
         )
     made = replace(rows, images=shown.tolist())
     for at, image in enumerate(shown):

@@ -19,6 +19,7 @@ from alcf_jupyter.frames.job import Landed, Outcome
 from alcf_jupyter.frames.record.run_record import RunRecord
 from alcf_jupyter.frames.run_progress import Progress
 from alcf_jupyter.plain import brief
+from alcf_jupyter.typed import typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -320,7 +321,7 @@ class Run:
                 if row.status == "failed":
                     raise AlcfError(
                         f"A row failed: {row.reason}",
-                        do='To go on past failed rows:  on_error="keep"',
+                        do=f"To go on past failed rows:  {typed(on_error='keep')}",
                     )
 
     @property

@@ -13,6 +13,7 @@ from alcf_jupyter.errors import UsageError
 from alcf_jupyter.names import nearest
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service import limits
+from alcf_jupyter.typed import by_magic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,11 +67,16 @@ def as_frame(data: Any) -> pd.DataFrame:
                 return pd.DataFrame(rows)
             return pd.DataFrame({TEXT: pd.Series(rows, dtype=object)})
     except (TypeError, ValueError) as error:
-        raise UsageError(f"This cannot be read as a table: {error}", do=_EXAMPLE) from None
-    raise UsageError(f"A {type(data).__name__} is no table.", do=_EXAMPLE)
+        raise UsageError(f"This cannot be read as a table: {error}", do=_example()) from None
+    raise UsageError(f"A {type(data).__name__} is no table.", do=_example())
 
 
-_EXAMPLE = "Give a DataFrame:  alcf.map(df, 'Classify: {{title}}')"
+def _example() -> str:
+    line = '%alcf map df "Classify: {{title}}"' if by_magic() else _CALL
+    return f"Give a DataFrame:  {line}"
+
+
+_CALL = "alcf.map(df, 'Classify: {{title}}')"
 
 
 def column(frame: pd.DataFrame, name: str) -> pd.Series[Any]:

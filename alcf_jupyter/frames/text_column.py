@@ -25,6 +25,7 @@ from alcf_jupyter.frames.sending.verdict import is_lasting, reason
 from alcf_jupyter.frames.tables import Unfit
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service import dialect, limits
+from alcf_jupyter.typed import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,7 +84,7 @@ class Embedding:
 def _check_count(given: Any, name: str, what: str, most: int | None) -> None:
     whole = isinstance(given, int) and not isinstance(given, bool)
     if given is not None and not (whole and 1 <= given <= (most or given)):
-        raise UsageError(f"{name}={given!r} is no {what}.", do=f"Leave {name} out.")
+        raise UsageError(f"{typed(**{name: given})} is no {what}.", do="Leave it out.")
 
 
 class TextColumn:
@@ -200,8 +201,8 @@ class TextColumn:
         if vectors.shape[1] != self.width:
             raise AnswerError(
                 f"The embeddings changed their length from {self.width} to {vectors.shape[1]} "
-                "in one run; fresh=True begins anew.",
-                do="Run it again:  add fresh=True",
+                "in one run.",
+                do=f"Begin anew:  add {typed(fresh=True)}",
             )
         alone = answer.usage.prompt_tokens if len(pack.units) == 1 else None
         rows = [

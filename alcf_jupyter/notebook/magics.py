@@ -54,7 +54,7 @@ class AlcfMagics(Magics):
     def alcf(self, line: str) -> Any:
         """Connect, choose models, look at the state of things: ``%alcf help`` lists it all."""
         from alcf_jupyter.notebook.commands import table
-        from alcf_jupyter.typed import on_a_line
+        from alcf_jupyter.typed import CELL, LINES, on_a_line
 
         word, _, rest = line.strip().partition(" ")
         run: Callable[[str], Any] | None = table.COMMANDS.get(word or "help")
@@ -65,7 +65,7 @@ class AlcfMagics(Magics):
                 f"%alcf has no command {word!r}.",
                 do=f"Did you mean:  {meant}" if meant else "See them all:  %alcf help",
             )
-        with on_a_line():
+        with on_a_line(LINES.get(word, CELL)):
             shown = run(rest.strip())
         if isinstance(shown, str):
             # in one piece: a line feed of its own may be sent as an output of its own

@@ -11,6 +11,7 @@ from alcf_jupyter.errors import UsageError
 from alcf_jupyter.names import nearest
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service.limits import MAX_STOPS
+from alcf_jupyter.typed import by_magic, named, typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,14 +19,15 @@ if TYPE_CHECKING:
 _INT64 = 2**63
 _NO_SWITCH = {
     "chat_template_kwargs": "the gateway lets no settings of the model server through",
-    "guided_json": "the gateway lets no settings of the model server through; use schema=",
-    "functions": "it is the old name of tools=",
+    "guided_json": "the gateway lets no settings of the model server through; use {schema}",
+    "functions": "it is the old name of {tools}",
     "function_call": "it is the old name of tool_choice=",
 }
+_STREAM = "A cell shows its answer as it arrives; in Python:  alcf.stream(…)"
 _OURS = {
-    "messages": "Give the prompt and system=; a conversation goes by thread=.",
-    "stream": "For the answer as it arrives:  alcf.stream(…)",
-    "stream_options": "For the answer as it arrives:  alcf.stream(…)",
+    "messages": "Give the prompt and {system}; a conversation goes by {thread}.",
+    "stream": _STREAM,
+    "stream_options": _STREAM,
 }
 
 
@@ -199,14 +201,14 @@ def given(
     found = {name: value for name, value in params.items() if value is not None}
     for name, value in found.items():
         if name in _OURS:
-            raise UsageError(f"{name} is set by the call itself.", do=_OURS[name])
+            raise UsageError(f"{name} is set by the call itself.", do=_in_words(_OURS[name]))
         if gateway and name not in known:
             raise _unknown(name, known, kind, own)
         _check_finite(name, value)
         wants = known[name](_plain(value)) if gateway else ""
         if wants:
             raise UsageError(
-                f"The service refuses {name}={brief(repr(value), 60)}; nothing was sent.",
+                f"The service refuses {brief(typed(**{name: value}), 80)}; nothing was sent.",
                 why=f"It takes {wants}.",
                 do="Change it, or leave it out: then the model's own setting holds.",
             )
@@ -225,14 +227,19 @@ def given(
 def _unknown(
     name: str, known: Mapping[str, object], kind: str, own: Callable[..., object] | None
 ) -> UsageError:
-    named = inspect.signature(own).parameters if own is not None else {}
-    near = nearest(name, [*named, *known])
-    why = _NO_SWITCH.get(name, "")
+    arguments = inspect.signature(own).parameters if own is not None else {}
+    near = [named(one) if by_magic() else one for one in nearest(name, [*arguments, *known])]
+    why = _in_words(_NO_SWITCH.get(name, ""))
     return UsageError(
         f"The service takes no parameter {brief(name, 60)!r} in {kind}; nothing was sent.",
         why=f"{why[0].upper()}{why[1:]}." if why else "",
         do=f"Did you mean:  {near[0]}" if near else "Leave it out.",
     )
+
+
+def _in_words(text: str) -> str:
+    """Return a sentence with the arguments in it called as they are typed here."""
+    return text.format_map({one: named(one) for one in ("schema", "tools", "system", "thread")})
 
 
 def _plain(value: Any) -> Any:

@@ -18,6 +18,7 @@ from alcf_jupyter.frames.record.journal import LAST, Journal
 from alcf_jupyter.frames.record.journal_content import LINES, read
 from alcf_jupyter.frames.record.journal_lines import Row
 from alcf_jupyter.frames.record.row_keys import identity
+from alcf_jupyter.typed import on_a_line
 from tests.connection.faultserver import gateway_error, whole
 from tests.frames.serving import connected
 from tests.frames.test_column import chat
@@ -127,6 +128,9 @@ def test_one_run_recorded_twice_is_told_apart_by_its_folder(tmp_path):
     typed = re.search(r'alcf\.runs\(\)\["(.*)"\]', str(caught.value))[1]
     assert alcf.runs()[typed].folder == alcf.runs()[0].folder
     assert alcf.runs()[str(tmp_path / "mine")].checkpoint
+    with on_a_line(), pytest.raises(UsageError, match="More than one") as caught:
+        alcf.runs()[ONE[:4]]
+    assert caught.value.do == f"Name its folder, as in  %alcf runs open {typed}"
 
 
 def test_a_run_that_did_not_change_is_not_read_again(monkeypatch):

@@ -1,6 +1,7 @@
 """%alcf map and %alcf runs in a real kernel, against the sandbox."""
 
 import contextlib
+import re
 
 import pytest
 
@@ -124,6 +125,55 @@ def test_quiet(notebook):
 )
 def test_bad_input(notebook, line, words):
     assert words in notebook.run(line).error
+
+
+ASK = '%alcf map df "Say {{title}}" -m sandbox/echo'
+AS_BATCH = f"{ASK} --via batch --folder /eagle/p"
+
+
+@pytest.mark.parametrize(
+    ("line", "typed"),
+    [
+        (f"{ASK} --file x.csv", "Write:  'x.parquet'"),
+        (f'{ASK} --schema "status"', "--prefix answer_"),
+        (f"{ASK} --checkpoint FILE", "--checkpoint FILE.run"),
+        (f"{ASK} --checkpoint RECORD", "--checkpoint run-2"),
+        (f"{ASK} --concurrency 5000", "--concurrency 5000 is not from"),
+        (f"{ASK} --folder /eagle/p", "--via batch"),
+        (f"{AS_BATCH} --concurrency 4", "Leave --concurrency out."),
+        (f"{AS_BATCH} --on-error raise", "Leave --on-error out."),
+        (f"{AS_BATCH} --bg --file x.parquet", "--file in the background"),
+        (f"{AS_BATCH} --checkpoint x", "Leave --checkpoint out."),
+        (f"{ASK} --on-error raise --max-tokens 40000", "--on-error keep"),
+        (f"{ASK} -t 9", "-t 9.0"),
+        (f"{ASK} -P systm=x", "Did you mean:  -s"),
+        (f"{ASK} -P guided_json=x", "use --schema"),
+        ('%alcf map 5 "Say {{title}}" -m sandbox/echo', "%alcf map df"),
+        ("%alcf runs open nothing", "%alcf runs"),
+        ("%alcf batches --status completd", "Did you mean:  --status completed"),
+        ("%alcf batches --status done", "Did you mean:  --status completed"),
+        ("%alcf batches --status sideways", "See them all:  %alcf batches"),
+        ('%alcf map df "{{title}}" -m sandbox/vision --via batch', "%alcf models --can batch"),
+        ("%alcf connect alcf --poll-seconds 3", "--poll-seconds is for"),
+        ("%alcf_embed -m sandbox/embed 'one text'", "%alcf_embed ['…']"),
+        ("%alcf_embed -m sandbox/embed df", "%alcf_embed df['title']"),
+        ("%alcf_embed -m sandbox/embed 5", "%alcf_embed ['…']"),
+        ("%alcf_embed -m sandbox/embed --dimensions 0 ['a']", "--dimensions 0 is no length"),
+    ],
+)
+def test_what_to_type_is_an_option_of_the_magic(notebook, tmp_path, line, typed):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "record").mkdir()
+    if "RECORD" in line:
+        ask = "alcf.map(df, '{{title}}!', model='sandbox/echo', checkpoint=PATH)"
+        notebook.run(ask.replace("PATH", repr(str(tmp_path / "record"))))
+    for name in ("file", "record"):
+        line, typed = (text.replace(name.upper(), str(tmp_path / name)) for text in (line, typed))
+    told = notebook.run(line).error
+    assert typed in told
+    assert not re.search(
+        r"\b(?!temperature|top_p)[a-z_]+=|alcf\.[a-z]", told.replace(str(tmp_path), "")
+    )
 
 
 def test_recorded_runs_are_listed_opened_exported_and_deleted(notebook, tmp_path):

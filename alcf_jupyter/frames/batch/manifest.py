@@ -16,6 +16,7 @@ from alcf_jupyter.connection import state
 from alcf_jupyter.errors import UsageError
 from alcf_jupyter.frames.record.whole_file import replacing
 from alcf_jupyter.plain import brief
+from alcf_jupyter.typed import typed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -254,7 +255,7 @@ def replace(path: Path, data: bytes) -> None:
 def _not_written(path: Path, error: OSError) -> UsageError:
     return UsageError(
         f"{path} cannot be written: {error.strerror}.",
-        do="Name a folder that you can write to:  folder=…",
+        do=f"Name a folder that you can write to:  {typed(folder='/eagle/PROJECT/NAME')}",
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from alcf_jupyter.connection import state
 from alcf_jupyter.errors import UsageError
+from alcf_jupyter.typed import typed
 
 if TYPE_CHECKING:
     from alcf_jupyter.connection.profiles import Profile
@@ -87,7 +88,7 @@ def find(path: str | os.PathLike[str] | None, profile: Profile) -> Place:
         return Place(str(local), local)
     raise UsageError(
         f"{given!r} is a path on this machine, and the service reads the cluster's files.",
-        do="Name a folder there:  folder='/eagle/PROJECT/NAME'",
+        do=f"Name a folder there:  {typed(folder='/eagle/PROJECT/NAME')}",
     )
 
 
@@ -105,7 +106,7 @@ def _usual(profile: Profile) -> Place:
     raise UsageError(
         "A batch needs a folder on the cluster's file system that the service can read.",
         why=f"That is one below {PROJECT_SPACES[0]}, or one that everybody may read.",
-        do="Name it:  folder='/eagle/PROJECT/NAME'",
+        do=f"Name it:  {typed(folder='/eagle/PROJECT/NAME')}",
     )
 
 

@@ -24,6 +24,7 @@ from alcf_jupyter.frames.batch import shared
 from alcf_jupyter.plain import brief
 from alcf_jupyter.service.batches import ENDED, POLL_SECONDS, ongoing_id
 from alcf_jupyter.service.limits import JOBS_CACHE_SECONDS
+from alcf_jupyter.typed import typed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,7 +164,7 @@ def _settled(part: Part, manifest: Manifest, talk: Client, listed: list[Listed] 
         raise UsageError(
             f"It cannot be told whether {part.name} was submitted: the list of batches fails.",
             why="The answer to its submission was lost. Sending it again could run it twice.",
-            do="Try again later, or to mean it:  alcf.submit_batch(…, fresh=True)",
+            do=f"Try again later, or to mean it:  add {typed(fresh=True)}",
         )
     found = _of(_input(manifest, part), part, listed)
     if found is not None:

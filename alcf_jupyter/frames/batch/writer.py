@@ -16,6 +16,7 @@ from alcf_jupyter.frames.batch import manifest as batch_manifest
 from alcf_jupyter.frames.batch.manifest import Manifest, Part
 from alcf_jupyter.frames.tables import Unfit
 from alcf_jupyter.service.batches import MOST_LINES
+from alcf_jupyter.typed import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -114,7 +115,7 @@ def write_parts(
         except OSError as error:
             raise UsageError(
                 f"{folder} cannot be written to: {error.strerror}; nothing was submitted.",
-                do="Make room, or name another folder:  folder=…",
+                do=f"Make room, or name another folder:  {typed(folder='/eagle/PROJECT/NAME')}",
             ) from None
         undo.pop_all()
     return made

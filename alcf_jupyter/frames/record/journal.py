@@ -29,6 +29,7 @@ from alcf_jupyter.frames.record.journal_content import (
 )
 from alcf_jupyter.frames.record.journal_lines import Header, Row
 from alcf_jupyter.frames.record.writer_lock import WriterLock
+from alcf_jupyter.typed import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -289,7 +290,7 @@ class Journal:
             else "Nothing was changed.",
             do='Make room and run the cell again, or:  sys.last_value.save("/folder/with/room")'
             if rows
-            else 'Record elsewhere:  add checkpoint="/folder/you/can/write" to the call',
+            else f"Record elsewhere:  add {typed(checkpoint='/folder/you/can/write')}",
         )
         failed.unwritten = tuple(self.unwritten)
         failed.save = self.save if rows else None
@@ -300,6 +301,6 @@ def _make_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise JournalError(
             f"{folder} is a file, and a record is a folder.",
-            do=f'Name another:  checkpoint="{folder}.run"',
+            do=f"Name another:  {typed(checkpoint=f'{folder}.run')}",
         )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

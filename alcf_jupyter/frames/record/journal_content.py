@@ -16,6 +16,7 @@ from alcf_jupyter.errors import JournalError
 from alcf_jupyter.frames.record import vector_file
 from alcf_jupyter.frames.record.durable_file import NOFOLLOW, DurableFile
 from alcf_jupyter.frames.record.journal_lines import Header, Row, parse, seed
+from alcf_jupyter.typed import typed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -206,5 +207,6 @@ def _of_another(folder: Path) -> JournalError:
     return JournalError(
         f"{folder} records another run: its model, parameters or template differ.",
         why="None of its answers belongs here, and none is touched.",
-        do='Name another folder, as in  checkpoint="run-2",  or add fresh=True to begin anew',
+        do=f"Name another folder, as in  {typed(checkpoint='run-2')}   or begin anew:  add "
+        f"{typed(fresh=True)}",
     )

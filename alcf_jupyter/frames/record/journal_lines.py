@@ -15,6 +15,7 @@ from zlib import crc32
 import msgspec
 
 from alcf_jupyter.errors import JournalError
+from alcf_jupyter.typed import typed
 
 FORMAT: Final = 1
 """The version of the form; it changes only when an older package would read it wrongly."""
@@ -156,5 +157,5 @@ def _check_format(body: bytes) -> None:
     if found != FORMAT:
         raise JournalError(
             f"This record has format {found!s:.20}, which is no longer read.",
-            do="Record it anew:  add fresh=True to the call",
+            do=f"Record it anew:  add {typed(fresh=True)}",
         )

@@ -18,6 +18,7 @@ from alcf_jupyter.frames.record.journal_content import LINES
 from alcf_jupyter.frames.record.journal_lines import Header, parse
 from alcf_jupyter.frames.record.writer_lock import Holder, WriterLock, holder_of
 from alcf_jupyter.names import nearest
+from alcf_jupyter.typed import by_magic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -193,14 +194,18 @@ def find(name: str | Path, among: Sequence[RecordedRun] | None = None) -> Record
         raise UsageError(
             f"More than one recorded run is called {str(name)!r}.",
             why=f"There are: {', '.join(places)}.",
-            do=f'Name its folder, as in  alcf.runs()["{at_home(found[0].folder)}"]',
+            do=f"Name its folder, as in  {_opening(at_home(found[0].folder))}",
         )
     near = nearest(str(name), [run.name for run in runs])
     raise UsageError(
         f"No recorded run is called {str(name)!r}.",
         why=f"There are: {', '.join(near)}." if near else "",
-        do="See them all:  alcf.runs()",
+        do="See them all:  " + ("%alcf runs" if by_magic() else "alcf.runs()"),
     )
+
+
+def _opening(folder: str) -> str:
+    return f"%alcf runs open {folder}" if by_magic() else f'alcf.runs()["{folder}"]'
 
 
 def expire(days: float = DAYS) -> list[RecordedRun]:

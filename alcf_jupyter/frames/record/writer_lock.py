@@ -19,6 +19,7 @@ import msgspec
 
 from alcf_jupyter.connection.sign_in import lockfile
 from alcf_jupyter.errors import JournalHeldError
+from alcf_jupyter.typed import typed
 
 STALE: Final = 900.0
 """Seconds without a touch after which a writer on another machine counts as gone."""
@@ -242,5 +243,5 @@ def _refusal(path: Path, holder: Holder | None) -> JournalHeldError:
     return JournalHeldError(
         f"The record of this run is being written by {who}.",
         why=str(path.parent),
-        do='Stop it there, or run beside it:  add checkpoint="another-folder" to the call',
+        do=f"Stop it there, or run beside it:  add {typed(checkpoint='another-folder')}",
     )
