@@ -10,6 +10,7 @@ from IPython.core.completer import context_matcher
 from alcf_jupyter import progress
 from alcf_jupyter.errors import SignInError
 from alcf_jupyter.frames import accessor
+from alcf_jupyter.notebook.line import question
 from alcf_jupyter.notebook.panel import target
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def load(shell: InteractiveShell) -> None:
             _bundles(shell).for_type_by_name(*name, with_origin)
     progress.report_to(partial(observe, shell))
     shell.Completer.custom_matchers.append(matcher)
+    question.understand(shell)
     target.register(shell)
     _loaded[id(shell)] = (magics, before)
 
@@ -72,6 +74,7 @@ def unload(shell: InteractiveShell) -> None:
     for hook in (magics.forget_shown, *_AFTER_A_CELL):
         shell.events.unregister("post_run_cell", hook)
     target.unregister(shell)
+    question.leave(shell)
     if matcher in shell.Completer.custom_matchers:
         shell.Completer.custom_matchers.remove(matcher)
     progress.report_to(None)

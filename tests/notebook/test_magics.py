@@ -160,7 +160,7 @@ CHOICE = [f"%alcf use sandbox/{one}    # Live on sophia" for one in ("echo", "su
         ("%%alcf_chat -m sandbox/echo\n{{a b}}", ["not a Python expression", "--no-vars"]),
         ("%%alcf_chat -m sandbox/echo what?\nhi", ["what?", "below"]),
         ("%%alcf_chat -m sandbox/echo -n many\nhi", ["many", "%alcf help"]),
-        ("%%alcf_chat -m sandbox/echo -P top_k=3\nhi", ["top_k", "top_p"]),
+        ("%%alcf_chat -m sandbox/echo -P top_k=3\nhi", ["top_k", "--top-p"]),
         ("%%alcf_chat -m sandbox/echo -P nothing\nhi", ["KEY=VALUE"]),
         ("%%alcf_chat -m sandbox/echo --timeout soon\nhi", ["soon", "--timeout 30m"]),
         ("%%alcf_chat -m sandbox/echo -o 3x\nhi", ["3x", "variable"]),
