@@ -50,6 +50,11 @@ class Client:
         What is sent to it; it cannot be read back.
     way
         The transport and the directory, where they are not the usual ones.
+
+    Attributes
+    ----------
+    submissions
+        How many batches it was told to create: whoever shows them knows by it when to look again.
     """
 
     def __init__(
@@ -65,6 +70,7 @@ class Client:
         self._who = Who(profile, self._directory, credential)
         self._many = ManyChats(self._transport, self._directory, self._caller)
         self._batches = BatchRoutes(self._transport, self._directory)
+        self.submissions = 0
 
     def __repr__(self) -> str:
         return f"<Client of {self.profile}>"
@@ -348,7 +354,10 @@ class Client:
             Seconds, or words such as ``"30s"``.
         """
         work = self._batches.create(model, input_file, folder, Deadline.after(timeout))
-        return loop.run(self._who.told(work))
+        try:
+            return loop.run(self._who.told(work))
+        finally:  # where the answer is lost there may be a batch all the same
+            self.submissions += 1
 
     def list_batches(
         self, status: str | None = None, timeout: str | float = READ_TIMEOUT

@@ -497,6 +497,56 @@ def test_batches_are_looked_up_again_when_they_come_back_on_the_screen(page):
     page.told("batches", lambda b: b["checked"] is not None and b["checked"] > first)
 
 
+BATCH = """
+import pandas as pd
+frame = pd.DataFrame({'text': [f'row {n}' for n in range(3)]})
+b = alcf.submit_batch(frame, 'Say {{text}}', model='sandbox/echo')
+print(b.id)
+"""
+
+
+def none_is_active(page, kernel, running, poll_seconds):
+    """Connect to a service without batches, and watch those."""
+    kernel.run(f"alcf.connect({running.url!r}, token={running.secret!r}, {poll_seconds=})")
+    page.send("watch", parts=["batches"])
+    page.told("batches", lambda b: b["checked"] is not None and not b["batches"])
+
+
+def keys(message):
+    return [one["key"] for one in message["batches"]]
+
+
+def test_a_batch_that_is_submitted_here_is_shown_at_once_where_none_was_active(page, kernel):
+    with sandbox() as running:
+        none_is_active(page, kernel, running, 600)  # the next look is minutes away
+        number = kernel.run(BATCH).strip()
+        assert keys(page.told("batches", lambda b: b["batches"])) == [number]
+        since = page.mark()
+        page.send("watch", parts=[])
+        page.ask("refresh", part="runs")  # what was sent before it has arrived now
+        kernel.run(BATCH.replace("Say", "Tell"))
+        running.sent()
+        kernel.listen(1.5)
+        assert running.sent("/batches") == [], "nobody sees them"
+        page.send("watch", parts=["batches"])
+        page.told("batches", lambda b: len(b["batches"]) == 2, since=since)
+
+
+def test_a_batch_of_another_kernel_is_shown_before_long(page, kernel, tmp_path):
+    with sandbox() as running:
+        none_is_active(page, kernel, running, 1)
+        number = kernel.run(
+            "from alcf_jupyter.connection.client import Client\n"
+            "one = alcf.client()\n"
+            "elsewhere = Client(one.profile, one.credential)\n"
+            f"folder = {str(tmp_path)!r}; name = f'{{folder}}/other.jsonl'\n"
+            "rows = [{'text': 'a'}]\n"
+            "_ = alcf.write_batch_input(rows, 'Say {{text}}', name, model='sandbox/echo')\n"
+            "print(elsewhere.create_batch(elsewhere.batch_model('sandbox/echo'), name, folder))"
+        ).strip()
+        assert keys(page.told("batches", lambda b: b["batches"])) == [number]
+
+
 def test_a_look_at_a_batch_that_runs_submits_nothing(page, kernel):
     kernel.run(
         "import pandas as pd\n"

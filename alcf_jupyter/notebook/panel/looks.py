@@ -48,6 +48,7 @@ class Looks:
         self.found: list[tuple[Known, Progress]] = []
         self._refused_token: Token | None = None
         self._active = self._came_up = False
+        self._submissions = client.submissions
 
     def of(self, part: str) -> Look:
         """Return the look that a part of the panel shows."""
@@ -70,7 +71,12 @@ class Looks:
     def _pace_of_batches(self) -> float:
         from alcf_jupyter.frames.batch.submission import pause
 
-        return pause(self.client) if self._active or self._came_up else float("inf")
+        # whoever has just submitted one need not wait to see it
+        if self.client.submissions != self._submissions:
+            return 0.0
+        # where none is active, another kernel may submit one
+        quick = self._active or self._came_up
+        return pause(self.client) if quick else self.client.profile.poll_seconds
 
     def _look_at_models(self, fresh: bool) -> None:  # noqa: FBT001
         self._admitted(lambda: self.client.look(fresh=fresh))
@@ -80,7 +86,7 @@ class Looks:
         from alcf_jupyter.frames.batch import glance
         from alcf_jupyter.service.batches import ENDED
 
-        self._came_up = False
+        self._came_up, self._submissions = False, self.client.submissions
         if not self.client.profile.is_gateway:
             raise UsageError(f"{self.client.profile} has no batches.", do="")
         self.found = self._admitted(lambda: glance.newest(self.client, _MOST_BATCHES))
