@@ -84,6 +84,9 @@ class Job(Work, Protocol):
     columns: str
     """The names of the columns that are sent, which tell it from others; a prompt is not kept."""
 
+    about: str
+    """What it asks, for people who see several: how the prompt begins, or the columns."""
+
     rows: int
     keys: list[str]
     """Of each unit."""

@@ -35,6 +35,7 @@ class Left:
     model: str
     cluster: str
     service: str
+    about: str
     progress: Progress
     recorded_in: str
 
@@ -60,7 +61,8 @@ def leave(run: Run) -> None:
     with _guard:
         key = next((key for key, one in _runs.items() if one is run), None)
         if key is not None and key not in _hidden:
-            _left[key] = Left(run.name, run.model, run.cluster, run.service, told, run.recorded_in)
+            whom = (run.name, run.model, run.cluster, run.service, run.about)
+            _left[key] = Left(*whom, told, run.recorded_in)
         while len(_left) > _MOST_LEFT:
             del _left[next(iter(_left))]
 

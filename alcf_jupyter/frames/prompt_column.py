@@ -119,6 +119,7 @@ class PromptColumn:
         self._prompts = [one for one in rows.prompts if isinstance(one, str)]
         self.rows = len(rows.prompts)
         self.columns = brief(", ".join(rows.columns), COLUMNS)
+        self.about = brief(asking.template, COLUMNS)
         self.unsent = Counter(one.status for one in rows.prompts if isinstance(one, Unfit))
         self.weights: list[int] | None = None
         self.slow = rows.images is not None

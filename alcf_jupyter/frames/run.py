@@ -70,6 +70,7 @@ class Run:
         self.model = engine.call.model
         self.cluster = engine.call.cluster or ""
         self.service = engine.service
+        self.about = job.about
         self.error: AlcfError | None = None
         self._job = job
         self._engine = engine

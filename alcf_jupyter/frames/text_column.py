@@ -119,7 +119,7 @@ class TextColumn:
         profile: Profile,
         name: Any = None,
     ) -> None:
-        self.columns = brief(name, COLUMNS)
+        self.columns = self.about = brief(name, COLUMNS)
         self._embedding = embedding
         self._index = index
         self._profile = profile

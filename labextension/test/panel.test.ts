@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { beforeEach, expect, it, type Mock, vi } from 'vitest';
 import { Keyed, el } from '../src/dom';
-import type { Model, Models, Status } from '../src/messages';
+import type { Batch, Model, Models, Run, Status } from '../src/messages';
 import type { Actions } from '../src/panel/actions';
 import { counts, fitting } from '../src/panel/filters';
 import { BatchesView, RunsView } from '../src/panel/jobs';
@@ -145,15 +145,44 @@ it('says that batches are looked up only as long as they are', () => {
   expect(document.body.textContent).toMatch('It has no batches.');
 });
 
+function run(key: string, more: Partial<Run> = {}): Run {
+  const about = 'Classify: {{text}}';
+  const counts = { rows: 10, done: 3, failed: 0 };
+  return { key, name: 'ab12cd34ef', title: 'm @ c', about, state: 'running', words: '', ...counts, ...more };
+}
+
+it('tells apart two runs on one model, and two batches', () => {
+  const runs = new RunsView(actions);
+  const batches = new BatchesView(actions);
+  document.body.replaceChildren(runs.node, batches.node);
+  runs.show({ type: 'runs', runs: [run('1'), run('2', { name: 'ef56ab78', about: '' })] });
+  const two: Batch[] = ['5b0e4d1c-one', '7a11c2d3-two'].map(name => run(name, { name }));
+  batches.show({ type: 'batches', checked: 0, note: '', batches: two });
+  const jobs = [...document.querySelectorAll('.alcf-job')];
+  const told = jobs.map(job => job.querySelector('.alcf-about')?.textContent);
+  expect(told).toEqual([
+    'ab12cd34 · Classify: {{text}}',
+    'ef56ab78',
+    '5b0e4d1c · Classify: {{text}}',
+    '7a11c2d3 · Classify: {{text}}'
+  ]);
+  const names = jobs.flatMap(job =>
+    [...job.querySelectorAll('button, progress')].map(one => one.ariaLabel)
+  );
+  expect(new Set(names).size).toBe(names.length);
+  expect(names).toContain('Stop: m @ c, ef56ab78');
+  expect(jobs[0]?.getAttribute('title')).toBe('m @ c\nab12cd34ef\nClassify: {{text}}');
+  expect(jobs[2]?.getAttribute('title')).toBe('m @ c\n5b0e4d1c-one\nClassify: {{text}}');
+});
+
 it('gives a run the buttons of its state', () => {
   const runs = new RunsView(actions);
   document.body.replaceChildren(runs.node);
   const shown = (): string[] =>
     [...document.querySelectorAll('button')].filter(one => !one.hidden).map(one => one.textContent);
-  const run = { key: 'k', title: 'T', words: '', rows: 10, done: 3, failed: 0 };
   const states = ['running', 'paused', 'finished'] as const;
   const found = states.map(state => {
-    runs.show({ type: 'runs', runs: [{ ...run, state }] });
+    runs.show({ type: 'runs', runs: [run('k', { state })] });
     return shown();
   });
   expect(found).toEqual([['Pause', 'Stop'], ['Resume', 'Stop'], ['Hide']]);

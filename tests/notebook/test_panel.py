@@ -355,6 +355,8 @@ def test_a_run_is_shown_paused_resumed_and_stopped(page, kernel):
     shown = message["runs"][0]
     assert shown["rows"] == 400
     assert "sandbox/slow" in shown["title"]
+    assert shown["name"] == kernel.run("print(run.name)").strip(), "as in the list of records"
+    assert shown["about"].startswith("Say {{text}} word")
     for action, state in (("pause", "paused"), ("resume", "running"), ("stop", "stopped")):
         since = page.mark()
         assert page.ask("steer", run=shown["key"], action=action)["error"] is None
@@ -389,6 +391,7 @@ def test_an_interrupted_run_is_shown_until_it_is_run_again(page, kernel):
     [run] = shown["runs"]
     assert run["state"] == "stopped"
     assert 0 < run["done"] < 120
+    assert (len(run["name"]), run["about"][:12]) == (16, "Say {{text}}")
     error = page.ask("steer", run=run["key"], action="resume")["error"]
     assert error["what"] == "This run has ended."
     since = page.mark()
@@ -486,6 +489,8 @@ def test_batches_are_shown_until_they_are_completed(page, kernel):
     [done] = mine(page.told("batches", lambda b: mine(b, "completed"), seconds=60))
     assert (done["rows"], done["done"], done["failed"]) == (30, 30, 0)
     assert "sandbox/echo" in done["title"]
+    files = kernel.run("print(b.parts['file'].tolist())")
+    assert (done["name"], repr([done["about"]])) == (number, files.strip())
 
 
 def test_batches_are_looked_up_again_when_they_come_back_on_the_screen(page):
@@ -713,5 +718,5 @@ def test_unloading_closes_and_loading_lets_in_again(kernel):
 def test_every_definition_names_only_what_there_is():
     with pytest.raises(UsageError, match="cannot be read"):
         messages.read({"type": "hello"}, "Hello")
-    good = {"type": "hello", "protocol": 1, "extension": "1", "frontend": {}}
+    good = {"type": "hello", "protocol": 2, "extension": "1", "frontend": {}}
     assert messages.read(good, "Hello") == good

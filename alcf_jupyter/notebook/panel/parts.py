@@ -150,7 +150,9 @@ def _run(key: str, run: Run | Left) -> dict[str, Any]:
     waits = brief(now.words)
     return {
         "key": key,
+        "name": brief(run.name),
         "title": run_view.whom(run),
+        "about": brief(run.about),
         "state": now.state,
         "words": " · ".join(part for part in (run_view.facts(now), waits) if part),
         "rows": now.rows,
@@ -166,7 +168,9 @@ def _batch(one: Known, now: Progress) -> dict[str, Any]:
     told = (str(now) if rows else "", f"begun {begun}" if begun else "", one.reason)
     return {
         "key": brief(batch.id),
+        "name": brief(batch.id),
         "title": brief(f"{batch.model or 'model not told'} @ {batch.cluster}"),
+        "about": brief(batch.input_file.rpartition("/")[2]),
         "state": brief(batch.status),
         "words": brief(" · ".join(part for part in told if part), _LONG),
         "rows": rows,

@@ -8,6 +8,7 @@ type Job = Run | Batch;
 
 interface Row {
   title: HTMLElement;
+  about: HTMLElement;
   state: HTMLElement;
   bar: HTMLProgressElement;
   words: HTMLElement;
@@ -52,6 +53,7 @@ abstract class Jobs {
   private make(job: Job): HTMLElement {
     const row: Row = {
       title: el('span', { class: 'alcf-name' }),
+      about: el('p', { class: 'alcf-about' }),
       state: el('span', { class: 'alcf-state' }),
       bar: el('progress'),
       words: el('p', { class: 'alcf-words' }),
@@ -66,6 +68,7 @@ abstract class Jobs {
       'li',
       { class: 'alcf-job' },
       el('div', { class: 'alcf-line' }, row.title, row.state),
+      row.about,
       row.bar,
       row.words,
       el('div', { class: 'alcf-buttons' }, ...row.buttons.values())
@@ -79,18 +82,22 @@ abstract class Jobs {
     if (row === undefined) {
       return;
     }
-    setText(row.title, job.title);
-    set(row.title, 'title', job.title);
+    const { title, name, about } = job;
+    // two on one model are told apart by it, by people who see the screen and by those who hear it
+    const short = name.slice(0, 8);
+    set(node, 'title', [title, name, about].filter(Boolean).join('\n'));
+    setText(row.title, title);
+    setText(row.about, [short, about].filter(Boolean).join(' · '));
     setText(row.state, job.state);
     row.bar.hidden = job.rows === 0;
     row.bar.max = Math.max(job.rows, 1);
     row.bar.value = Math.min(job.done, job.rows);
-    set(row.bar, 'aria-label', `${job.title}: ${job.done} of ${job.rows} rows`);
+    set(row.bar, 'aria-label', `${title}, ${short}: ${job.done} of ${job.rows} rows`);
     setText(row.words, job.words);
     const steers = this.steers(job);
     for (const [action, shown] of row.buttons) {
       shown.hidden = !steers.includes(action);
-      set(shown, 'aria-label', `${shown.textContent}: ${job.title}`);
+      set(shown, 'aria-label', `${shown.textContent}: ${title}, ${short}`);
     }
   }
 
