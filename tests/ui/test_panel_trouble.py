@@ -78,6 +78,11 @@ def test_hostile_names_and_comments_are_text_and_many_models_paint_fast(
     assert side.node.locator("img, script, mjx-container").count() == 0
     side.node.get_by_role("searchbox").fill("")
     side.notebook.pictures(pictures, "panel-many", side.node)
+    # what tells models apart is at the end of their names, and a note of a queued one is long
+    texts = side.models.locator(".alcf-name, .alcf-rest")
+    cut = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText)"
+    assert texts.evaluate_all(cut) == []
+    assert "estimated start" in str(side.model("model-001").get_attribute("title"))
     assert scripts_run(side.page) == 0
     assert record.quiet
     assert record.errors == []

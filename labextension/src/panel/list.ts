@@ -74,7 +74,8 @@ export class ModelList {
       model.id === this.used.embed ? 'embed' : ''
     ];
     setText(row.used, used.filter(Boolean).join(', '));
-    set(node, 'title', `${model.id} @ ${model.cluster}`);
+    const whole = [`${model.id} @ ${model.cluster}`, model.note];
+    set(node, 'title', whole.filter(Boolean).join('\n'));
     set(node, 'aria-selected', String(node.dataset.key === this.selected));
   }
 
