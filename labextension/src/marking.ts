@@ -3,7 +3,7 @@ import { Compartment, type Extension, Prec, RangeSetBuilder } from '@codemirror/
 import {
   Decoration,
   type DecorationSet,
-  type EditorView,
+  EditorView,
   ViewPlugin,
   type ViewUpdate
 } from '@codemirror/view';
@@ -56,7 +56,10 @@ export function marking(languages: IEditorLanguageRegistry): Extension {
   const language = new Compartment();
   let markdown: Promise<Extension> | null = null;
 
-  /** Chat cells are read as Markdown, whatever language the notebook has. */
+  /**
+   * Chat cells are read as Markdown, whatever language the notebook has, and their lines wrap: a
+   * prompt is prose.
+   */
   const reading = ViewPlugin.define(view => {
     let chat = false;
     let gone = false;
@@ -72,7 +75,8 @@ export function marking(languages: IEditorLanguageRegistry): Extension {
         .catch(() => []);
       void markdown.then(support => {
         if (!gone && chat === is) {
-          view.dispatch({ effects: language.reconfigure(is ? support : []) });
+          const prose = is ? [support, EditorView.lineWrapping] : [];
+          view.dispatch({ effects: language.reconfigure(prose) });
         }
       });
     };

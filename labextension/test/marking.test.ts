@@ -1,5 +1,8 @@
-import { expect, it } from 'vitest';
-import { marksOf } from '../src/marking';
+// @vitest-environment jsdom
+import { EditorView } from '@codemirror/view';
+import type { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
+import { expect, it, vi } from 'vitest';
+import { marking, marksOf } from '../src/marking';
 
 /** The expressions that are marked. */
 function marked(text: string): string[] | undefined {
@@ -34,4 +37,17 @@ it('reads a long text in time that grows with its length', () => {
   });
   // what a busy machine adds is not its own: the shortest has the least of that
   expect(Math.min(...took)).toBeLessThan(500);
+});
+
+it('wraps the lines of a cell as long as it is a chat cell', async () => {
+  const languages = { getLanguage: () => Promise.resolve(null) };
+  const extensions = marking(languages as unknown as IEditorLanguageRegistry);
+  const view = new EditorView({ doc: 'x = 1', extensions });
+  const wraps = (): boolean => view.contentDOM.classList.contains('cm-lineWrapping');
+  expect(wraps()).toBe(false);
+  view.dispatch({ changes: { from: 0, to: 5, insert: '%%alcf_chat\nA paragraph' } });
+  await vi.waitFor(() => expect(wraps()).toBe(true));
+  view.dispatch({ changes: { from: 0, to: 2 } });
+  await vi.waitFor(() => expect(wraps()).toBe(false));
+  view.destroy();
 });

@@ -155,6 +155,10 @@ def test_a_chat_cell_is_inserted_and_marked(connected):
     # read as Markdown, as soon as the editor comes to it
     side.page.wait_for_function(bold, arg=cell.element_handle())
     assert side.notebook.cell(0).locator(".alcf-magic").count() == 0
+    # prose is read whole
+    side.page.keyboard.insert_text(" and so on" * 40)
+    wide = "node => node.scrollWidth > node.clientWidth"
+    assert not cell.locator(".cm-scroller").evaluate(wide)
     side.notebook.run(2)
     assert "dd Say 2 **twice**" in str(side.notebook.outputs(2))
 
