@@ -118,6 +118,7 @@ export class Controller {
     steer: (run, action) => this.ask({ type: 'steer', run, action }),
     insert: model => this.insert(model),
     signIn: () => this.run(magics.signIn(this.links.current?.standing.is === 'open')),
+    useSandbox: () => this.run(magics.SANDBOX),
     load: () => void this.load(),
     retry: () => void this.links.retry(),
     reload: () => window.location.reload()

@@ -1,6 +1,7 @@
 /** What is typed into cells: whether it has to do with this package, and what is put there. */
 
 export const LOAD = '%load_ext alcf_jupyter';
+export const SANDBOX = '%alcf connect sandbox';
 
 /** Whether a cell's source has to do with this package. */
 export function speaksOfUs(source: string): boolean {

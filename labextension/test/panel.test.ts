@@ -4,6 +4,7 @@ import { Keyed, el } from '../src/dom';
 import type { Batch, Model, Models, Run, Status } from '../src/messages';
 import type { Actions } from '../src/panel/actions';
 import { counts, fitting } from '../src/panel/filters';
+import { Head } from '../src/panel/head';
 import { BatchesView, RunsView } from '../src/panel/jobs';
 import { ModelsView } from '../src/panel/models';
 import { Told } from '../src/panel/told';
@@ -32,6 +33,7 @@ const STATUS: Status = {
   type: 'status',
   service: '',
   account: { state: 'none', words: '', until: null },
+  offers_sandbox: false,
   chat: { model: 'b', cluster: 'sophia', state: 'Live' },
   embed: null
 };
@@ -41,7 +43,7 @@ let view: ModelsView;
 
 beforeEach(() => {
   Element.prototype.scrollIntoView = () => undefined;
-  const names = ['use', 'warm', 'insert', 'refresh', 'steer', 'signIn', 'load', 'retry', 'reload'];
+  const names = ['use', 'warm', 'insert', 'refresh', 'steer', 'signIn', 'load', 'retry', 'reload', 'useSandbox'];
   actions = Object.fromEntries([...names, 'arranged'].map(name => [name, vi.fn()])) as never;
   view = new ModelsView(actions);
   document.body.replaceChildren(view.node);
@@ -124,6 +126,21 @@ it('shows what servers wrote as text', () => {
   document.body.append(told.node);
   expect(document.querySelectorAll('img, b').length).toBe(0);
   expect(document.body.textContent.split(HOSTILE).length - 1).toBeGreaterThan(9);
+});
+
+it('offers the sandbox to whom it is offered', () => {
+  const head = new Head(actions);
+  document.body.replaceChildren(head.node);
+  const shown = (): string[] =>
+    [...document.querySelectorAll('button')].filter(one => !one.hidden).map(one => one.textContent);
+  const account = { state: 'signed out', words: 'You are not.', until: null } as const;
+  const out: Status = { ...STATUS, account, chat: null };
+  head.show(out, 0);
+  expect(shown()).toEqual(['Sign in']);
+  head.show({ ...out, offers_sandbox: true }, 0);
+  expect(shown()).toEqual(['Sign in', 'Use the sandbox']);
+  press('Use the sandbox');
+  expect(actions.useSandbox).toHaveBeenCalledOnce();
 });
 
 it('can be opened for runs that it was not told of while it was closed', () => {

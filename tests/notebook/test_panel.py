@@ -593,6 +593,31 @@ def test_who_is_not_let_in_is_told_so(page, kernel):
         assert running.secret not in str(page.all())
 
 
+def test_who_is_not_signed_in_is_told_so_once_and_offered_the_sandbox(page, kernel):
+    kernel.run("alcf.connect('alcf')")
+    page.send("watch", parts=["status", "models", "batches"])
+    status = page.told("status", lambda s: s["account"]["state"] == "signed out")
+    assert status["account"]["words"] == "You are not signed in to the ALCF Inference Endpoints."
+    assert status["offers_sandbox"]
+    for part in ("models", "batches"):
+        assert page.told(part, lambda m: m["note"])["note"] == "Sign in to see them."
+    # who asks is told all of it, line by line
+    assert "\n" in page.ask("refresh", part="models")["error"]["do"]
+    kernel.run("alcf.connect('sandbox')")
+    page.told("status", lambda s: s["account"]["state"] == "none" and not s["offers_sandbox"])
+
+
+def test_the_lines_of_a_note_stay_lines(kernel):
+    code = (
+        "from alcf_jupyter.notebook.models import look\n"
+        "error = alcf.AlcfError('What\x1b[31m  happened.', do='One.\\n\\nTwo  more.')\n"
+        "print(repr(look.words(error)), len(look.words(alcf.AlcfError('word\\n' * 1000))))"
+    )
+    words, length = kernel.run(code).rsplit(maxsplit=1)
+    assert words == repr("What happened.\nOne.\nTwo more.")
+    assert int(length) < 1000
+
+
 def test_who_signs_in_is_told_so_before_the_next_look_is_due(page, kernel):
     with sandbox() as running:
         kernel.run(
@@ -600,11 +625,13 @@ def test_who_signs_in_is_told_so_before_the_next_look_is_due(page, kernel):
             "from alcf_jupyter.connection.sign_in.secret import Secret\n"
             f"c = alcf.connect({running.url!r}, token='wrong-token', poll_seconds=600)"
         )
-        page.send("watch", parts=["status"])
+        page.send("watch", parts=["status", "batches"])
         page.told("status", lambda s: s["account"]["state"] == "signed out")
+        page.told("batches", lambda b: b["note"])
         since = page.mark()
         kernel.run(f"c.credential._secret = Secret({running.secret!r}, 'a sign-in')")
         page.told("status", lambda s: s["account"]["state"] == "signed in", since=since)
+        page.told("batches", lambda b: b["checked"] and not b["note"], since=since)
 
 
 def entries(running, route):

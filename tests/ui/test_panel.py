@@ -30,7 +30,7 @@ A synchrotron light source is a machine that makes very bright X-rays for experi
 are accelerated to almost the speed of light, and kept on a closed path by strong magnets."""
 
 
-def test_a_kernel_without_the_package_loaded_is_told_the_line_that_loads_it(side):
+def test_a_kernel_without_the_package_loaded_is_told_the_line_that_loads_it(side, pictures):
     side.notebook.open(["1 + 1"])
     side.open()
     side.wait("The kernel of this notebook has not loaded alcf_jupyter.")
@@ -39,6 +39,13 @@ def test_a_kernel_without_the_package_loaded_is_told_the_line_that_loads_it(side
     side.wait("You are not signed in")
     assert side.sources() == ["%load_ext alcf_jupyter", "1 + 1"]
     side.item.get_by_text("ALCF: no model chosen · signed out").wait_for()
+    side.wait("Sign in to see them.")
+    side.notebook.pictures(pictures, "panel-signed-out")
+    assert side.node.get_by_text("You are not signed in").count() == 1
+    side.click("Use the sandbox")
+    side.model("sandbox/echo").wait_for()
+    assert side.sources()[1] == "%alcf connect sandbox"
+    assert side.node.get_by_role("button", name="Use the sandbox").is_hidden()
 
 
 def test_states_change_on_the_screen_and_a_model_is_started(connected, record):

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 FOLLOWED_SECONDS: Final = 600.0
 """How long after the last use the service is still asked."""
 
+_MOST_LINES: Final = 8
+
+
+def words(error: AlcfError) -> str:
+    """Return what happened and what to do, line by line."""
+    lines = (brief(line) for line in f"{error.what}\n{error.do}".splitlines()[: 2 * _MOST_LINES])
+    return "\n".join([line for line in lines if line][:_MOST_LINES])
+
 
 class Look:
     """Looks in threads of its own, once at a time; whoever shows what it finds never waits.
@@ -29,6 +37,8 @@ class Look:
         Looks once. It is given whether to ask also where the answer of a moment ago is still good.
     pace
         Returns how many seconds lie between two looks just now.
+    note
+        Says in words why a look brought nothing.
 
     Attributes
     ----------
@@ -38,9 +48,15 @@ class Look:
         Why the last look brought nothing, in words; ``""`` where it did.
     """
 
-    def __init__(self, work: Callable[[bool], object], pace: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        work: Callable[[bool], object],
+        pace: Callable[[], float],
+        note: Callable[[AlcfError], str] = words,
+    ) -> None:
         self._work = work
         self._pace = pace
+        self._note = note
         self._guard = threading.Lock()
         self._under_way: Future[None] | None = None
         self._in_line = self._asks_fresh = False
@@ -104,7 +120,7 @@ class Look:
         self.at, self.trouble = time.time(), ""
 
     def _noted(self, error: AlcfError) -> AlcfError:
-        self.trouble = brief(f"{error.what} {error.do}", 400)
+        self.trouble = self._note(error)
         return error
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alcf_jupyter.connection import session
 from alcf_jupyter.errors import AlcfError
-from alcf_jupyter.notebook.models.look import as_told
+from alcf_jupyter.notebook.models.look import as_told, words
 from alcf_jupyter.notebook.panel import messages, orders, parts
 from alcf_jupyter.notebook.panel.looks import Looks
 from alcf_jupyter.plain import brief
@@ -152,7 +152,7 @@ class Hub:
         try:
             return self._told(part)
         except AlcfError as error:  # the environment asks for a service that there is not
-            return parts.nothing(part, brief(f"{error.what} {error.do}", 400))
+            return parts.nothing(part, words(error))
         except Exception as error:  # noqa: BLE001 - the other parts go on
             return parts.nothing(part, brief(f"This cannot be shown: {error!r}", 400))
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from alcf_jupyter.errors import SignInError, UsageError
-from alcf_jupyter.notebook.models.look import Look
+from alcf_jupyter.notebook.models.look import Look, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from alcf_jupyter.connection.client import Client
     from alcf_jupyter.connection.sign_in.sources import Token
+    from alcf_jupyter.errors import AlcfError
     from alcf_jupyter.frames.batch.metrics import Known
     from alcf_jupyter.frames.batch.progress import Progress
 
@@ -36,18 +37,21 @@ class Looks:
         Who the service takes the user for, ``""`` where it has not told.
     refused
         Why it takes the user for nobody, ``""`` where it does not.
+    nobody
+        Whether there is no sign-in at all.
     found
         The newest batches, each with how far it is.
     """
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.models = Look(self._look_at_models, self._pace_of_models)
-        self.batches = Look(self._look_at_batches, self._pace_of_batches)
+        self.models = Look(self._look_at_models, self._pace_of_models, _note)
+        self.batches = Look(self._look_at_batches, self._pace_of_batches, _note)
         self.who = self.refused = ""
+        self.nobody = False
         self.found: list[tuple[Known, Progress]] = []
         self._refused_token: Token | None = None
-        self._active = self._came_up = False
+        self._active = self._came_up = self._shut_out = False
         self._submissions = client.submissions
 
     def of(self, part: str) -> Look:
@@ -71,8 +75,9 @@ class Looks:
     def _pace_of_batches(self) -> float:
         from alcf_jupyter.frames.batch.submission import pause
 
-        # whoever has just submitted one need not wait to see it
-        if self.client.submissions != self._submissions:
+        # whoever has just signed in, or submitted one, need not wait to see it
+        let_in = self._shut_out and not self.refused
+        if let_in or self.client.submissions != self._submissions:
             return 0.0
         # where none is active, another kernel may submit one
         quick = self._active or self._came_up
@@ -89,7 +94,12 @@ class Looks:
         self._came_up, self._submissions = False, self.client.submissions
         if not self.client.profile.is_gateway:
             raise UsageError(f"{self.client.profile} has no batches.", do="")
-        self.found = self._admitted(lambda: glance.newest(self.client, _MOST_BATCHES))
+        self._shut_out = False
+        try:
+            self.found = self._admitted(lambda: glance.newest(self.client, _MOST_BATCHES))
+        except SignInError:
+            self._shut_out = True
+            raise
         self._active = any(one.batch.status not in ENDED for one, _ in self.found)
 
     def _admitted(self, ask: Callable[[], T]) -> T:
@@ -98,7 +108,17 @@ class Looks:
             answer = ask()
         except SignInError as error:
             self.refused, self.who = error.what, ""
+            self.nobody = _is_nobody(error)
             self._refused_token = self.client.credential.token
             raise
-        self.refused = ""
+        self.refused, self.nobody = "", False
         return answer
+
+
+def _is_nobody(error: AlcfError) -> bool:
+    return isinstance(error, SignInError) and error.remedy == "login"
+
+
+def _note(error: AlcfError) -> str:
+    # the line of the account says it, and there are buttons beside it
+    return "Sign in to see them." if _is_nobody(error) else words(error)

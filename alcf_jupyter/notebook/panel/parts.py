@@ -32,6 +32,7 @@ def status(client: Client, looks: Looks) -> dict[str, Any]:
         "type": "status",
         "service": brief(client.profile),
         "account": _account(client, looks),
+        "offers_sandbox": looks.nobody and client.profile.is_alcf,
         "chat": _in_use("chat", client),
         "embed": _in_use("embed", client),
     }
@@ -81,12 +82,14 @@ def unconnected() -> dict[str, Any]:
 
 def nothing(part: str, why: str) -> dict[str, Any]:
     """Return a part of which nothing is known, and why."""
+    told: dict[str, Any]
     if part == "status":
         account = {"state": "unknown", "words": "not asked yet", "until": None}
-        return {"type": part, "service": why, "account": account, "chat": None, "embed": None}
+        told = {"type": part, "service": why, "account": account, "offers_sandbox": False}
+        return told | {"chat": None, "embed": None}
     if part == "runs":
         return {"type": part, "runs": []}
-    told: dict[str, Any] = {"type": part, "checked": None, "note": why, part: []}
+    told = {"type": part, "checked": None, "note": why, part: []}
     return told | ({"followed": False, "warnings": []} if part == "models" else {})
 
 

@@ -8,6 +8,7 @@ export interface Actions {
   refresh(part: Part): void;
   steer(run: string, action: Steer['action']): void;
   signIn(): void;
+  useSandbox(): void;
   load(): void;
   retry(): void;
   reload(): void;

@@ -6,7 +6,7 @@ import type { Actions } from './actions';
 
 export class Head {
   constructor(private readonly actions: Actions) {
-    this.signIn.hidden = true;
+    this.signIn.hidden = this.sandbox.hidden = true;
   }
 
   show(status: Status | undefined, now: number): void {
@@ -18,6 +18,7 @@ export class Head {
     setText(this.account, account(status.account, now));
     const { state, until } = status.account;
     this.signIn.hidden = !(state === 'signed out' || (until !== null && until <= now));
+    this.sandbox.hidden = !status.offers_sandbox;
     this.showModel(this.chat, status.chat);
     this.showModel(this.embed, status.embed);
     this.insert.hidden = status.chat === null;
@@ -36,6 +37,11 @@ export class Head {
   private readonly embed = el('dd', { class: 'alcf-chosen' });
   private readonly signIn = button('Sign in', 'Insert and run:  %alcf login', () =>
     this.actions.signIn()
+  );
+  private readonly sandbox = button(
+    'Use the sandbox',
+    'A local stand-in that needs no account. Insert and run:  %alcf connect sandbox',
+    () => this.actions.useSandbox()
   );
   private readonly insert = button(
     'Insert chat cell',
@@ -61,6 +67,6 @@ export class Head {
       el('dt', {}, 'Embed'),
       this.embed
     ),
-    el('div', { class: 'alcf-buttons' }, this.signIn, this.insert)
+    el('div', { class: 'alcf-buttons' }, this.signIn, this.sandbox, this.insert)
   );
 }
