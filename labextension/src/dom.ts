@@ -25,6 +25,11 @@ export function button(label: string, hint: string, act: () => void): HTMLButton
   return made;
 }
 
+/** The first button in a node that is shown. */
+export function firstButton(node: Element | null): HTMLElement | null {
+  return node?.querySelector<HTMLElement>('button:not([hidden])') ?? null;
+}
+
 /** Set a node's text, if it is another. */
 export function setText(node: Node, text: string): void {
   if (node.textContent !== text) {
@@ -46,12 +51,14 @@ export class Keyed<T, N extends HTMLElement> {
    * @param key What an item is known by.
    * @param make Makes the element of a new item.
    * @param fill Shows an item in its element; called for every item each time.
+   * @param rest What has the focus when it was in an item that goes, and no button is left.
    */
   constructor(
     private readonly parent: HTMLElement,
     private readonly key: (item: T) => string,
     private readonly make: (item: T) => N,
-    private readonly fill: (node: N, item: T) => void
+    private readonly fill: (node: N, item: T) => void,
+    private readonly rest?: HTMLElement
   ) {}
 
   /** Show these items in this order; of two with the same key the first one. */
@@ -64,12 +71,19 @@ export class Keyed<T, N extends HTMLElement> {
       }
     }
     // first of all: what stays need not be moved then, which would take the focus from it
+    let left: N | null = null;
     for (const [key, node] of this.nodes) {
       if (!shown.has(key)) {
-        node.remove();
         this.nodes.delete(key);
+        if (node.contains(document.activeElement)) {
+          left = node;
+        } else {
+          node.remove();
+        }
       }
     }
+    const at = left === null ? -1 : Array.from(this.parent.children).indexOf(left);
+    left?.remove();
     let place = this.parent.firstElementChild;
     for (const [key, item] of shown) {
       const node = this.nodes.get(key) ?? this.make(item);
@@ -80,6 +94,10 @@ export class Keyed<T, N extends HTMLElement> {
       } else {
         this.parent.insertBefore(node, place);
       }
+    }
+    if (at >= 0) {
+      const { children, lastElementChild } = this.parent;
+      (firstButton(children[at] ?? lastElementChild) ?? this.rest)?.focus();
     }
   }
 

@@ -74,6 +74,34 @@ it('keeps an element for each key, in the order that is asked for', () => {
   expect(list.children.length).toBe(0);
 });
 
+it('gives the focus of what goes to what stays', () => {
+  const list = el('ul');
+  const summary = el('summary');
+  summary.tabIndex = 0;
+  document.body.replaceChildren(summary, list);
+  const keyed = new Keyed<string, HTMLElement>(
+    list,
+    key => key,
+    key => el('li', {}, el('button', { hidden: true }), el('button', {}, key)),
+    () => undefined,
+    summary
+  );
+  keyed.show(['a', 'b', 'c']);
+  const on = (): string | undefined => document.activeElement?.textContent;
+  (keyed.get('b')?.lastChild as HTMLElement).focus();
+  keyed.show(['a', 'c']);
+  expect(on()).toBe('c');
+  keyed.show(['a']);
+  expect(on(), 'the one before the last').toBe('a');
+  keyed.show(['d', 'e']);
+  expect(on()).toBe('d');
+  keyed.show([]);
+  expect(document.activeElement).toBe(summary);
+  keyed.show(['a']);
+  keyed.show([]);
+  expect(document.activeElement, 'nothing is taken from it').toBe(summary);
+});
+
 it('filters by state and by every word of the search', () => {
   const all = [model('a/x'), model('b/x', { cluster: 'metis', state: 'Offline' }), model('c')];
   expect(counts(all)).toEqual({ Live: 2, Starting: 0, Queued: 0, Offline: 1, All: 3 });
@@ -190,6 +218,24 @@ it('tells apart two runs on one model, and two batches', () => {
   expect(names).toContain('Stop: m @ c, ef56ab78');
   expect(jobs[0]?.getAttribute('title')).toBe('m @ c\nab12cd34ef\nClassify: {{text}}');
   expect(jobs[2]?.getAttribute('title')).toBe('m @ c\n5b0e4d1c-one\nClassify: {{text}}');
+});
+
+it('keeps the focus in the row whose button goes', () => {
+  const runs = new RunsView(actions);
+  document.body.replaceChildren(runs.node);
+  const show = (state: Run['state']): string | undefined => {
+    runs.show({ type: 'runs', runs: [run('k', { state })] });
+    return document.activeElement?.textContent;
+  };
+  show('running');
+  [...document.querySelectorAll('button')].find(one => one.textContent === 'Pause')?.focus();
+  const found = (['paused', 'running', 'finished'] as const).map(show);
+  expect(found).toEqual(['Resume', 'Pause', 'Hide']);
+  runs.show({ type: 'runs', runs: [run('k', { state: 'finished' }), run('l')] });
+  runs.show({ type: 'runs', runs: [run('l')] });
+  expect(document.activeElement?.getAttribute('aria-label')).toMatch('Pause');
+  runs.show({ type: 'runs', runs: [] });
+  expect(document.activeElement).not.toBe(document.body);
 });
 
 it('gives a run the buttons of its state', () => {

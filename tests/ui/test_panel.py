@@ -221,6 +221,8 @@ def test_a_run_is_followed_paused_resumed_and_stopped(connected, pictures):
     side.notebook.pictures(pictures, "panel")
     job.get_by_role("button", name="Pause").click()
     job.get_by_text("paused", exact=True).wait_for()
+    focused = "document.activeElement.textContent"
+    assert side.page.evaluate(focused) == "Resume", "who works with keys goes on from there"
     before = side.page.evaluate(done)
     assert job.get_by_role("button", name="Pause").is_hidden()
     side.page.wait_for_timeout(3000)
@@ -231,10 +233,12 @@ def test_a_run_is_followed_paused_resumed_and_stopped(connected, pictures):
     side.page.wait_for_function(f"before => ({done})() > before", arg=before)
     job.get_by_role("button", name="Stop").click()
     job.get_by_text("stopped", exact=True).wait_for()
+    assert side.page.evaluate(focused) == "Hide"
     [hide] = job.get_by_role("button").all()
     side.notebook.pictures(pictures, "panel-stopped")
-    hide.click()
+    hide.press("Enter")
     job.wait_for(state="detached")
+    assert side.page.evaluate(focused) == "Runs"
 
 
 def test_the_commands_put_their_cells_below_the_active_one(connected):

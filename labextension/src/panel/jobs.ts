@@ -1,5 +1,5 @@
 /** Runs over columns, and batches: each with how far it is. */
-import { button, el, Keyed, set, setText } from '../dom';
+import { button, el, firstButton, Keyed, set, setText } from '../dom';
 import type { Batch, Batches, Run, Runs, Steer } from '../messages';
 import { clock } from '../words';
 import type { Actions } from './actions';
@@ -95,9 +95,14 @@ abstract class Jobs {
     set(row.bar, 'aria-label', `${title}, ${short}: ${job.done} of ${job.rows} rows`);
     setText(row.words, job.words);
     const steers = this.steers(job);
+    const held = [...row.buttons.values()].find(one => one === document.activeElement);
     for (const [action, shown] of row.buttons) {
       shown.hidden = !steers.includes(action);
       set(shown, 'aria-label', `${shown.textContent}: ${title}, ${short}`);
+    }
+    // the button that was pressed gives way to another: who works with keys goes on from there
+    if (held?.hidden) {
+      firstButton(node)?.focus();
     }
   }
 
@@ -111,7 +116,8 @@ abstract class Jobs {
     this.list,
     ({ key }) => key,
     job => this.make(job),
-    (node, job) => this.fill(node, job)
+    (node, job) => this.fill(node, job),
+    this.head
   );
 }
 
@@ -119,13 +125,22 @@ export class RunsView extends Jobs {
   constructor(actions: Actions) {
     super(actions, 'Runs');
     this.node.open = true;
+    this.node.addEventListener('focusout', ({ relatedTarget }) => this.settle(relatedTarget));
   }
 
   show(runs: Runs | undefined): void {
     this.draw(runs?.runs ?? [], '');
-    // without runs it only takes room; closed, it is not told of any, and has to be opened for it
-    this.node.hidden = this.open && !runs?.runs.length;
+    this.none = !runs?.runs.length;
+    this.settle(document.activeElement);
   }
+
+  /** Without runs it only takes room; closed, it is not told of any, and has to be opened for it. */
+  private settle(focused: EventTarget | null): void {
+    // who is in it is not put out
+    this.node.hidden = this.open && this.none && !this.node.contains(focused as Node | null);
+  }
+
+  private none = true;
 
   protected override steers(job: Job): readonly Steer['action'][] {
     return STEERS[job.state as Run['state']];
