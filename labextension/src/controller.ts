@@ -105,13 +105,13 @@ export class Controller {
     void current?.ask(question).then(reply => {
       // of a kernel whose notebook is in front no more it would be taken for another's
       if (current === this.links.current) {
-        this.panel.tell(reply);
+        this.panel.tell(reply, question.type === 'use' || question.type === 'warm');
       }
     });
   }
 
   /** What the buttons and the commands do. */
-  readonly actions: Omit<Actions, 'arranged'> = {
+  readonly actions: Omit<Actions, 'arranged' | 'picked'> = {
     use: (kind, model) => this.ask({ type: 'use', kind, model: model.id }),
     warm: ({ id, cluster }) => this.ask({ type: 'warm', model: id, cluster }),
     refresh: part => this.ask({ type: 'refresh', part }),

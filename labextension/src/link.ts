@@ -352,5 +352,5 @@ function unreadable(reason: string): Reply {
 
 /** An answer that says what went wrong. */
 export function failed(what: string, why: string, next: string): Reply {
-  return { type: 'reply', to: null, said: '', error: { what, why, do: next } };
+  return { type: 'reply', to: null, said: '', line: '', error: { what, why, do: next } };
 }

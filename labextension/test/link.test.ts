@@ -128,8 +128,8 @@ describe('asking', () => {
     const first = link.ask({ type: 'refresh', part: 'models' });
     const second = link.ask({ type: 'use', kind: 'chat', model: 'a' });
     const ids = kernel.comm.sent.map(sent => sent.id);
-    kernel.comm.says({ type: 'reply', to: ids[1], said: 'used', error: null });
-    kernel.comm.says({ type: 'reply', to: ids[0], said: 'looked', error: null });
+    kernel.comm.says({ type: 'reply', to: ids[1], said: 'used', line: '', error: null });
+    kernel.comm.says({ type: 'reply', to: ids[0], said: 'looked', line: '', error: null });
     expect((await first).said).toBe('looked');
     expect((await second).said).toBe('used');
   });
@@ -139,7 +139,13 @@ describe('asking', () => {
     void link.ask({ type: 'refresh', part: 'models' });
     await vi.advanceTimersByTimeAsync(1100);
     expect(link.slow).toBe(true);
-    kernel.comm.says({ type: 'reply', to: kernel.comm.sent[0]?.id, said: '', error: null });
+    kernel.comm.says({
+      type: 'reply',
+      to: kernel.comm.sent[0]?.id,
+      said: '',
+      line: '',
+      error: null
+    });
     expect(link.slow).toBe(false);
   });
 
@@ -164,7 +170,7 @@ describe('asking', () => {
     const told: Reply[] = [];
     link.trouble.connect((_, reply) => told.push(reply));
     const error = { what: 'No.', why: '', do: '' };
-    kernel.comm.says({ type: 'reply', to: null, said: '', error });
+    kernel.comm.says({ type: 'reply', to: null, said: '', line: '', error });
     expect(told.map(reply => reply.error)).toEqual([error]);
   });
 });

@@ -43,7 +43,19 @@ let view: ModelsView;
 
 beforeEach(() => {
   Element.prototype.scrollIntoView = () => undefined;
-  const names = ['use', 'warm', 'insert', 'refresh', 'steer', 'signIn', 'load', 'retry', 'reload', 'useSandbox'];
+  const names = [
+    'use',
+    'warm',
+    'insert',
+    'refresh',
+    'steer',
+    'signIn',
+    'load',
+    'retry',
+    'reload',
+    'useSandbox',
+    'picked'
+  ];
   actions = Object.fromEntries([...names, 'arranged'].map(name => [name, vi.fn()])) as never;
   view = new ModelsView(actions);
   document.body.replaceChildren(view.node);
@@ -140,6 +152,24 @@ it('walks with the keyboard', () => {
   expect(list?.getAttribute('aria-activedescendant')).toBe(rows()[0]?.id);
 });
 
+it('says when another model is selected', () => {
+  view.show(models(model('a'), model('b')), undefined);
+  rows()[0]?.click();
+  rows()[0]?.click();
+  expect(actions.picked).toHaveBeenCalledOnce();
+  rows()[1]?.click();
+  expect(actions.picked).toHaveBeenCalledTimes(2);
+});
+
+it('shows the line of an answer as one to copy', () => {
+  const told = new Told();
+  told.show({ type: 'reply', to: 1, said: 'It is used now:', line: '%alcf use a', error: null });
+  expect(told.node.querySelector('code')?.textContent).toBe('%alcf use a');
+  expect(told.node.querySelector('.alcf-next')?.hasAttribute('hidden')).toBe(false);
+  told.show({ type: 'reply', to: 2, said: 'It is done.', line: '', error: null });
+  expect(told.node.querySelector('.alcf-next')?.hasAttribute('hidden')).toBe(true);
+});
+
 it('shows what servers wrote as text', () => {
   const hostile = model(HOSTILE, { cluster: HOSTILE, note: HOSTILE, facts: [[HOSTILE, HOSTILE]] });
   view.show({ ...models(hostile), note: HOSTILE, warnings: [HOSTILE] }, undefined);
@@ -149,6 +179,7 @@ it('shows what servers wrote as text', () => {
     type: 'reply',
     to: 1,
     said: '',
+    line: '',
     error: { what: HOSTILE, why: HOSTILE, do: HOSTILE }
   });
   document.body.append(told.node);
@@ -193,7 +224,16 @@ it('says that batches are looked up only as long as they are', () => {
 function run(key: string, more: Partial<Run> = {}): Run {
   const about = 'Classify: {{text}}';
   const counts = { rows: 10, done: 3, failed: 0 };
-  return { key, name: 'ab12cd34ef', title: 'm @ c', about, state: 'running', words: '', ...counts, ...more };
+  return {
+    key,
+    name: 'ab12cd34ef',
+    title: 'm @ c',
+    about,
+    state: 'running',
+    words: '',
+    ...counts,
+    ...more
+  };
 }
 
 it('tells apart two runs on one model, and two batches', () => {

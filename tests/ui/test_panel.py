@@ -99,14 +99,20 @@ def test_filters_search_and_the_keyboard_alone(connected):
     side.told.get_by_text("%alcf use").wait_for()
 
 
-def test_a_chosen_model_answers_the_next_cell(connected):
+def test_a_chosen_model_answers_the_next_cell(connected, pictures):
     side = connected("%%alcf_chat\nWhat is a light year?", "%alcf_embed ['one']")
     side.model("sandbox/summary").click()
+    side.page.set_viewport_size({"width": 1280, "height": 720})
     side.click("Use for chat")
-    side.told.get_by_text("%alcf use sandbox/summary").wait_for()
+    line = side.told.get_by_role("code").get_by_text("%alcf use sandbox/summary", exact=True)
+    line.wait_for()
+    buttons = side.details.locator(".alcf-buttons").bounding_box()
+    assert buttons["y"] + buttons["height"] <= side.told.bounding_box()["y"], "they are not covered"
+    side.notebook.pictures(pictures, "panel-told")
     side.item.get_by_text("ALCF: sandbox/summary · Live").wait_for()
     assert side.model("sandbox/summary").get_by_text("chat", exact=True).is_visible()
     side.model("sandbox/embed").first.click()
+    assert side.told.is_hidden(), "it was about another model"
     side.click("Use for embeddings")
     side.told.get_by_text("%alcf use --embed sandbox/embed").wait_for()
     side.notebook.run(1)

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def use(kind: Literal["chat", "embed"], name: str | None, client: Client) -> str:
-    """Make a model the default of the notebook, or none; return what to type for the same.
+    """Make a model the default of the notebook, or none; as `choose`, in one text."""
+    return "  ".join(filter(None, choose(kind, name, client)))
+
+
+def choose(kind: Literal["chat", "embed"], name: str | None, client: Client) -> tuple[str, str]:
+    """Make a model the default of the notebook, or none; return this in words, and as a line.
 
     Parameters
     ----------
@@ -25,6 +30,11 @@ def use(kind: Literal["chat", "embed"], name: str | None, client: Client) -> str
         The model's id; None for no model.
     client
         Whose models were shown. It is not asked: this is answered at once.
+
+    Returns
+    -------
+    tuple of str
+        What that means, and the line to type for the same; ``""`` for none.
 
     Raises
     ------
@@ -39,14 +49,15 @@ def use(kind: Literal["chat", "embed"], name: str | None, client: Client) -> str
     cells = "Chat cells" if kind == "chat" else "Embed cells"
     if name is None:
         setattr(session.current(), kind, None)
-        return f"{cells} use no model unless one is named."
+        return f"{cells} use no model unless one is named.", ""
     if name not in {model.id for model in client.known.models}:
         raise UsageError(
             f"There is no model {brief(name)} here any more.", do="See them all:  %alcf models"
         )
     setattr(session.current(), kind, name)
     flag = "" if kind == "chat" else "--embed "
-    return f"{cells} now use it. For your colleagues, in a cell:  %alcf use {flag}{brief(name)}"
+    said = f"{cells} now use {brief(name)}. For your colleagues, in a cell:"
+    return said, f"%alcf use {flag}{brief(name)}"
 
 
 def warm_up(name: str, cluster: str, client: Client) -> str:

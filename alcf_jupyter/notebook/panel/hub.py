@@ -88,12 +88,12 @@ class Hub:
             if message["type"] == "refresh":
                 self._refresh(channel, message, looks)
                 return
-            said = orders.carry_out(message, looks.client)
+            said, line = orders.carry_out(message, looks.client)
         except Exception as error:  # noqa: BLE001 - a page that hears nothing waits for ever
             # not kept in a variable: it would hold what it is about, a run with its rows perhaps
             channel.send(messages.reply(number, error=as_told(error)))
             return
-        channel.send(messages.reply(number, said))
+        channel.send(messages.reply(number, said, line))
         self._wake.set()
 
     def _watch(self, channel: Channel, watched: list[str]) -> None:

@@ -55,7 +55,9 @@ def read(data: object, name: str = "FromLab") -> dict[str, Any]:
     return data
 
 
-def reply(to: object, said: str = "", error: AlcfError | None = None) -> dict[str, Any]:
+def reply(
+    to: object, said: str = "", line: str = "", *, error: AlcfError | None = None
+) -> dict[str, Any]:
     """Return the answer to a message.
 
     Parameters
@@ -64,6 +66,8 @@ def reply(to: object, said: str = "", error: AlcfError | None = None) -> dict[st
         Its id, if it has one.
     said
         What was done, in words.
+    line
+        What to type next, or for the same.
     error
         Why it was not.
     """
@@ -71,6 +75,7 @@ def reply(to: object, said: str = "", error: AlcfError | None = None) -> dict[st
         "type": "reply",
         "to": to if isinstance(to, int) and not isinstance(to, bool) else None,
         "said": said,
+        "line": line,
         "error": error and {"what": error.what, "why": error.why, "do": error.do},
     }
 

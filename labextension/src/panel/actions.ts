@@ -12,6 +12,8 @@ export interface Actions {
   load(): void;
   retry(): void;
   reload(): void;
+  /** Another model was selected. */
+  picked(): void;
   /** A section was opened or closed. */
   arranged(): void;
 }

@@ -69,10 +69,18 @@ export class ModelsView {
     setText(this.note, lines.join('\n'));
   }
 
-  private pick(key: string): void {
-    this.selected = key;
-    this.draw();
+  /** Scroll so that what can be done with the selected model is seen. */
+  reveal(): void {
     this.details.reveal();
+  }
+
+  private pick(key: string): void {
+    if (key !== this.selected) {
+      this.selected = key;
+      this.actions.picked();
+    }
+    this.draw();
+    this.reveal();
   }
 
   private choose(filter: Filter): void {

@@ -14,10 +14,15 @@ import { NoticeView } from './notice';
 import { Told } from './told';
 
 export class Panel extends Widget {
-  constructor(actions: Omit<Actions, 'arranged'>) {
+  constructor(actions: Omit<Actions, 'arranged' | 'picked'>) {
     super();
     this.addClass('alcf-panel');
-    const all = { ...actions, arranged: () => this._arranged.emit() };
+    const all = {
+      ...actions,
+      arranged: () => this._arranged.emit(),
+      // what was told is mostly about the one before
+      picked: () => this.untell()
+    };
     this.notice = new NoticeView(all);
     this.head = new Head(all);
     this.models = new ModelsView(all);
@@ -73,9 +78,16 @@ export class Panel extends Widget {
     }
   }
 
-  /** Show what came of a click. */
-  tell(reply: Reply): void {
+  /**
+   * Show what came of a click.
+   *
+   * @param onModel Whether it was one on a button of the selected model, which are not to be covered.
+   */
+  tell(reply: Reply, onModel = false): void {
     this.told.show(reply);
+    if (onModel) {
+      this.models.reveal();
+    }
   }
 
   /** Take away what was told. */

@@ -9,14 +9,14 @@ export class Told {
   }
 
   /** Show an answer; an empty one takes away what was there. */
-  show({ said, error }: Reply): void {
+  show({ said, line, error }: Reply): void {
     this.node.classList.toggle('alcf-mod-error', error !== null);
-    this.advice.show(error?.what ?? said, error?.why, error?.do);
+    this.advice.show(error?.what ?? said, error?.why, error?.do ?? line);
     this.node.hidden = (error?.what ?? said) === '';
   }
 
   clear(): void {
-    this.show({ type: 'reply', to: null, said: '', error: null });
+    this.show({ type: 'reply', to: null, said: '', line: '', error: null });
   }
 
   private readonly advice = new Advice();
