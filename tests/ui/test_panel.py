@@ -247,6 +247,34 @@ def test_a_run_is_followed_paused_resumed_and_stopped(connected, pictures):
     assert side.page.evaluate(focused) == "Runs"
 
 
+def test_what_is_chosen_done_and_marked_is_seen_in_forced_colors(connected, pictures):
+    side = connected(RUN, CHAT)
+    side.notebook.run(1)
+    side.page.wait_for_function("document.querySelector('.alcf-job progress')?.value > 8")
+    side.node.get_by_role("button", name="Live").click()
+    side.model("sandbox/code").click()
+    side.node.get_by_role("button", name="Stop").click()
+    side.wait("run it again to go on")
+    side.notebook.cell(2).locator(".alcf-expression").wait_for()
+    side.page.emulate_media(forced_colors="active")
+    try:
+        side.notebook.pictures(pictures, "panel-forced")
+        styles = """([pressed, plain]) => ['backgroundColor', 'color'].map(name =>
+          [pressed, plain].map(one => getComputedStyle(document.querySelector(one))[name]))"""
+        for what, mark in ((".alcf-model", "aria-selected"), (".alcf-bar button", "aria-pressed")):
+            pair = [f".alcf-panel {what}[{mark}={value}]" for value in ("true", "false")]
+            for chosen, other in side.page.evaluate(styles, pair):
+                assert chosen != other, what
+        shown = side.node.get_by_role("progressbar").screenshot()
+        side.page.evaluate("document.querySelector('.alcf-job progress').value = 400")
+        assert side.node.get_by_role("progressbar").screenshot() != shown
+        outline = "node => getComputedStyle(node).outlineStyle"
+        assert side.notebook.cell(2).locator(".alcf-expression").evaluate(outline) == "solid"
+    finally:
+        side.page.emulate_media(forced_colors="none")
+        side.node.get_by_role("button", name="All").click()
+
+
 def test_the_commands_put_their_cells_below_the_active_one(connected):
     side = connected("1 + 1")
     folder = side.notebook._server.folder / "alcf-tutorials"
