@@ -218,7 +218,7 @@ REFUSED = [
     ({"prefix": 5, "schema": "age int"}, "Write:  prefix='answer_'"),
     ({"prefix": 5, "schema": "age int", "via": "batch"}, "Write:  prefix='answer_'"),
     ({"max_tokens": "300"}, "The service refuses max_tokens='300'"),
-    ({"via": "post"}, 'via="batch"'),
+    ({"via": "post"}, "via='batch'"),
     ({"via": "batch", "checkpoint": "x"}, "Leave checkpoint out"),
     (
         {"data": pd.DataFrame([[1, 2]], columns=[1, "1"]), "template": "{{1}}"},

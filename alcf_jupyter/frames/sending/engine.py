@@ -423,7 +423,8 @@ class Engine:
 
     def _out_of_patience(self, now: float) -> bool:
         last = max(self._began, self._ready_at, self._succeeded_at or self._began)
-        late = not self.limits.deadline.left()  # that ends it, too, and says so
+        # where the time is over in a moment, that is what ends it, and what is said
+        late = self.limits.deadline.left() < _LAST_SECONDS
         return not late and now - last > self._patience
 
     def _cold(self, pack: Pack, call: Call, error: AlcfError, left_at: float) -> None:
