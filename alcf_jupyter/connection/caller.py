@@ -208,6 +208,7 @@ class Caller:
         if isinstance(cause, ServiceTimeoutError):
             raise error  # it runs: its answer takes longer than the gateway waits
         # the queue says Live, but it is up to a minute old and the model itself says otherwise
+        call.wait.presumed = True
         return replace(now, state=State.STARTING)
 
     def warm_up(self, route: str, model: Model) -> bool:

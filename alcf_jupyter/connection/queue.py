@@ -44,16 +44,25 @@ class Wait:
         Each state seen, in order, without repeats.
     seconds
         How long it took.
+    presumed
+        Whether the state to wait for was not seen, but follows from a refusal.
     """
 
     deadline: Deadline
     states: list[State] = field(default_factory=list)
     seconds: float = 0.0
+    presumed: bool = False
+    _held: State | None = None
 
     def saw(self, state: State) -> None:
-        """Note a state."""
-        if not self.states or self.states[-1] != state:
-            self.states.append(state)
+        """Note a state; one that is presumed only where the next look does not say otherwise."""
+        if self.presumed:
+            self.presumed, self._held = False, state
+            return
+        held, self._held = self._held, None
+        for one in (held, state) if held and state in READY else (state,):
+            if self.states[-1:] != [one]:
+                self.states.append(one)
 
 
 def line(model: Model, elapsed: float, free_nodes: int | None = None, service: str = "alcf") -> str:

@@ -14,8 +14,9 @@ from alcf_jupyter.frames.record.journal import Journal
 from alcf_jupyter.frames.record.journal_content import LINES, read
 from alcf_jupyter.frames.record.recorded import folder_of, place
 from alcf_jupyter.frames.run import Run
-from alcf_jupyter.frames.sending.engine import Engine, Limits
+from alcf_jupyter.frames.sending.engine import Engine
 from alcf_jupyter.frames.sending.lane import FIRST_WIDTH, MOST_WIDTH, Lane
+from alcf_jupyter.frames.sending.run_limits import Limits
 from alcf_jupyter.frames.sending.send_rate import SendRate
 from alcf_jupyter.frames.sending.token_window import TokenWindow
 from alcf_jupyter.plain import counted

@@ -2,7 +2,7 @@
 
 import pytest
 
-from alcf_jupyter.frames.sending import engine
+from alcf_jupyter.frames.sending import run_limits
 from tests.faults import columns
 
 
@@ -10,4 +10,4 @@ from tests.faults import columns
 def patience(monkeypatch):
     """Take nothing for an answer that never comes which only waits for its turn to run."""
     for name, seconds in columns.PATIENCE.items():
-        monkeypatch.setattr(engine, name, seconds)
+        monkeypatch.setattr(run_limits, name, seconds)

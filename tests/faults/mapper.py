@@ -83,7 +83,7 @@ os.write, os.fdatasync, os.ftruncate, os.open = _write, _fdatasync, _ftruncate, 
 
 import alcf_jupyter as alcf  # noqa: E402
 from alcf_jupyter.frames import column  # noqa: E402, F401 - here, so that no child has to
-from alcf_jupyter.frames.sending import engine  # noqa: E402
+from alcf_jupyter.frames.sending import run_limits  # noqa: E402
 from tests.faults import columns  # noqa: E402
 
 
@@ -130,7 +130,7 @@ def say(**what):
 
 def main():
     for name, seconds in columns.PATIENCE.items():
-        setattr(engine, name, seconds)
+        setattr(run_limits, name, seconds)
     for line in sys.stdin:
         told = json.loads(line)
         child = os.fork()

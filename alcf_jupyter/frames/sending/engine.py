@@ -7,7 +7,6 @@ without a trace.
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,6 @@ from alcf_jupyter.connection.record import replay
 from alcf_jupyter.errors import (
     AlcfError,
     DeadlineError,
-    IdentityCheckError,
     InvalidAnswerError,
     MaintenanceError,
     MixedUpError,
@@ -29,7 +27,8 @@ from alcf_jupyter.errors import (
 )
 from alcf_jupyter.frames.job import Landed
 from alcf_jupyter.frames.sending.packs import PackQueue
-from alcf_jupyter.frames.sending.verdict import Verdict, says_crowded, verdict
+from alcf_jupyter.frames.sending.standby import Standby
+from alcf_jupyter.frames.sending.verdict import Verdict, may_pass, says_crowded, verdict
 from alcf_jupyter.typed import here
 
 if TYPE_CHECKING:
@@ -38,9 +37,8 @@ if TYPE_CHECKING:
     from alcf_jupyter.connection.caller import Caller
     from alcf_jupyter.connection.http.pace import Turn
     from alcf_jupyter.frames.job import Work
-    from alcf_jupyter.frames.sending.lane import Lane
     from alcf_jupyter.frames.sending.packs import Pack
-    from alcf_jupyter.frames.sending.token_window import TokenWindow
+    from alcf_jupyter.frames.sending.run_limits import Limits
     from alcf_jupyter.service.catalog import Model
 
 MOST_ATTEMPTS = 8
@@ -50,47 +48,11 @@ fails by chance, one in a hundred million is given up."""
 _TOGETHER_ATTEMPTS = 3
 """How often a request of several units is sent before its halves are: one may be at fault."""
 
-REQUEST_SECONDS = 360.0
-"""For one request: the gateway gives up after 300 s."""
-
-PATIENCE_SECONDS = 600.0
-"""For so long a service that was there may be away before the run ends."""
-
-_CHECK_SECONDS = 60.0
-"""For so long the gateway keeps to it that a token could not be checked (service-contract.md)."""
-
 _SAME_REFUSALS = 5
 """After so many like refusals and no success the rest would be refused, too."""
 
-_LEAST_SECONDS = 2.0
 _LAST_SECONDS = 1.0
 _MOST_TIMEOUTS = 2
-
-
-@dataclass(slots=True)
-class Limits:
-    """What the engine keeps to.
-
-    Attributes
-    ----------
-    lane, tokens
-        How many requests at once, and how many tokens a minute.
-    deadline
-        For the whole run.
-    patient
-        Whether to wait for a model that is not Live.
-    pausable
-        Whether a needed sign-in pauses the run; else it ends it.
-    scale
-        What a second is here; a stand-in whose clock runs faster has a smaller one.
-    """
-
-    lane: Lane
-    tokens: TokenWindow
-    deadline: Deadline
-    patient: bool = True
-    pausable: bool = False
-    scale: float = 1.0
 
 
 @dataclass(slots=True)
@@ -152,11 +114,12 @@ class Engine:
     _given: int = 0
     _began: float = field(default_factory=time.monotonic)
     _succeeded_at: float | None = None
-    _ready_at: float = float("-inf")
     _refusals: list[str] = field(default_factory=list)
+    _standby: Standby = field(init=False)
 
     def __post_init__(self) -> None:
         self._going.set()
+        self._standby = Standby(self.caller, self.call, self.limits, self._tell, self._sign_in)
 
     async def run(self, packs: Iterable[Pack], emit: Callable[[Landed | Status], None]) -> None:
         """Send everything; returns when all has landed, or the time is over.
@@ -177,7 +140,7 @@ class Engine:
         self._queue, self._emit = PackQueue(packs), emit
         try:
             if not self.ended and not replay.playing():
-                self._model = await self._ready()
+                self._model = await self._standby.ready()
             while self._left() and self._fatal is None and not self.ended:
                 await self._step()
         except DeadlineError:
@@ -289,7 +252,7 @@ class Engine:
             raise
         else:
             now = time.monotonic()
-            self._succeeded_at = now
+            self._heard(now)
             self.served = answer.model or self.served
             self.call.served, self.call.replayed = call.served, call.replayed
             usage = answer.usage
@@ -302,8 +265,8 @@ class Engine:
             self.limits.tokens.expect(-pack.tokens)
 
     def _call(self) -> Call:
-        seconds = max(_LEAST_SECONDS, REQUEST_SECONDS * self.limits.scale)
-        deadline = min(Deadline.after(seconds), self.limits.deadline, key=lambda one: one.at)
+        within = Deadline.after(self.limits.request_seconds)
+        deadline = min(within, self.limits.deadline, key=lambda one: one.at)
         asked = self.call
         made = Call(self.work.route, asked.model, asked.cluster, {}, deadline, asked.patient)
         made.served = self._model
@@ -325,6 +288,11 @@ class Engine:
             turn=turn,
         )
 
+    def _heard(self, now: float) -> None:
+        """Note that the model answered."""
+        self._succeeded_at = now
+        self._standby.heard = True
+
     def _give(self, landed: Landed) -> None:
         self._given += 1
         self._tell(landed)
@@ -343,7 +311,7 @@ class Engine:
             self._queue.again(pack, now)
         elif what is Verdict.FORM:
             lane.refused()
-            self._succeeded_at = now
+            self._heard(now)
             self._misshapen(pack, error)
         elif what is Verdict.ROW:
             lane.refused(opens=self._succeeded_at is not None)
@@ -396,7 +364,7 @@ class Engine:
         divisible = len(pack.units) > 1 and not isinstance(error, MixedUpError)
         most = _TOGETHER_ATTEMPTS if divisible else MOST_ATTEMPTS
         if pack.attempts < most or (away and nobody and not unheard):
-            self._queue.again(pack, now + self._pause_after(error, pack.attempts))
+            self._queue.again(pack, now + self.limits.pause_after(error, pack.attempts, now))
             if not self.limits.lane.is_open:
                 self._say(f"{error.what} Trying again.")
         elif away and unheard:
@@ -408,31 +376,18 @@ class Engine:
         if away and self._out_of_patience(now):
             self._fatal = self._fatal or error
 
-    def _pause_after(self, error: AlcfError, attempts: int) -> float:
-        """Return the seconds until what failed is worth trying again."""
-        pause = self.limits.lane.retry_pause(attempts)
-        if isinstance(error, IdentityCheckError):  # the others would be told the same
-            pause += _CHECK_SECONDS * self.limits.scale
-            self.limits.lane.close()
-            self.limits.lane.pause(time.monotonic(), pause)
-        return pause
-
-    @property
-    def _patience(self) -> float:
-        return PATIENCE_SECONDS * self.limits.scale
-
     def _out_of_patience(self, now: float) -> bool:
-        last = max(self._began, self._ready_at, self._succeeded_at or self._began)
+        last = max(self._began, self._standby.ready_at, self._succeeded_at or self._began)
         # where the time is over in a moment, that is what ends it, and what is said
         late = self.limits.deadline.left() < _LAST_SECONDS
-        return not late and now - last > self._patience
+        return not late and now - last > self.limits.patience_seconds
 
     def _cold(self, pack: Pack, call: Call, error: AlcfError, left_at: float) -> None:
         new = self._succeeded_at is None and isinstance(error, MaintenanceError)
         if new or not self.limits.patient or not self.caller.is_gateway:
             self._queue.again(pack, time.monotonic())
             self._fatal = error
-        elif left_at >= self._ready_at and self._trouble is None:
+        elif left_at >= self._standby.ready_at and self._trouble is None:
             self._trouble = _Trouble(error, call, pack)
             self.limits.lane.close()
         else:
@@ -452,57 +407,14 @@ class Engine:
             self.pause()
             self._say(here(f"{error.what} The run goes on when you have signed in:  %alcf login"))
 
-    async def _ready(self, model: Model | None = None) -> Model:
-        """Find the model where it is not given, and wait until it is Live."""
-        tries, since, last = 0, 0.0, float("-inf")
-        while True:
-            try:
-                model = model or await self.caller.find(self.call)
-                found = await self.caller.ready(self.call, model, self._tell)
-            except AlcfError as error:
-                now = time.monotonic()
-                if now - last > self._patience:  # it was there meanwhile: a wait can take hours
-                    tries, since = 0, now
-                tries, last = tries + 1, now
-                await self._outlast(error, tries, since)
-                model = None
-            else:
-                self._ready_at = time.monotonic()
-                self._say("")
-                return found
-
-    async def _outlast(self, error: AlcfError, tries: int, since: float) -> None:
-        """Wait for the end of what keeps a look at the service from working, or raise it."""
-        heard, late = self._succeeded_at is not None, isinstance(error, DeadlineError)
-        left = not late and time.monotonic() - since <= self._patience
-        if verdict(error) is Verdict.SIGN_IN and self.limits.pausable:
-            self._pause_for(error)
-            await self._resumed()
-        elif isinstance(error, MaintenanceError) and self.limits.patient and heard:
-            await self._outlast_maintenance(error)
-        elif left and (_passes(error) if heard else _is_away(error)):
-            self._say(f"{error.what} Trying again.")
-            await self._sleep(self._pause_after(error, tries), error.what)
-        else:
-            raise error
-
-    async def _outlast_maintenance(self, error: MaintenanceError) -> None:
-        self._say(f"{error.what} Waiting for it to end.")
-        seconds = self.caller.poll_seconds * random.uniform(1.0, 1.1)  # noqa: S311 - jitter
-        await self._sleep(seconds, "the cluster was under maintenance")
-
-    async def _resumed(self) -> None:
-        """Wait until the run goes on; what is recorded meanwhile is no reason to."""
+    async def _sign_in(self, error: AlcfError) -> None:
+        """Return when the run goes on after a pause for a sign-in."""
+        self._pause_for(error)
         try:
             async with asyncio.timeout(self.limits.deadline.left()):
                 await self._going.wait()
         except TimeoutError:
             raise self.limits.deadline.error("nobody had signed in") from None
-
-    async def _sleep(self, seconds: float, why: str) -> None:
-        await asyncio.sleep(min(seconds, self.limits.deadline.left() + 0.001))
-        if not self.limits.deadline.left():
-            raise self.limits.deadline.error(why)
 
     async def _until_live(self) -> None:
         """Wait for a model that went away; one request tries it before the others follow."""
@@ -510,32 +422,22 @@ class Engine:
         assert trouble is not None and self._model is not None  # noqa: S101, PT018 - as called
         trouble.call.deadline = self.limits.deadline
         try:
-            model = await self._looked_up(trouble, self._model)
+            model = await self._standby.after(trouble.error, trouble.call, self._model)
         except ServiceTimeoutError as error:
             self._too_slow(trouble.pack, error)
             return
         except AlcfError as error:
             if verdict(error) is Verdict.SIGN_IN and self.limits.pausable:
                 self._pause_for(error)
-            elif _passes(error):
+            elif may_pass(error):
                 # the state cannot be had now: one request finds out
                 self.limits.lane.pause(time.monotonic(), self.limits.lane.retry_pause(1))
             else:
                 raise
         else:
-            self._model = await self._ready(model)
+            self._model = await self._standby.ready(model)
             self.limits.lane.close()
         self._queue.again(trouble.pack, time.monotonic())
-
-    async def _looked_up(self, trouble: _Trouble, model: Model) -> Model | None:
-        """Return the model as it is now, None where that is to be found out.
-
-        Raises ServiceTimeoutError where it runs after all.
-        """
-        if isinstance(trouble.error, MaintenanceError):
-            await self._outlast_maintenance(trouble.error)
-            return None
-        return await self.caller.after_refusal(trouble.call, model, trouble.error)
 
     def _too_slow(self, pack: Pack, error: ServiceTimeoutError) -> None:
         """Give up a request that a running model takes too long for: it would again."""
@@ -560,13 +462,3 @@ class Engine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _passes(error: AlcfError) -> bool:
-    """Tell whether a look at the service that failed so may work later."""
-    return isinstance(error, MaintenanceError) or verdict(error) in (Verdict.AWAY, Verdict.AGAIN)
-
-
-def _is_away(error: AlcfError) -> bool:
-    """Tell whether the gateway answered, and said that what is behind it is away."""
-    return verdict(error) is Verdict.AWAY and not isinstance(error, NoConnectionError)

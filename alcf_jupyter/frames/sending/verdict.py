@@ -79,6 +79,11 @@ def verdict(error: AlcfError) -> Verdict:
     return next((found for kind, found in _BY_KIND if isinstance(error, kind)), Verdict.RUN)
 
 
+def may_pass(error: AlcfError) -> bool:
+    """Tell whether a look at the service that failed so may work later."""
+    return isinstance(error, MaintenanceError) or verdict(error) in (Verdict.AWAY, Verdict.AGAIN)
+
+
 def is_lasting(error: AlcfError) -> bool:
     """Tell whether the same request would fail again, so that a later run need not send it."""
     return verdict(error) in (Verdict.ROW, Verdict.FORM)
